@@ -110,7 +110,7 @@ def test_what_no_stage_made_has_no_lineage(run: Run, repo: Path) -> None:
 
 def test_a_lock_that_cannot_be_read_is_named(run: Run, repo: Path) -> None:
     (repo / "dver.lock").write_text("stages: 5\n")
-    assert "cannot read 'dver.lock'" in run("lineage", "report.txt", cwd=repo, rc=6).err
+    assert "cannot read the lock 'dver.lock'" in run("lineage", "report.txt", cwd=repo, rc=6).err
 
 
 def test_of_a_dependency_that_is_a_link_it_is_told_that_git_has_the_link_alone(

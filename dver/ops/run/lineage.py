@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from dver.core.errors import ConflictError, CorruptError, UsageError
-from dver.core.files import read_regular
+from dver.core.errors import UsageError
 from dver.formats import lock
 from dver.formats.lock import LockedItem
 from dver.formats.run_record import RunRecord
 from dver.git import revisions
 from dver.git.git_repo import run
-from dver.git.index import files_named, tracked_under
+from dver.git.index import tracked_under
 from dver.pipelines.engine.graph import Address, OutputIndex
-from dver.pipelines.engine.reasons import run_key
-from dver.pipelines.run_cache.entries import RunCache
+from dver.pipelines.run_cache.entries import RunCache, cache_key
+from dver.pipelines.run_cache.share import lock_files
 from dver.repo import Repository
+from dver.tracking.lock_outputs import read_lock
+from dver.tracking.revision_scope import RevisionScope
 from dver.tracking.targets import resolve_data_path
 
 _NAME = os.fsencode(lock.NAME)
@@ -77,8 +78,9 @@ def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -
     """
     place = os.fsdecode(resolve_data_path(repo, path, cwd))
     commit = revisions.resolve(repo.git, rev) if rev is not None else None
-    locks = _LockIndex(_stages(repo, commit))
-    last = locks.makers.of(place)
+    stages = _stages(repo, commit)
+    makers = OutputIndex({_place(one, item.path): one for one, stage in stages.items() for item in stage.outs})
+    last = makers.of(place)
     if not last:
         where = f" of {rev}" if rev is not None else ""
         raise UsageError(
@@ -92,30 +94,21 @@ def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -
         address = waiting.pop(0)
         if address in found:
             continue
-        stage = locks.stages[address]
-        sources = tuple(_source(locks, files, address, item) for item in stage.deps)
-        key = run_key(stage, [item.path for item in stage.outs])
-        found[address] = LineageStep(address, stage, sources, runs.record(key))
+        stage = stages[address]
+        sources = tuple(_source(makers, files, address, item) for item in stage.deps)
+        found[address] = LineageStep(address, stage, sources, runs.record(cache_key(stage)))
         waiting += [one for source in sources for one in source.stages]
     return Lineage(place, tuple(found.values()))
 
 
-def _source(locks: _LockIndex, files: _Files, address: Address, item: LockedItem) -> LineageInput:
+def _source(makers: OutputIndex, files: _Files, address: Address, item: LockedItem) -> LineageInput:
     place = _place(address, item.path)
-    stages = tuple(one for one in locks.makers.of(place) if one != address)
+    stages = tuple(one for one in makers.of(place) if one != address)
     return LineageInput(place, InputOrigin.STAGE if stages else files.origin(place), item, stages)
 
 
 def _place(address: Address, path: str) -> str:
     return posixpath.normpath(posixpath.join(address.folder, path))
-
-
-class _LockIndex:
-    """The entries of all lock files, and the stages by output."""
-
-    def __init__(self, stages: Mapping[Address, lock.LockedStage]) -> None:
-        self.stages = stages
-        self.makers = OutputIndex({_place(one, item.path): one for one, stage in stages.items() for item in stage.outs})
 
 
 class _Files:
@@ -149,25 +142,8 @@ class _Files:
 
 def _stages(repo: Repository, commit: str | None) -> dict[Address, lock.LockedStage]:
     found: dict[Address, lock.LockedStage] = {}
-    for path, content in _lock_files(repo, commit).items():
+    for path, content in lock_files(repo, RevisionScope(commit)):
         folder = os.fsdecode(os.path.dirname(path))
-        try:
-            stages = lock.decode(content).stages
-        except (CorruptError, ConflictError) as error:
-            raise type(error)(f"cannot read {repo.layout.shown(path)!r}", why=error.why, fix=error.fix) from error
+        stages = read_lock(repo, path, content).stages
         found.update({Address(folder, name, repo.layout.subdirectory): stage for name, stage in stages.items()})
     return found
-
-
-def _lock_files(repo: Repository, commit: str | None) -> dict[bytes, bytes]:
-    if commit is None:
-        paths = [
-            one
-            for one in files_named(repo.git, _NAME, under=repo.layout.prefix)
-            if os.path.isfile(repo.layout.absolute(one))
-        ]
-        return {path: read_regular(repo.layout.absolute(path), lock.MAX_SIZE + 1) for path in paths}
-    under = [repo.layout.prefix] if repo.layout.prefix else []
-    listed = run(repo.git, ["ls-tree", "-r", "-z", "--name-only", commit, "--", *under]).split(b"\0")[:-1]
-    paths = [one for one in listed if os.path.basename(one) == _NAME]
-    return {path: run(repo.git, ["cat-file", "blob", commit.encode() + b":" + path]) for path in paths}

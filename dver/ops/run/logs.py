@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dver.core.errors import UsageError
-from dver.core.phrasing import count, join_limited, quoted
+from dver.core.phrasing import count, quoted
 from dver.pipelines.execution.run_logs import KEPT, RunLog, RunLogs
-from dver.pipelines.workspace.pipelines import load_pipelines, select_stages
+from dver.pipelines.workspace.pipelines import load_pipelines, select_stage
 from dver.repo import Repository
 
 
@@ -16,15 +16,10 @@ def find_log(repo: Repository, target: str, *, cwd: Path, run: int = 1) -> RunLo
 
     Raises PipelineError, and UsageError if `target` names several stages or the run has no log.
     """
-    stages = select_stages(repo, load_pipelines(repo), [target], cwd)
-    if len(stages) != 1:
-        names = [str(one) for one in stages]
-        raise UsageError(
-            f"{target!r} names {count(len(stages), 'stage')}", why=join_limited(names), fix="name one of them"
-        )
-    found = RunLogs(repo).of(stages[0])
+    stage = select_stage(repo, load_pipelines(repo), target, cwd)
+    found = RunLogs(repo).of(stage)
     if len(found) < run:
-        name = str(stages[0])
+        name = str(stage)
         kept = f"the logs of its last {count(len(found), 'run')} exist" if found else "it never ran in this worktree"
         fix = f"dver repro --force --single-item {quoted(name)}" if not found else f"dver keeps the last {KEPT}"
         raise UsageError(f"no log of run {run} of stage {name!r}", why=kept, fix=fix)

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from dver.core.errors import PipelineError, StageError, UsageError
-from dver.core.phrasing import join_limited, quoted
+from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats import lock
 from dver.formats.lock import LockedItem
@@ -28,7 +28,7 @@ from dver.pipelines.engine.watchers import RunReport, SilentWatcher
 from dver.pipelines.execution.outputs import clear_outputs
 from dver.pipelines.workspace.evaluation import Evaluator
 from dver.pipelines.workspace.locks import LockFiles
-from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, select_stages
+from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, select_stage
 from dver.pipelines.workspace.stage_files import make_job
 from dver.repo import Repository
 from dver.workspace.checkout.restore import CheckoutTarget, restore
@@ -97,12 +97,7 @@ class _Rerun:
         self._progress = progress
 
     def run(self, target: str, cwd: Path) -> VerifyResult:
-        found = select_stages(self._repo, self._pipelines, [target], cwd)
-        if len(found) != 1:
-            raise UsageError(
-                f"{target!r} names more than one stage", why=join_limited([str(one) for one in found]), fix="name one"
-            )
-        address = found[0]
+        address = select_stage(self._repo, self._pipelines, target, cwd)
         stage, last = self._pipelines.graph.stages[address], self._locks.of(address)
         if last is None:
             raise StageError(

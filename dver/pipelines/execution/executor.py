@@ -147,7 +147,8 @@ class WorkspaceExecutor:
     def retry(self, address: Address) -> Job:
         """See `StageExecutor`."""
         stage = self._stages[address]
-        self._clear_outputs(address, stage.outs)
+        clear_outputs(self._repo, address, stage.outs)
+        self._contents.forget(out_paths(address, stage.outs))
         job = make_job(self._repo, address, stage)
         if may_use_dvclive(stage, self._environment.packages):
             self._dvc_folder.make(job.cwd)
@@ -275,7 +276,3 @@ class WorkspaceExecutor:
         with self._repo.exclusive():
             store_uncached(self._repo, address, stage, self._progress)
         runs.put_lock_entry(last)
-
-    def _clear_outputs(self, address: Address, outs: Sequence[Output]) -> None:
-        clear_outputs(self._repo, address, outs)
-        self._contents.forget(out_paths(address, outs))

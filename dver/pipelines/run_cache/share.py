@@ -101,13 +101,14 @@ def _concerns(lock_path: bytes, stage: lock.LockedStage, path: bytes) -> bool:
 def _stages(repo: Repository, scope: RevisionScope) -> Iterator[tuple[bytes, lock.LockedStage]]:
     """The stages in all lock files of `scope`, each with the path of its lock file. Skips files that cannot be read."""
     versions = LockVersions()
-    for path, content in _locks(repo, scope):
+    for path, content in lock_files(repo, scope):
         with suppress(CorruptError, ConflictError):
             for stage in versions.decode(content).stages.values():
                 yield path, stage
 
 
-def _locks(repo: Repository, scope: RevisionScope) -> Iterator[tuple[bytes, bytes]]:
+def lock_files(repo: Repository, scope: RevisionScope) -> Iterator[tuple[bytes, bytes]]:
+    """The paths and contents of all lock files of `scope`."""
     if scope.rev is None and not scope.many:
         for path in files_named(repo.git, LOCK_NAME, under=repo.layout.prefix):
             with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):

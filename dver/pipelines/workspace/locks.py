@@ -12,6 +12,7 @@ from dver.core.files import read_regular, write_atomic
 from dver.formats import lock
 from dver.pipelines.engine.graph import Address
 from dver.repo import Repository
+from dver.tracking.lock_outputs import read_lock
 
 
 class LockFiles:
@@ -75,16 +76,11 @@ class LockFiles:
     def _load(self, folder: str) -> None:
         path = self._path(folder)
         self._signatures[folder] = _signature(path)
-        self._stages[folder] = dict(self._read(path))
-
-    def _read(self, path: Path) -> Mapping[str, lock.LockedStage]:
-        try:
-            return lock.decode(read_regular(path, lock.MAX_SIZE + 1)).stages
-        except FileNotFoundError:
-            return {}
-        except (CorruptError, ConflictError) as error:
-            shown = self._repo.layout.shown(os.fsencode(path.relative_to(self._repo.git.worktree)))
-            raise type(error)(f"cannot read {shown!r}", why=error.why, fix=error.fix) from error
+        stages: Mapping[str, lock.LockedStage] = {}
+        with suppress(FileNotFoundError):
+            content = read_regular(path, lock.MAX_SIZE + 1)
+            stages = read_lock(self._repo, os.fsencode(os.path.join(folder, lock.NAME)), content).stages
+        self._stages[folder] = dict(stages)
 
     def _path(self, folder: str) -> Path:
         return self._repo.git.worktree / folder / lock.NAME

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dver.core.errors import DverError, PipelineError, UsageError
 from dver.core.files import read_regular
-from dver.core.phrasing import quoted
+from dver.core.phrasing import count, join_limited, quoted
 from dver.git.index import files_named, tracked_under
 from dver.pipelines import FILE_NAME
 from dver.pipelines.definition.interpolate import OptionStyle
@@ -112,6 +112,15 @@ def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str]
     here = os.fsdecode(resolve_data_path(repo, ".", cwd))
     chosen = {address for text in targets for address in _meant(repo, graph, text, here, cwd)}
     return [address for address in graph.order if address in chosen]
+
+
+def select_stage(repo: Repository, pipelines: Pipelines, target: str, cwd: Path) -> Address:
+    """The only stage that `target` names. Raises UsageError for several, and what `select_stages` does."""
+    found = select_stages(repo, pipelines, [target], cwd)
+    if len(found) != 1:
+        names = join_limited([str(one) for one in found])
+        raise UsageError(f"{target!r} names {count(len(found), 'stage')}", why=names, fix="name one of them")
+    return found[0]
 
 
 def named_stages(repo: Repository, pipelines: Pipelines, names: Sequence[str], cwd: Path) -> list[Address]:
