@@ -18,7 +18,7 @@ from dver.pipelines.engine.local_runner import LocalRunner
 from dver.pipelines.engine.plan import StagePlan, plan_stages, prerequisites, stages_in_scope
 from dver.pipelines.engine.resources import Capacity
 from dver.pipelines.engine.schedule import ScheduledStage, StageState, Watcher, run_stages
-from dver.pipelines.engine.watchers import RunReport, SilentWatcher
+from dver.pipelines.engine.watchers import RunReport
 from dver.pipelines.execution.cached_runs import CachedRuns, FetchItems
 from dver.pipelines.execution.downloads import RemoteDownloads
 from dver.pipelines.execution.executor import WorkspaceExecutor
@@ -201,7 +201,7 @@ def repro(
         on_backup=on_backup,
     )
     executor.refuse_oversized(stages, graph)
-    report = RunReport(watcher or SilentWatcher())
+    report = RunReport(watcher)
     states = _run(session, executor, runner or LocalRunner(repo.layout.worktree_dir / "stages"), report, limit)
     return ReproResult(
         {**selection.blocked_states, **states},

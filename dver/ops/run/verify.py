@@ -18,17 +18,17 @@ from dver.git import revisions
 from dver.git.worktrees import scratch_worktree
 from dver.pipelines.compare.tolerance import MetricDifference, exceeding, read_metrics
 from dver.pipelines.definition.stage import Output, OutputRole, Stage
-from dver.pipelines.engine.graph import Address, worktree_path
+from dver.pipelines.engine.graph import Address, Graph, worktree_path
 from dver.pipelines.engine.job import Job, JobEnd
 from dver.pipelines.engine.local_runner import LocalRunner
 from dver.pipelines.engine.reasons import OutputChanged, OutputMissing
 from dver.pipelines.engine.resources import Capacity
 from dver.pipelines.engine.schedule import ScheduledStage, Watcher, run_stages
-from dver.pipelines.engine.watchers import RunReport, SilentWatcher
+from dver.pipelines.engine.watchers import RunReport
 from dver.pipelines.execution.outputs import clear_outputs
 from dver.pipelines.workspace.evaluation import Evaluator
 from dver.pipelines.workspace.locks import LockFiles
-from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, select_stage
+from dver.pipelines.workspace.pipelines import load_pipelines, select_stage
 from dver.pipelines.workspace.stage_files import make_job
 from dver.repo import Repository
 from dver.workspace.checkout.restore import CheckoutTarget, restore
@@ -81,45 +81,48 @@ def verify(
     with scratch_worktree(repo.git, repo.layout.worktree_dir / "verify", commit) as git:
         root = Path(git.worktree, os.fsdecode(repo.layout.prefix))
         with Repository(root, git) as scratch:
-            return _Rerun(scratch, load_pipelines(scratch), watcher or SilentWatcher(), progress).run(
-                target, Path(git.worktree, inside)
-            )
+            pipelines = load_pipelines(scratch)
+            address = select_stage(scratch, pipelines, target, Path(git.worktree, inside))
+            return _Rerun(scratch, pipelines.graph, address, watcher, progress).run()
 
 
 class _Rerun:
     """A second run of a stage, in a worktree of its own."""
 
-    def __init__(self, repo: Repository, pipelines: Pipelines, watcher: Watcher, progress: Progress) -> None:
+    def __init__(
+        self, repo: Repository, graph: Graph, address: Address, watcher: Watcher | None, progress: Progress
+    ) -> None:
         self._repo = repo
-        self._pipelines = pipelines
+        self._graph = graph
+        self._address = address
+        self._name = str(address)
+        self._stage = graph.stages[address]
         self._locks = LockFiles(repo)
         self._watcher = watcher
         self._progress = progress
 
-    def run(self, target: str, cwd: Path) -> VerifyResult:
-        address = select_stage(self._repo, self._pipelines, target, cwd)
-        stage, last = self._pipelines.graph.stages[address], self._locks.of(address)
+    def run(self) -> VerifyResult:
+        last = self._locks.of(self._address)
         if last is None:
             raise StageError(
-                f"stage {str(address)!r} has no entry in the dver.lock of HEAD",
-                fix=f"dver repro {quoted(str(address))}, and commit dver.lock",
+                f"stage {self._name!r} has no entry in the dver.lock of HEAD",
+                fix=f"dver repro {quoted(self._name)}, and commit dver.lock",
             )
-        self._restore_inputs(address, last)
-        self._refuse_other_inputs(address)
-        old = {out.path: self._metrics(address, out, last) for out in stage.outs}
-        self._run(address, stage)
-        made = self._evaluator().outs(address)
+        self._restore_inputs(last)
+        self._refuse_other_inputs()
         before = {item.path: item for item in last.outs}
+        metrics = {out.path: self._metrics(out, before.get(out.path)) for out in self._stage.outs}
+        self._run_stage()
+        made = self._evaluator().outs(self._address)
         compared = (
-            self._compare(address, stage, out, before.get(out.path), made[out.path], old[out.path])
-            for out in stage.outs
+            self._compare(out, before.get(out.path), made[out.path], metrics[out.path]) for out in self._stage.outs
         )
-        return VerifyResult(address, tuple(compared))
+        return VerifyResult(self._address, tuple(compared))
 
-    def _restore_inputs(self, address: Address, last: lock.LockedStage) -> None:
+    def _restore_inputs(self, last: lock.LockedStage) -> None:
         """Restore the inputs that Git does not have."""
-        items = {(address.folder, item.path): item for item in last.deps}
-        for other in self._pipelines.graph.upstream[address]:
+        items = {(self._address.folder, item.path): item for item in last.deps}
+        for other in self._graph.upstream[self._address]:
             before = self._locks.of(other)
             items.update({(other.folder, item.path): item for item in before.outs} if before is not None else {})
         targets = {}
@@ -132,66 +135,59 @@ class _Rerun:
         with self._repo.exclusive():
             restore(self._repo, outer, progress=self._progress)
 
-    def _refuse_other_inputs(self, address: Address) -> None:
+    def _refuse_other_inputs(self) -> None:
         outputs_only = (OutputChanged, OutputMissing)  # the worktree is new: most outputs are not in it
-        if not all(isinstance(one, outputs_only) for one in self._evaluator().evaluate(address).reasons):
+        if not all(isinstance(one, outputs_only) for one in self._evaluator().evaluate(self._address).reasons):
             raise StageError(
-                f"stage {str(address)!r} is out of date in HEAD",
+                f"stage {self._name!r} is out of date in HEAD",
                 why="its definition or an input differs from dver.lock, or an input is missing here",
                 fix="run `dver repro` and commit its changes, or download missing inputs: dver pull",
             )
 
     def _evaluator(self) -> Evaluator:
-        return Evaluator(self._repo, self._pipelines.graph, self._progress)
+        return Evaluator(self._repo, self._graph, self._progress)
 
-    def _run(self, address: Address, stage: Stage) -> None:
+    def _run_stage(self) -> None:
         report = RunReport(self._watcher)
         runner = LocalRunner(self._repo.layout.worktree_dir / "stages")
-        task = ScheduledStage(address, retry=stage.retry)
-        run_stages([task], _RerunExecutor(self._repo, stage), runner, report, capacity=Capacity())
+        task = ScheduledStage(self._address, retry=self._stage.retry)
+        run_stages([task], _RerunExecutor(self._repo, self._stage), runner, report, capacity=Capacity())
         for error in report.errors.values():
             raise StageError(
-                f"stage {str(address)!r} failed in the second run",
+                f"stage {self._name!r} failed in the second run",
                 why=error.why,
                 fix="add all inputs to `deps`: the worktree has only these and the files in Git",
             ) from error
 
-    def _metrics(self, address: Address, out: Output, last: lock.LockedStage) -> bytes | None:
+    def _metrics(self, out: Output, item: LockedItem | None) -> bytes | None:
         """The metrics of the first run, from the Git checkout or the store."""
         if out.role is not OutputRole.METRICS:
             return None
         with suppress(FileNotFoundError, IsADirectoryError):
-            return Path(self._absolute(address, out)).read_bytes()
-        item = next((one for one in last.outs if one.path == out.path), None)
+            return self._file(out).read_bytes()
         if item is None or item.kind is not ObjectKind.BLOB or not self._repo.store.present([item.oid]):
             return None
         return self._repo.store.read(item.oid)
 
     def _compare(
-        self,
-        address: Address,
-        stage: Stage,
-        out: Output,
-        old: LockedItem | None,
-        new: LockedItem | None,
-        metrics: bytes | None,
+        self, out: Output, old: LockedItem | None, new: LockedItem | None, metrics: bytes | None
     ) -> VerifiedOutput:
         if new is None:
             return VerifiedOutput(out.path, VerifyOutcome.MISSING)
         if old is not None and (old.oid, old.kind) == (new.oid, new.kind):
             return VerifiedOutput(out.path, VerifyOutcome.IDENTICAL)
         if metrics is None:
-            return VerifiedOutput(out.path, VerifyOutcome.DIFFERENT if stage.deterministic else VerifyOutcome.ALLOWED)
+            is_allowed = not self._stage.deterministic
+            return VerifiedOutput(out.path, VerifyOutcome.ALLOWED if is_allowed else VerifyOutcome.DIFFERENT)
         try:
-            numbers = read_metrics(Path(self._absolute(address, out)).read_bytes(), out.path)
-            found = exceeding(read_metrics(metrics, out.path), numbers, stage.tolerance)
+            numbers = read_metrics(self._file(out).read_bytes(), out.path)
+            found = exceeding(read_metrics(metrics, out.path), numbers, self._stage.tolerance)
         except PipelineError:
             return VerifiedOutput(out.path, VerifyOutcome.DIFFERENT)
         return VerifiedOutput(out.path, VerifyOutcome.DIFFERENT if found else VerifyOutcome.WITHIN, found)
 
-    def _absolute(self, address: Address, out: Output) -> str:
-        place = worktree_path(address.folder, out.path, out.mark)
-        return os.fsdecode(self._repo.layout.absolute(os.fsencode(place)))
+    def _file(self, out: Output) -> Path:
+        return self._repo.git.worktree / worktree_path(self._address.folder, out.path, out.mark)
 
 
 class _RerunExecutor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
@@ -41,13 +42,9 @@ def stage_diagram(graph: Graph, stages: Sequence[Address], *, collapsed: bool = 
     wanted = set(stages)
     links = {one: [other for other in graph.upstream[one] if other in wanted] for one in stages}
     if collapsed:
-        groups = {one: _group(graph, one) for one in stages}
-        found = _merge_nodes(links, groups)
-        if found is not None:
-            return found
-    plain = _merge_nodes(links, {one: str(one) for one in stages})
-    assert plain is not None
-    return plain
+        with suppress(CycleError):
+            return _merge_nodes(links, {one: _group(graph, one) for one in stages})
+    return _merge_nodes(links, {one: str(one) for one in stages})
 
 
 def output_diagram(graph: Graph, stages: Sequence[Address]) -> Diagram:
@@ -64,9 +61,7 @@ def output_diagram(graph: Graph, stages: Sequence[Address]) -> Diagram:
         for one in stages
         for path in paths[one]
     }
-    found = _merge_nodes(links, {path: path for path in links})
-    assert found is not None
-    return found
+    return _merge_nodes(links, {path: path for path in links})
 
 
 def _outputs_read_by(graph: Graph, reader: Address, made: Iterable[str]) -> list[str]:
@@ -87,29 +82,19 @@ def _group(graph: Graph, address: Address) -> str:
     return str(address) if group is None else f"{Address(address.folder, group, address.cwd)}@…"
 
 
-def _merge_nodes(links: Mapping[Key, Collection[Key]], names: Mapping[Key, str]) -> Diagram | None:
-    """The diagram with one node per name; None if it has a cycle."""
+def _merge_nodes(links: Mapping[Key, Collection[Key]], names: Mapping[Key, str]) -> Diagram:
+    """The diagram with one node per name. Raises CycleError."""
     members: dict[str, int] = {}
     above: dict[str, dict[str, None]] = {}
-    for one, others in links.items():
+    for one, before in links.items():
         name = names[one]
         members[name] = members.get(name, 0) + 1
-        above.setdefault(name, {}).update((names[other], None) for other in others if names[other] != name)
-    order = _sorted(above)
-    if order is None:
-        return None
+        above.setdefault(name, {}).update((names[other], None) for other in before if names[other] != name)
+    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(above, ()))  # keeps the order of `above`
+    for name, others in above.items():
+        sorter.add(name, *others)
+    order = list(sorter.static_order())
     position = {name: number for number, name in enumerate(order)}
     labels = tuple(f"{name} ({members[name]})" if name.endswith("@…") else name for name in order)
     edges = [(position[before], position[name]) for name in order for before in above[name]]
     return Diagram(labels, tuple(edges))
-
-
-def _sorted(above: Mapping[str, Collection[str]]) -> list[str] | None:
-    """The names in topological order; None for a cycle."""
-    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(above, ()))  # keeps the order of `above`
-    for name, others in above.items():
-        sorter.add(name, *others)
-    try:
-        return list(sorter.static_order())
-    except CycleError:
-        return None

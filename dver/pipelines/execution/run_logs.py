@@ -18,6 +18,7 @@ from dver.core.errors import DverError
 from dver.core.platform import filelock
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.schedule import StageState, Watcher
+from dver.pipelines.engine.watchers import ForwardingWatcher
 from dver.repo import Repository
 
 KEPT: Final = 10
@@ -110,11 +111,11 @@ class RunLogs:
         return self._folder / hashlib.sha256(os.fsencode(address.key)).hexdigest()[:32]
 
 
-class LoggingWatcher:
+class LoggingWatcher(ForwardingWatcher):
     """Writes the output of stages to their logs, and passes events on."""
 
     def __init__(self, watcher: Watcher, logs: RunLogs) -> None:
-        self._watcher = watcher
+        super().__init__(watcher)
         self._logs = logs
 
     def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
@@ -123,13 +124,9 @@ class LoggingWatcher:
             self._logs.begin(address)
         else:
             self._logs.end(address)
-        self._watcher.state_changed(address, state, error)
+        super().state_changed(address, state, error)
 
     def output(self, address: Address, content: bytes) -> None:
         """See `Watcher`."""
         self._logs.write(address, content)
-        self._watcher.output(address, content)
-
-    def tick(self) -> None:
-        """See `Watcher`."""
-        self._watcher.tick()
+        super().output(address, content)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import reduce
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines
 from dver.repo import Repository
-from dver.repo.layout import Layout
 
 Edit = Callable[[bytes, str], bytes]
 """Makes new content for a file from its content and its name for messages."""
@@ -35,10 +33,14 @@ def edit_pipeline(
     """
     path = os.path.join(os.fsencode(folder), os.fsencode(FILE_NAME))
     file = Path(os.path.realpath(os.fsdecode(repo.layout.absolute(path))))
-    content = b""
-    with suppress(FileNotFoundError):
-        content = _read(repo.layout, path, file)
-    changed = edit(content, repo.layout.shown(path))
+    shown = repo.layout.shown(path)
+    try:
+        content = read_regular(file)
+    except FileNotFoundError:
+        content = b""
+    except IsADirectoryError:
+        raise PipelineError(f"{shown} is a directory", fix="move it elsewhere") from None
+    changed = edit(content, shown)
     if changed != content:
         pipelines = load_pipelines(repo, instead={folder: changed})
         if check is not None:
@@ -80,10 +82,3 @@ def refuse_members(stages: Mapping[Address, Stage], chosen: Sequence[Address], w
                 why=why,
                 fix=f"name all of them: {quoted(str(whole))}",
             )
-
-
-def _read(layout: Layout, path: bytes, file: Path) -> bytes:
-    try:
-        return read_regular(file)
-    except IsADirectoryError:
-        raise PipelineError(f"{layout.shown(path)} is a directory", fix="move it elsewhere") from None

@@ -106,10 +106,13 @@ class WorkspaceContents:
         is unknown file by file. Scans the directory again, without hashing unchanged files."""
         key = place, old.oid
         if key not in self._differences:
-            try:
-                self._differences[key] = self._compare(place, old)
-            except (MissingObjectError, CorruptError):
-                self._differences[key] = None
+            self._differences[key] = None
+            with suppress(MissingObjectError, CorruptError):
+                read_old = self._repo.store.tree
+                if old.kind is Kind.DIRECTORY:
+                    read_old(old.oid)  # fails early if the old directory is missing
+                new, read_new = self._open(place)
+                self._differences[key] = tuple(with_renames(compare(old, new, read_old, read_new)))
         return self._differences[key]
 
     def is_incomplete(self, place: str, old: Entry) -> bool:
@@ -236,14 +239,6 @@ class WorkspaceContents:
         seen.append(snapshot)
         self._states[path] = _state_of(snapshot)
         return snapshot.root._replace(name=link.name)
-
-    def _compare(self, place: str, old: Entry) -> tuple[TreeChange, ...]:
-        """See `differences`. Raises MissingObjectError, CorruptError for directories that cannot be read."""
-        read_old = self._repo.store.tree
-        if old.kind is Kind.DIRECTORY:
-            read_old(old.oid)  # fails early if the old directory is missing
-        new, read_new = self._open(place)
-        return tuple(with_renames(compare(old, new, read_old, read_new)))
 
     def _open(self, place: str) -> tuple[Entry | None, TreeReader]:
         """Scan `place` again. Returns its entry and a reader of its directories. Raises MissingObjectError,

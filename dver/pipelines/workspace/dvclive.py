@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from dver.pipelines.definition.stage import Stage
@@ -51,9 +51,6 @@ class DvcFolder:
 
     def remove(self) -> None:
         """Remove the directory, also after a killed run, but keep a real one of DVC."""
-        if os.path.isdir(self._path) and not os.path.islink(self._path) and _is_empty(os.listdir(self._path)):
+        is_directory = os.path.isdir(self._path) and not os.path.islink(self._path)
+        if is_directory and _MADE_BY_DVC.issuperset(os.listdir(self._path)):
             shutil.rmtree(self._path, ignore_errors=True)
-
-
-def _is_empty(names: Collection[bytes]) -> bool:
-    return _MADE_BY_DVC.issuperset(names)
