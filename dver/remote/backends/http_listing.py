@@ -127,7 +127,7 @@ def parse_bucket(content: bytes) -> BucketPage | None:
     """Parse an S3 server's response to ListObjects, version 1 or 2; None for anything else."""
     try:
         top = ElementTree.fromstring(content)  # noqa: S314 - expat limits the growth of entities
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, LookupError, ValueError):  # the last two for encodings that expat does not know
         return None
     if top.tag.rpartition("}")[2] != "ListBucketResult":
         return None
