@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from dver.core.phrasing import count, join_limited, quoted
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 files"), (1, "1 file"), (2, "2 files"), (1_234_567, "1,234,567 files")]
+)
+def test_a_count_has_the_noun_in_singular_or_plural(number: int, text: str) -> None:
+    assert count(number, "file") == text
+
+
+def test_an_irregular_plural_is_given() -> None:
+    assert [count(number, "entry", "entries") for number in (1, 2)] == ["1 entry", "2 entries"]
+
+
+@pytest.mark.parametrize(
+    ("names", "total", "text"),
+    [
+        ([], None, ""),
+        (["a", "b", "c"], None, "a, b, c"),
+        (["a", "b", "c", "d"], None, "a, b, c and 1 more"),
+        (["a", "b", "c"], 2003, "a, b, c and 2,000 more"),
+        (["a"], 1, "a"),
+    ],
+)
+def test_a_list_names_three_and_counts_the_rest(names: list[str], total: int | None, text: str) -> None:
+    assert join_limited(names, total) == text
+
+
+@pytest.mark.parametrize(
+    ("path", "text"), [("a/b.csv", "a/b.csv"), ("two words", "'two words'"), ("-f", "./-f"), ("a;b", "'a;b'")]
+)
+def test_a_path_is_quoted_as_one_argument(path: str, text: str) -> None:
+    assert quoted(path) == text
+    assert len(shlex.split(quoted(path))) == 1
