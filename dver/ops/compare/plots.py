@@ -12,13 +12,13 @@ from typing import Final
 from dver.core.errors import ConflictError, PipelineError, UsageError
 from dver.core.files import write_atomic
 from dver.core.phrasing import quoted
-from dver.pipelines.compare.compared_versions import WORKSPACE, open_sides, resolve_sides, sides_in_scope
+from dver.pipelines.compare.compared_versions import open_sides, resolve_sides, sides_in_scope
 from dver.pipelines.compare.plots import ComparedPlots, PlotReader
-from dver.pipelines.definition.stage import DEFAULT_STYLE, PlotStyle
+from dver.pipelines.definition.stage import PlotStyle
 from dver.pipelines.plots.page import MARK, RenderedPlot, VegaPlot, render_page
 from dver.repo import Repository
 from dver.repo.layout import Layout
-from dver.tracking.revision_scope import CURRENT, RevisionScope
+from dver.tracking.revision_scope import RevisionScope
 
 DIRECTORY: Final = "dver_plots"
 """The default directory for plots."""
@@ -38,15 +38,9 @@ class WrittenPlots:
 
 
 def plots_show(
-    repo: Repository,
-    targets: Sequence[str] = (),
-    *,
-    cwd: Path,
-    revs: Sequence[str] = (),
-    scope: RevisionScope = CURRENT,
-    style: PlotStyle = DEFAULT_STYLE,
+    repo: Repository, targets: Sequence[str], *, cwd: Path, revs: Sequence[str], scope: RevisionScope, style: PlotStyle
 ) -> ComparedPlots:
-    """The plots at `revs` and at the commits of `scope`; by default those of the workspace.
+    """The plots at `revs` and at the commits of `scope`; without any, those of the workspace.
 
     Raises UsageError for an unknown revision. Files that cannot be read are in the result.
     """
@@ -55,13 +49,7 @@ def plots_show(
 
 
 def plots_diff(
-    repo: Repository,
-    targets: Sequence[str] = (),
-    *,
-    cwd: Path,
-    old: str = "HEAD",
-    new: str = WORKSPACE,
-    style: PlotStyle = DEFAULT_STYLE,
+    repo: Repository, targets: Sequence[str], *, cwd: Path, old: str, new: str, style: PlotStyle
 ) -> ComparedPlots:
     """The plots at `old` and `new`, in the same charts. Raises as `plots_show`."""
     with open_sides(repo, resolve_sides(repo.git, dict.fromkeys((old, new)))) as sides:

@@ -1,4 +1,4 @@
-"""`dver stage add`, `dver stage list` and `dver stage remove`."""
+"""Lists stages and edits their definitions: `dver stage add`, `list` and `remove`, `dver freeze` and `unfreeze`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dver.pipelines.definition.edit import add_stage, remove_stage
+from dver.pipelines.definition.edit import add_stage, remove_stage, set_frozen
 from dver.pipelines.definition.new_stage import NewStage
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.definition.yaml_tree import error_at
@@ -90,6 +90,21 @@ def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> RemovedStage
     outs = (path for one in chosen for path in out_paths(one, [out for out in stages[one].outs if out.cache]))
     left = (os.fsencode(path) for path in outs)
     return RemovedStages(tuple(chosen), paths, tuple(one for one in left if os.path.lexists(repo.layout.absolute(one))))
+
+
+def freeze(repo: Repository, targets: Sequence[str], *, cwd: Path, frozen: bool) -> tuple[Address, ...]:
+    """Add `frozen: true` to the definitions of the stages that `targets` select, or remove it. A foreach or matrix is
+    frozen as a whole. Returns the stages that changed.
+
+    Raises UsageError for one member of a foreach or matrix, PipelineError for a file that cannot be changed safely.
+    """
+    pipelines = load_pipelines(repo)
+    stages = pipelines.graph.stages
+    chosen = select_stages(repo, pipelines, targets, cwd)
+    refuse_members(stages, chosen, "they can be frozen together only")
+    changing = [one for one in chosen if stages[one].frozen is not frozen]
+    edit_entries(repo, stages, changing, lambda content, entry, name: set_frozen(content, entry, frozen, name=name))
+    return tuple(changing)
 
 
 def _refuse_tracked(repo: Repository, folder: str, name: str, pipelines: Pipelines) -> None:

@@ -16,7 +16,7 @@ from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.git import revisions
 from dver.git.worktrees import scratch_worktree
-from dver.pipelines.compare.tolerance import MetricDifference, exceeding, read_metrics
+from dver.pipelines.compare.values import MetricDifference, exceeding, read_metrics
 from dver.pipelines.definition.stage import Output, OutputRole, Stage
 from dver.pipelines.engine.graph import Address, Graph, worktree_path
 from dver.pipelines.engine.job import Job, JobEnd

@@ -28,7 +28,7 @@ from dver.pipelines.compare.dvc_files import DvcFiles
 from dver.pipelines.definition.stage import PipelineFile
 from dver.pipelines.workspace.pipelines import pipelines_of_commit, pipelines_of_workspace
 from dver.repo import Repository
-from dver.store.trees.compare import find
+from dver.store.trees.compare import find, leaves
 from dver.tracking.lock_outputs import outputs_in
 from dver.tracking.revision_scope import RevisionScope
 from dver.tracking.targets import Target, TrackedData, target_containing, tracked_in_commit
@@ -222,9 +222,10 @@ class CommitSide:
             return None
         found: list[str] = []
         with self._errors_explained(path):
-            for one in self._in_store(path, entry):
-                found.append(one)
-                _refuse_many(self._shown(path), found)
+            for inner, one in leaves(entry, self.repo.store.tree, path=os.fsencode(path)):
+                if one.kind is not Kind.DIRECTORY:
+                    found.append(os.fsdecode(inner))
+                    _refuse_many(self._shown(path), found)
         return sorted(found)
 
     # -- in Git
@@ -290,14 +291,6 @@ class CommitSide:
     def _found(self, path: str, entry: Entry, inside: Sequence[bytes]) -> Entry | None:
         with self._errors_explained(path):
             return find(entry, tuple(inside), self.repo.store.tree)
-
-    def _in_store(self, path: str, entry: Entry) -> Iterator[str]:
-        for one in self.repo.store.tree(entry.oid):
-            inner = os.path.join(path, os.fsdecode(one.name))
-            if one.kind is Kind.DIRECTORY:
-                yield from self._in_store(inner, one)
-            else:
-                yield inner
 
     @contextmanager
     def _errors_explained(self, path: str) -> Iterator[None]:

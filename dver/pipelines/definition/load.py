@@ -126,7 +126,7 @@ class _Loader:
         for key in ("foreach", "do"):
             if key not in found:
                 raise error_at(node.mark, f"stage {name!r} has no `{key}`", fix="use `foreach` and `do` together")
-        members = dict(_members(found["foreach"], substitute(found["foreach"], self.known, whole=True)))
+        members = _members(found["foreach"], substitute(found["foreach"], self.known, whole=True))
         _refuse_many(name, found["foreach"], len(members), most)
         for key, known in members.items():
             yield self.one(f"{name}{_GROUP_JOINT}{key}", found["do"], {**self.known, **known}, name)
@@ -154,7 +154,7 @@ class _Loader:
         named: dict[str, Any] = {}
         for position, one in enumerate(over.value):
             compound = isinstance(one.value, (tuple, Mapping))
-            key = f"{name}{position}" if compound else _member_name(one, _written(node, position))
+            key = f"{name}{position}" if compound else _member_name(one, node, position)
             _add_unique(key, one, named, "`matrix`", f" in {name!r}")
         return named
 
@@ -168,31 +168,24 @@ def _refuse_many(name: str, node: Node, number: int, most: int) -> None:
         )
 
 
-def _members(node: Node, over: Node) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The members of a foreach, written as `node`: their keys, and the variables of each."""
+def _members(node: Node, over: Node) -> dict[str, dict[str, Any]]:
+    """The members of a foreach, written as `node`: the variables of each by its key."""
     if isinstance(over.value, Mapping):
-        for key, one in over.value.items():
-            yield key, {"key": key, "item": one.plain()}
-        return
+        return {key: {"key": key, "item": one.plain()} for key, one in over.value.items()}
     if not isinstance(over.value, tuple):
         raise error_at(over.mark, f"`foreach`: expected a list or a mapping, not {over.kind}")
     compound = any(isinstance(one.value, (tuple, Mapping)) for one in over.value)
     named: dict[str, Any] = {}
     for position, one in enumerate(over.value):
-        key = str(position) if compound else _member_name(one, _written(node, position))
+        key = str(position) if compound else _member_name(one, node, position)
         _add_unique(key, one, named, "`foreach`")
-    for key, value in named.items():
-        yield key, {"item": value}
+    return {key: {"item": value} for key, value in named.items()}
 
 
-def _written(node: Node, position: int) -> Node:
-    """The element at `position` as it is written in the file, or the variable that stands for all elements."""
-    return node.value[position] if isinstance(node.value, tuple) else node
-
-
-def _member_name(one: Node, written: Node) -> str:
+def _member_name(one: Node, node: Node, position: int) -> str:
     """The name that a value gives to a stage. Like DVC, `true` from a variable becomes `True`."""
-    return as_text(one.value) if one is written else str(one.value)
+    is_literal = isinstance(node.value, tuple) and node.value[position] is one
+    return as_text(one.value) if is_literal else str(one.value)
 
 
 def _add_unique(key: str, one: Node, named: dict[str, Any], what: str, where: str = "") -> None:

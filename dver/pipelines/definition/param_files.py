@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time
 from enum import Enum
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from dver.core.errors import PipelineError
@@ -46,11 +47,16 @@ def parse_values(content: bytes, name: str) -> dict[str, Any]:
 def parse_metrics(content: bytes, name: str) -> dict[str, Any]:
     """The values of a metrics file. A file with a single number is a metric named after the file."""
     values = _parse(content, name)
-    if isinstance(values, (int, float)) and not isinstance(values, bool):
+    if is_number(values):
         return {posixpath.splitext(posixpath.basename(name))[0]: values}
     if not isinstance(values, dict):
         raise PipelineError(f"{name}: expected a mapping or a number, not {yaml_tree.type_name(values)}")
     return values
+
+
+def is_number(value: object) -> bool:
+    """True for an integer or a float, but not for a boolean."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _parse(content: bytes, name: str) -> Any:
@@ -95,14 +101,10 @@ def select_keys(values: Mapping[str, Any], keys: Iterable[str]) -> Iterator[tupl
 
 def is_selected(key: str, found: Iterable[str]) -> bool:
     """True if `found`, the keys that `select_keys` returned, include `key` or match it."""
-    from fnmatch import fnmatchcase
-
     return any(one == key or (is_pattern(key) and fnmatchcase(one, key)) for one in found)
 
 
 def _matching(values: Any, parts: list[str], above: str) -> Iterator[tuple[str, Any]]:
-    from fnmatch import fnmatchcase
-
     if not parts:
         yield above, values
         return

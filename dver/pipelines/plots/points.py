@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from dver.core.errors import PipelineError
-from dver.pipelines.definition.param_files import parse_json
+from dver.pipelines.definition.param_files import is_number, parse_json
 from dver.pipelines.definition.yaml_tree import check_depth, parse_yaml, type_name
 
 Row = dict[str, Any]
@@ -54,7 +54,7 @@ def parse_points(content: bytes, name: str, *, header: bool = True) -> list[Row]
 def kind_of_column(values: Sequence[Any]) -> str:
     """The Vega-Lite type of the values: `quantitative`, `temporal` or `nominal`."""
     known = [one for one in values if one is not None]
-    if known and all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in known):
+    if known and all(map(is_number, known)):
         return "quantitative"
     if known and all(isinstance(one, str) and _DATE.fullmatch(one) for one in known):
         return "temporal"

@@ -9,7 +9,8 @@ from dver.cli.compare_options import comparison_options, revision_options
 from dver.cli.context import Context
 from dver.cli.render import tables
 from dver.cli.render.params_metrics import print_comparison, print_values
-from dver.ops.compare.metrics import metrics_diff, metrics_show
+from dver.ops.compare.params_metrics import diff_values, show_values
+from dver.pipelines.compare.params_metrics import metrics_of
 from dver.repo import Repository
 from dver.tracking.revision_scope import RevisionScope
 
@@ -48,7 +49,7 @@ def show_command(
     A TARGET is a file, in dver.yaml or not, or a directory that contains metrics files.
     """
     with Repository.open(ctx.cwd) as repo:
-        table = metrics_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope)
+        table = show_values(repo, metrics_of, targets, cwd=ctx.cwd, revs=revs, scope=scope)
     print_values(ctx, table, "Metric", form=form, precision=precision, named=bool(targets))
 
 
@@ -73,5 +74,5 @@ def diff_command(
     A defaults to HEAD, B to `workspace`.
     """
     with Repository.open(ctx.cwd) as repo:
-        table = metrics_diff(repo, targets, cwd=ctx.cwd, old=old, new=new)
+        table = diff_values(repo, metrics_of, targets, cwd=ctx.cwd, old=old, new=new)
     print_comparison(ctx, table, "Metric", form=form, every=every, precision=precision, named=bool(targets))

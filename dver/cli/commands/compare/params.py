@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from dver.cli import options
 from dver.cli.compare_options import comparison_options, revision_options
 from dver.cli.context import Context
 from dver.cli.render.params_metrics import print_comparison, print_values
-from dver.ops.compare.params import params_diff, params_show
+from dver.ops.compare.params_metrics import diff_values, show_values
+from dver.pipelines.compare.params_metrics import params_of
 from dver.repo import Repository
 from dver.tracking.revision_scope import RevisionScope
 
@@ -48,7 +51,7 @@ def show_command(
     A TARGET is a file, in dver.yaml or not, or a directory that contains parameter files.
     """
     with Repository.open(ctx.cwd) as repo:
-        table = params_show(repo, targets, cwd=ctx.cwd, revs=revs, scope=scope, only_stages=deps)
+        table = show_values(repo, partial(params_of, only_stages=deps), targets, cwd=ctx.cwd, revs=revs, scope=scope)
     print_values(ctx, table, "Param", form=form, precision=None, named=True)
 
 
@@ -73,5 +76,5 @@ def diff_command(
     A defaults to HEAD, B to `workspace`. The dver.yaml of each revision decides which files are read.
     """
     with Repository.open(ctx.cwd) as repo:
-        table = params_diff(repo, targets, cwd=ctx.cwd, old=old, new=new, only_stages=deps)
+        table = diff_values(repo, partial(params_of, only_stages=deps), targets, cwd=ctx.cwd, old=old, new=new)
     print_comparison(ctx, table, "Param", form=form, every=every, precision=None, named=True)

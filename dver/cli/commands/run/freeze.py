@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged
 from dver.cli.render import terminal
-from dver.ops.run.freeze import freeze
+from dver.ops.run.stage import freeze
 from dver.repo import Repository
 
 
