@@ -200,7 +200,7 @@ def repro(
         capacity=limit,
         on_backup=on_backup,
     )
-    executor.refuse_oversized(stages, graph)
+    executor.refuse_oversized(stages)
     report = RunReport(watcher)
     states = _run(session, executor, runner or LocalRunner(repo.layout.worktree_dir / "stages"), report, limit)
     return ReproResult(

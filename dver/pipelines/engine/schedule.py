@@ -205,12 +205,10 @@ class _Schedule:
         return replace(job, env={DEVICES: ",".join(devices), **job.env}) if devices else job
 
     def release(self, name: str) -> None:
-        """Free the resources of a job."""
         self.resources.release(name)
         self.running.pop(name, None)
 
     def process_events(self, seconds: float = _TICK) -> None:
-        """Handle the events of running jobs."""
         for event in self.runner.poll(seconds):
             if isinstance(event, JobOutput):
                 self.watcher.output(self.running[event.job].address, event.content)
@@ -273,7 +271,6 @@ class _Schedule:
 
 
 def _failure(task: ScheduledStage, event: JobEnd, tried: int) -> StageError:
-    """The error for a failed job."""
     name, times = str(task.address), f", {tried} times" if tried > 1 else ""
     log = f"dver logs {quoted(name)}"
     if event.outcome is JobOutcome.TIMED_OUT:

@@ -15,7 +15,7 @@ from dver.formats import lock
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.pipelines.definition.stage import Output, Stage
-from dver.pipelines.engine.graph import Address, Graph, worktree_path
+from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.engine.job import Job, JobEnd
 from dver.pipelines.engine.reasons import Inputs, lock_entry
 from dver.pipelines.engine.resources import Capacity
@@ -117,7 +117,7 @@ class WorkspaceExecutor:
         self._backup.mark_started(address)
         return self.retry(address)
 
-    def refuse_oversized(self, stages: Sequence[Address], graph: Graph) -> None:
+    def refuse_oversized(self, stages: Sequence[Address]) -> None:
         """Raise StageError if one of `stages`, which are in order, will certainly run and wants more than this machine
         has.
 
@@ -127,7 +127,7 @@ class WorkspaceExecutor:
             return
         states: dict[Address, StageState] = {}
         for address in stages:
-            before = [states.get(one) for one in graph.upstream[address]]
+            before = [states.get(one) for one in self._evaluator.graph.upstream[address]]
             if StageState.RUNNING in before or StageState.RESTORED not in before:
                 states[address] = StageState.RUNNING if StageState.RUNNING in before else self._expected_state(address)
             else:

@@ -70,7 +70,7 @@ class WorkspaceContents:
             folder, name = os.path.split(os.fsencode(place))
             folders.setdefault(folder, set()).add(name)
         for folder, names in folders.items():
-            found = self._scan_names(folder, sorted(names))
+            found = self._scan_names(folder, sorted(names), [])
             for name in names:
                 self._known[os.fsdecode(os.path.join(folder, name))] = found.get(name)
 
@@ -159,16 +159,13 @@ class WorkspaceContents:
     def _is_pattern(self, place: str) -> bool:
         return is_pattern(place) and not os.path.lexists(self._repo.layout.absolute(os.fsencode(place)))
 
-    def _scan_names(
-        self, folder: bytes, names: Sequence[bytes], seen: list[Snapshot] | None = None
-    ) -> dict[bytes, Entry]:
+    def _scan_names(self, folder: bytes, names: Sequence[bytes], seen: list[Snapshot]) -> dict[bytes, Entry]:
         """Scan `names` in a directory; the snapshots are added to `seen`."""
         ignore = self._rules.for_paths([os.path.join(folder, name) for name in names])
         snapshot = self._repo.workspace.scan_names(folder, names, HashOnly(), ignore=ignore, progress=self._progress)
         if snapshot is None:
             return {}
         self._states.update((os.path.join(folder, name), state) for name, state in snapshot.states.items())
-        seen = seen if seen is not None else []
         seen.append(snapshot)
         found: dict[bytes, Entry] = {}
         for entry in snapshot.tree(snapshot.root.oid) or ():
@@ -277,7 +274,6 @@ class WorkspaceContents:
 
 
 def _state_of(snapshot: Snapshot | None) -> bytes:
-    """The state of the files in a snapshot."""
     return b"".join(snapshot.states.values()) if snapshot is not None else b""
 
 

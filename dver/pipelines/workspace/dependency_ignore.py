@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -71,30 +72,23 @@ class _Zone(Enum):
     DATA = "it is tracked data, or an output"
 
 
+@dataclass(frozen=True, slots=True)
 class DependencyIgnore:
     """`IgnoreRules` for directories that stages name. Paths are absolute."""
 
-    def __init__(
-        self,
-        base: Ignore,
-        top: bytes,
-        named: Collection[bytes],
-        ignored: Collection[bytes],
-        outputs: Collection[bytes],
-        above: Collection[bytes],
-    ) -> None:
-        self._base = base
-        self._top = top
-        self._named = named
-        self._ignored = ignored
-        self._outputs = outputs
-        self._above = above
-        """The directories that contain outputs."""
-        self._zones: dict[bytes, _Zone] = {}
+    base: Ignore
+    top: bytes
+    named: Collection[bytes]
+    ignored: Collection[bytes]
+    outputs: Collection[bytes]
+    above: Collection[bytes]
+    """The directories that contain outputs."""
+    zones: dict[bytes, _Zone] = field(default_factory=dict)
+    """The zones found so far."""
 
     def applies_in(self, folder: bytes) -> bool:
         """See `IgnoreRules`."""
-        return self._zone(folder) is not _Zone.DATA or self._base.applies_in(folder)
+        return self._zone(folder) is not _Zone.DATA or self.base.applies_in(folder)
 
     def ignores(self, path: bytes, *, is_directory: bool) -> bool:
         """See `IgnoreRules`."""
@@ -103,9 +97,9 @@ class DependencyIgnore:
         if zone is not _Zone.DATA:
             if name in _NEVER or (name.endswith(SUFFIX) and not is_directory):
                 return True
-            if (zone is _Zone.IGNORED or path in self._ignored) and self._zone(path) is _Zone.IGNORED:
-                return not (is_directory and path in self._above)
-        return self._base.ignores(path, is_directory=is_directory)
+            if (zone is _Zone.IGNORED or path in self.ignored) and self._zone(path) is _Zone.IGNORED:
+                return not (is_directory and path in self.above)
+        return self.base.ignores(path, is_directory=is_directory)
 
     def ignores_empty(self, folder: bytes) -> bool:
         """See `IgnoreRules`. Git does not track empty directories."""
@@ -113,23 +107,23 @@ class DependencyIgnore:
 
     def ignores_below(self, path: bytes) -> bool:
         """Return whether Git ignores something at or below `path`."""
-        return any(one == path or one.startswith(path + b"/") for one in self._ignored)
+        return any(one == path or one.startswith(path + b"/") for one in self.ignored)
 
     def _zone(self, path: bytes) -> _Zone:
-        found = self._zones.get(path)
+        found = self.zones.get(path)
         if found is None:
-            found = self._zones[path] = self._find_zone(path)
+            found = self.zones[path] = self._find_zone(path)
         return found
 
     def _find_zone(self, path: bytes) -> _Zone:
-        if not path.startswith(self._top + b"/"):
+        if not path.startswith(self.top + b"/"):
             return _Zone.GIT
-        if path in self._outputs or os.path.isfile(path + SUFFIX):
+        if path in self.outputs or os.path.isfile(path + SUFFIX):
             return _Zone.DATA
         zone = self._zone(os.path.dirname(path))
-        if zone is _Zone.GIT and path in self._ignored:
+        if zone is _Zone.GIT and path in self.ignored:
             zone = _Zone.IGNORED
-        return _Zone.NAMED if zone is _Zone.IGNORED and path in self._named else zone
+        return _Zone.NAMED if zone is _Zone.IGNORED and path in self.named else zone
 
 
 def _parents(path: bytes, top: bytes) -> Iterable[bytes]:

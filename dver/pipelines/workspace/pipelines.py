@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from dver.core.errors import DverError, PipelineError, UsageError
 from dver.core.files import read_regular
@@ -20,14 +21,15 @@ from dver.pipelines.definition.load import load_pipeline_file
 from dver.pipelines.definition.stage import Output, PipelineFile, Stage
 from dver.pipelines.definition.yaml_tree import MAX_SIZE, error_at
 from dver.pipelines.engine.graph import Address, Graph, build_graph, without_outside_paths, worktree_path
-from dver.pipelines.workspace.from_dvc import NAME as NAME_OF_DVC
-from dver.pipelines.workspace.from_dvc import not_renamed_error
 from dver.repo import PROJECT_DIR, Repository
 from dver.repo.layout import Layout
 from dver.tracking.targets import SUFFIX, is_at_or_below, resolve_data_path
 
-_NAME = os.fsencode(FILE_NAME)
-_PROJECT = os.fsencode(PROJECT_DIR)
+_NAME: Final = os.fsencode(FILE_NAME)
+_NAME_OF_DVC: Final = b"dvc.yaml"
+_PROJECT: Final = os.fsencode(PROJECT_DIR)
+_MOST_RENAMES: Final = 3
+"""The most commands in one error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = No
     planned = instead or {}
     folders, of_dvc = _folders(repo)
     files = {folder: _load(repo, folder, planned.get(folder)) for folder in sorted({*folders, *planned})}
-    left_over = not_renamed_error(repo, of_dvc, renamed=bool(files)) if of_dvc else None
+    left_over = _not_renamed_error(repo, of_dvc, renamed=bool(files)) if of_dvc else None
     if left_over is not None and not files:
         raise left_over
     stages = {
@@ -65,7 +67,7 @@ def pipelines_of_workspace(repo: Repository) -> dict[str, PipelineFile | DverErr
     """The contents of each `dver.yaml` by its directory, or the error that reading it raises."""
     folders, of_dvc = _folders(repo)
     if of_dvc and not folders:
-        return {os.fsdecode(os.path.dirname(of_dvc[0])): not_renamed_error(repo, of_dvc, renamed=False)}
+        return {os.fsdecode(os.path.dirname(of_dvc[0])): _not_renamed_error(repo, of_dvc, renamed=False)}
     return {folder: _or_error(partial(_load, repo, folder)) for folder in folders}
 
 
@@ -177,13 +179,31 @@ def _folders(repo: Repository) -> tuple[list[str], list[bytes]]:
     def is_project(folder: bytes) -> bool:
         return os.path.isdir(os.path.join(repo.layout.absolute(folder), _PROJECT))
 
-    found: dict[bytes, list[bytes]] = {_NAME: [], NAME_OF_DVC: []}
-    for path in files_named(repo.git, _NAME, NAME_OF_DVC, under=repo.layout.prefix):
+    found: dict[bytes, list[bytes]] = {_NAME: [], _NAME_OF_DVC: []}
+    for path in files_named(repo.git, _NAME, _NAME_OF_DVC, under=repo.layout.prefix):
         folder, name = os.path.split(path)
         if os.path.isfile(repo.layout.absolute(path)) and not _is_of_another_project(repo.layout, folder, is_project):
             found[name].append(folder)
-    of_dvc = [os.path.join(folder, NAME_OF_DVC) for folder in found[NAME_OF_DVC] if folder not in found[_NAME]]
+    of_dvc = [os.path.join(folder, _NAME_OF_DVC) for folder in found[_NAME_OF_DVC] if folder not in found[_NAME]]
     return [os.fsdecode(folder) for folder in found[_NAME]], of_dvc
+
+
+def _not_renamed_error(repo: Repository, paths: Sequence[bytes], *, renamed: bool) -> PipelineError:
+    """The error for `dvc.yaml` files: alone, or beside others that were `renamed`."""
+    names = join_limited([repr(repo.layout.shown(path)) for path in paths])
+    tracked = tracked_under(repo.git, *paths)
+    commands = [_rename_command(repo.layout, path, path in tracked) for path in paths[:_MOST_RENAMES]]
+    left = len(paths) - len(commands)
+    return PipelineError(
+        f"not read: {names}" if renamed else f"no {FILE_NAME} found, but {names}",
+        why=f"dver reads {FILE_NAME}, which has the same format",
+        fix=" && ".join(commands) + (f"; and {left:,} more in the same way" if left else ""),
+    )
+
+
+def _rename_command(layout: Layout, path: bytes, is_tracked: bool) -> str:
+    new = os.path.join(os.path.dirname(path), _NAME)
+    return f"{'git mv' if is_tracked else 'mv'} {quoted(layout.shown(path))} {quoted(layout.shown(new))}"
 
 
 def _is_of_another_project(layout: Layout, folder: bytes, is_project: Callable[[bytes], bool]) -> bool:
