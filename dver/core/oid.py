@@ -40,13 +40,6 @@ class Oid(bytes):
             raise CorruptError(f"not an object id: {text[:80]!r}", why="expected 64 hexadecimal digits")
         return cls(bytes.fromhex(match[2]))
 
-    @classmethod
-    def from_bytes_exact(cls, raw: bytes | memoryview) -> Self:
-        """The id with the digest `raw`. Raises CorruptError unless it has 32 bytes."""
-        if len(raw) != SIZE:
-            raise CorruptError(f"an object id of {len(raw)} bytes", why=f"expected {SIZE}")
-        return cls(raw)
-
     def __str__(self) -> str:
         return f"{ALGORITHM}:{self.hex()}"
 

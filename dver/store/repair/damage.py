@@ -126,7 +126,7 @@ def list_files(store: Store) -> tuple[list[tuple[Oid, int]], list[tuple[Oid, int
 def _parse_loose(folder: str) -> Callable[[str], Oid | None]:
     def parse(name: str) -> Oid | None:
         with suppress(ValueError):
-            return Oid.from_bytes_exact(bytes.fromhex(folder + name)) if len(name) == 62 else None
+            return Oid(bytes.fromhex(folder + name)) if len(name) == 62 else None
         return None
 
     return parse

@@ -329,10 +329,11 @@ def test_what_was_never_fetched_is_no_damage(pushed: Project, tmp_path: Path, ru
 
 
 def test_stray_files_are_told(project: Project) -> None:
-    write(project.store, {"packs/notes.txt": b"", "loose/zz": b"", "loose/ab/cd": b"", "extra": b""})
+    spaced = f"loose/ab/{'cd' * 30}  "  # `bytes.fromhex` skips spaces
+    write(project.store, {"packs/notes.txt": b"", "loose/zz": b"", "loose/ab/cd": b"", spaced: b"", "extra": b""})
     found = look(project)
     assert found.is_well
-    assert found.stray_files == ("extra", "loose/ab/cd", "loose/zz", "packs/notes.txt")
+    assert found.stray_files == ("extra", "loose/ab/cd", spaced, "loose/zz", "packs/notes.txt")
 
 
 def test_a_malformed_pointer_in_the_history_is_told_with_its_commits(project: Project) -> None:
