@@ -134,8 +134,7 @@ def _decode_all(
         for path in places.pop(blob, ()):
             try:
                 for one in data_named_by(repo, path, blob, content, locks.decode):
-                    root = one.ref
-                    versions.setdefault((path, root), []).append(blob)
+                    versions.setdefault((path, one.ref), []).append(blob)
             except ConflictError as error:  # an unfinished merge is no error
                 if (path, blob) not in found.in_workspace:
                     found.unreadable.append((path, blob, error.why or error.what))
@@ -158,7 +157,7 @@ def _sort_key(version: tuple[tuple[bytes, ObjectRef], list[str]]) -> tuple[bytes
 def unreadable_pointers(git: GitRepo, found: TrackedHistory) -> tuple[UnreadablePointer, ...]:
     """The unreadable pointers, and the commits that have them."""
     keys = [(path, blob) for path, blob, _ in found.unreadable]
-    names = _named(git, found, keys)
+    names = name_commits(git, commits_with(git, found.commits, keys))
     return tuple(
         UnreadablePointer(path, why, names[path, blob], (path, blob) in found.in_workspace)
         for path, blob, why in found.unreadable
@@ -191,12 +190,6 @@ def find_affected_paths(
 def _blobs(one: PointerFile) -> Iterator[str]:
     yield one.blob
     yield from one.sides.values()
-
-
-def _named(
-    git: GitRepo, found: TrackedHistory, keys: Iterable[tuple[bytes, str]]
-) -> dict[tuple[bytes, str], NamedCommits]:
-    return name_commits(git, commits_with(git, found.commits, keys))
 
 
 def _commits_of(

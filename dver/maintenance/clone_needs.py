@@ -53,7 +53,8 @@ def needs_of(git: GitRepo) -> CloneNeeds:
     for path, content in found.files.items():
         roots.update(roots_in(content, os.fsencode(path), locks))
     for git_dir in found.git_dirs:
-        roots.update(_placed_in(git_dir))
+        for entries in read_placed(git_dir / "dver" / "placed.json").values():
+            roots.update(entry.ref().key for entry in entries if entry.oid != NOTHING.oid)
     return CloneNeeds(frozenset(roots), found)
 
 
@@ -115,11 +116,3 @@ def _links(folder: bytes) -> Iterator[bytes]:
                 yield entry.path
             elif entry.is_dir(follow_symlinks=False) and entry.name != b".git":
                 below.append(entry.path)
-
-
-def _placed_in(git_dir: Path) -> Iterator[NeededRoot]:
-    for entries in read_placed(git_dir / "dver" / "placed.json").values():
-        for entry in entries:
-            if entry.oid == NOTHING.oid:
-                continue
-            yield entry.ref().key

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +22,7 @@ from dver.formats.pack import Codec, ObjectKind, Row
 from dver.store.objects.database import Database
 from dver.store.objects.file_creation import is_store
 from dver.store.objects.frames import FrameReader, ObjectLocation
-from dver.store.objects.packs import PackReader, pack_file_name, parse_pack_file_name
+from dver.store.objects.packs import PackReader, list_packs, pack_file_name
 from dver.store.trash.trash import last_gc
 
 _LEARNT_AT_ONCE: Final = 256
@@ -200,7 +199,7 @@ class ObjectIndex:
         except TypeError:  # dver never writes such names
             self._database.recreate()
             return self._synchronise()
-        on_disk = self._packs_on_disk()
+        on_disk = list_packs(self.packs)
         self._names = {number: name for name, number in known.items() if name in on_disk}
         removed = [(number,) for name, number in known.items() if name not in on_disk]
         self._forget_removed(removed)
@@ -241,11 +240,6 @@ class ObjectIndex:
             return []
         except CorruptError:
             return None
-
-    def _packs_on_disk(self) -> set[Oid]:
-        with suppress(FileNotFoundError):
-            return {name for name in map(parse_pack_file_name, os.listdir(self.packs)) if name is not None}
-        return set()
 
     def _forget_other_store(self) -> None:
         """Start over if the database describes another store: `cache.dir` has changed."""

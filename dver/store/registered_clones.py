@@ -91,22 +91,18 @@ def list_clones(root: Path) -> list[RegisteredClone]:
     return sorted(found, key=lambda clone: (clone.git_dir, clone.host, clone.user))
 
 
-def clones_at(root: Path, path: Path) -> list[RegisteredClone]:
-    """The registered clones that were used at `path`, a Git directory or a working tree.
+def find_clones(root: Path, clone: str, cwd: Path) -> list[RegisteredClone]:
+    """The registered clones with the mark `clone`, or that were used at that path: a Git directory or a working tree.
 
     If some of them are no longer present, only those.
     """
-    at = [clone for clone in list_clones(root) if clone.entry and clone.git_dir in (path, path / ".git")]
-    return _without_present(at)
-
-
-def clones_with_mark(root: Path, mark: str) -> list[RegisteredClone]:
-    """The registered clones with this mark. If some of them are no longer present, only those."""
-    return _without_present([clone for clone in list_clones(root) if clone.entry and clone.mark == mark])
-
-
-def _without_present(found: list[RegisteredClone]) -> list[RegisteredClone]:
-    return [clone for clone in found if clone.state is not CloneState.PRESENT] or found
+    found = [one for one in list_clones(root) if one.entry]
+    if MARK.fullmatch(clone):
+        found = [one for one in found if one.mark == clone]
+    else:
+        path = cwd / clone
+        found = [one for one in found if one.git_dir in (path, path / ".git")]
+    return [one for one in found if one.state is not CloneState.PRESENT] or found
 
 
 def forget(root: Path, gone: Iterable[RegisteredClone]) -> None:

@@ -26,7 +26,7 @@ from dver.formats.recipe import Chunk
 from dver.store.objects.chunking import cut
 from dver.store.objects.codec import Encoder
 from dver.store.objects.loose import LinkMode
-from dver.store.objects.packs import ContentHash, PackWriter
+from dver.store.objects.packs import ContentHash, PackWriter, hashed
 from dver.store.store import Store
 
 LARGE: Final = 1 << 20
@@ -148,7 +148,7 @@ class StoreWriter:
         encoded: list[_Encoded] = []
         # Threads compress one batch while this thread cuts and hashes the next.
         with ThreadPoolExecutor(_ENCODERS) as pool:
-            for batch in batched(cut(_hashed(pieces, content)), _CHUNKS_AT_ONCE):
+            for batch in batched(cut(hashed(pieces, content)), _CHUNKS_AT_ONCE):
                 named = [(Oid.of(chunk), chunk) for chunk in batch]
                 chunks += [Chunk(oid, len(chunk)) for oid, chunk in named]
                 begun = [
@@ -172,11 +172,8 @@ class StoreWriter:
 
     def _add_recipe(self, oid: Oid, chunks: Sequence[Chunk]) -> None:
         if self.missing((oid,)):
-            payload = recipe.encode(chunks)
             size = sum([chunk.size for chunk in chunks])
-            self._current().add(oid, ObjectKind.BLOB, Codec.CHUNKED, size, payload)
-            self._in_pack.add(oid)
-            self._close_full_pack()
+            self._add_blob(oid, size, Codec.CHUNKED, recipe.encode(chunks))
 
     def add_loose(self, oid: Oid, pieces: Iterable[bytes]) -> None:
         """Add the loose blob `oid`. `pieces` raises at the end if its content is not `oid`."""
@@ -200,7 +197,7 @@ class StoreWriter:
                 if reflink(source, file.fileno(), path):
                     content = _hash_of_clone(source, file.fileno(), before, now, read)
                 elif copy:
-                    write_sparsely(file.fileno(), _hashed(_reported(read_pieces(source), read), content))
+                    write_sparsely(file.fileno(), hashed(_reported(read_pieces(source), read), content))
                 else:
                     return None
                 return self._adopt(path, content)
@@ -229,7 +226,7 @@ class StoreWriter:
                     os.fchmod(file.fileno(), before.st_mode & 0o7777)
                     return None
                 content = ContentHash()
-                _exhaust(_hashed(_reported(read_pieces(file.fileno()), read), content))
+                _exhaust(hashed(_reported(read_pieces(file.fileno()), read), content))
                 return self._adopt(link, content)
         except FileNotFoundError:  # another process cleared the link before it was locked
             return self._add_hardlink(path, read)
@@ -239,7 +236,7 @@ class StoreWriter:
     def _own_name(self, fd: int) -> Oid | None:
         """The oid of the open file `fd` if it is a file of the store; None if its other names are the user's."""
         content = ContentHash()
-        _exhaust(_hashed(read_pieces(fd), content))
+        _exhaust(hashed(read_pieces(fd), content))
         oid = content.oid()
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(fd), os.stat(self.store.loose.path(oid))):
@@ -305,12 +302,12 @@ def _hash_of_clone(
     """
     content = ContentHash()
     if would_show(before.st_ctime_ns, now):
-        _exhaust(_hashed(_reported(read_pieces(source), read), content))
+        _exhaust(hashed(_reported(read_pieces(source), read), content))
         after = os.fstat(source)
         if (before.st_size, before.st_ctime_ns) == (after.st_size, after.st_ctime_ns):
             return content
         content = ContentHash()
-    _exhaust(_hashed(_reported(read_pieces(clone), read), content))
+    _exhaust(hashed(_reported(read_pieces(clone), read), content))
     return content
 
 
@@ -318,12 +315,6 @@ def _reported(pieces: Iterable[bytes], read: Read) -> Iterator[bytes]:
     for piece in pieces:
         yield piece
         read(len(piece))
-
-
-def _hashed(pieces: Iterable[bytes], content: ContentHash) -> Iterator[bytes]:
-    for piece in pieces:
-        content.update(piece)
-        yield piece
 
 
 def _exhaust(pieces: Iterable[bytes]) -> None:

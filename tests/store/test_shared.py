@@ -447,7 +447,7 @@ def test_a_clone_at_the_path_of_another_is_not_taken_for_it(tmp_path: Path) -> N
     assert len(states) == 2
     assert states.pop(first.mark) is CloneState.REPLACED
     assert list(states.values()) == [CloneState.PRESENT]
-    assert [clone.mark for clone in registered_clones.clones_at(root, tmp_path / "a")] == [first.mark]
+    assert [clone.mark for clone in registered_clones.find_clones(root, "a", tmp_path)] == [first.mark]
 
 
 def test_a_repository_without_a_mark_is_no_registered_clone(tmp_path: Path) -> None:
@@ -477,11 +477,11 @@ def test_a_clone_can_be_forgotten_and_comes_back_when_it_is_used(tmp_path: Path)
     root = tmp_path / "store"
     for name in ("a", "b"):
         keep(open_store(root, make_clone(tmp_path, name)), name.encode())
-    assert registered_clones.clones_at(root, tmp_path / "c") == []
+    assert registered_clones.find_clones(root, "c", tmp_path) == []
     for place in (tmp_path / "a", tmp_path / "b/.git"):
-        found = registered_clones.clones_at(root, place)
+        found = registered_clones.find_clones(root, str(place), tmp_path)
         assert [clone.git_dir.parent for clone in found] == [tmp_path / place.relative_to(tmp_path).parts[0]]
-        assert registered_clones.clones_with_mark(root, found[0].mark) == found
+        assert registered_clones.find_clones(root, found[0].mark, tmp_path) == found
         forget(root, found)
     assert list_clones(root) == []
     open_store(root, tmp_path / "a/.git").register_clone()

@@ -18,7 +18,6 @@ from dver.core.platform import blocks
 from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
-from dver.formats.registered_clone import MARK
 from dver.git.history.unreferenced_commits import CommitHolder, holders_of
 from dver.git.worktrees import clone_at
 from dver.maintenance.clone_needs import CloneNeeds, linked_blobs, needs_of, with_kinds
@@ -164,11 +163,7 @@ def forget(repo: Repository, clone: str, *, cwd: Path) -> int:
     Raises UsageError for an unknown clone, or a path of several clones.
     """
     root = repo.store_dir
-    found = (
-        registered_clones.clones_with_mark(root, clone)
-        if MARK.fullmatch(clone)
-        else registered_clones.clones_at(root, cwd / clone)
-    )
+    found = registered_clones.find_clones(root, clone, cwd)
     if not found:
         known = ", ".join(str(one.git_dir) for one in registered_clones.list_clones(root)) or "none"
         raise UsageError(

@@ -25,7 +25,7 @@ from dver.store.gc.repack import PackPlan, rewrite
 from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.incomplete_blobs import clear_incomplete_blobs
 from dver.store.objects.oid_set import OidList, OidSet
-from dver.store.objects.packs import PackReader, pack_file_name, parse_pack_file_name
+from dver.store.objects.packs import PackReader, list_packs, pack_file_name
 from dver.store.store import Store
 from dver.store.trash.batch import OpenBatch
 from dver.store.trash.guard import Roots, restore_needed
@@ -179,11 +179,7 @@ class ReachableObjects:
 def take_inventory(store: Store) -> Inventory:
     """The packs and loose blobs of the store now. Call it first, and then `find_reachable`."""
     store.refresh()
-    try:
-        names = sorted(name for name in map(parse_pack_file_name, os.listdir(store.packs)) if name is not None)
-    except FileNotFoundError:
-        names = []
-    return Inventory(tuple(names), tuple(store.loose.all()))
+    return Inventory(tuple(sorted(list_packs(store.packs))), tuple(store.loose.all()))
 
 
 def find_reachable(store: Store, roots: Roots, *, progress: Progress = SILENT) -> ReachableObjects:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from blake3 import blake3
 from xxhash import xxh3_64
 
 from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.core.phrasing import quoted
 from dver.formats import recipe
@@ -86,9 +88,8 @@ class Decoder:
         stated = view[FIELDS_SIZE:FRAME_HEADER_SIZE]
         if summed.digest()[::-1] != stated:
             raise corrupt(row.oid)
-        oid, kind, codec, offset, raw_size, stored_size, _ = row
-        checked = Row(oid, kind, codec, offset, raw_size, stored_size, int.from_bytes(stated, "little"))
-        if codec is Codec.CHUNKED:
+        checked = row._replace(checksum=int.from_bytes(stated, "little"))
+        if row.codec is Codec.CHUNKED:
             decode_recipe(row, payload)
             return checked, bytes(payload)
         return checked, self.decode(row, payload)
@@ -113,6 +114,16 @@ def decode_recipe(row: Row, payload: bytes | memoryview) -> Recipe:
     if found.size != row.raw_size:
         raise corrupt(row.oid)
     return found
+
+
+def verified(oid: Oid, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """`pieces`, which make the object `oid`. Raises CorruptError at the end if they do not."""
+    hasher = large_hash()
+    for piece in pieces:
+        hasher.update(piece)
+        yield piece
+    if hasher.digest() != oid:
+        raise corrupt(oid)
 
 
 def corrupt(oid: Oid) -> CorruptError:

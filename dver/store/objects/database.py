@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from dver.core.batches import batched
 from dver.core.errors import LocalIOError
 
 VERSION: Final = 10
@@ -29,17 +30,6 @@ _WAL_FORMAT: Final = 2
 
 _PAGE: Final = 4096
 """Bytes of a page of SQLite."""
-_MACHINE_ERRORS: Final = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_INTERRUPT,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_READONLY,
-}
 _WRITE_ERRORS: Final = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_FULL,
@@ -48,6 +38,7 @@ _WRITE_ERRORS: Final = {
     sqlite3.SQLITE_READONLY,
 }
 _LOCK_ERRORS: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_MACHINE_ERRORS: Final = _WRITE_ERRORS | _LOCK_ERRORS | {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM}
 _FILE_ERRORS: Final = {
     sqlite3.SQLITE_IOERR_SHORT_READ,
     sqlite3.SQLITE_READONLY_DBMOVED,  # another process has recreated it
@@ -117,14 +108,9 @@ class Database:
 
     def rows_in(self, statement: str, values: Iterable[bytes], *, before: Sequence[Any] = ()) -> Iterator[Any]:
         """The rows of `statement`, whose `{in}` is replaced by `values`. `before` has the parameters before it."""
-        batch: list[bytes] = []
-        for value in values:
-            batch.append(value)
-            if len(batch) == _PARAMETERS:
-                yield from self._rows_in_batch(statement, batch, before)
-                batch = []
-        if batch:
-            yield from self._rows_in_batch(statement, batch, before)
+        for batch in batched(values, _PARAMETERS):
+            filled = statement.replace("{in}", f"({','.join('?' * len(batch))})")
+            yield from self.rows(filled, [*before, *batch])
 
     def write(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute `statement` once for each of `rows`, in the open transaction or one of its own."""
@@ -157,10 +143,6 @@ class Database:
     def _is_open(self) -> bool:
         """Is the transaction still open? Not if the database was recreated meanwhile."""
         return self._connection.in_transaction
-
-    def _rows_in_batch(self, statement: str, batch: list[bytes], before: Sequence[Any]) -> list[tuple[Any, ...]]:
-        filled = statement.replace("{in}", f"({','.join('?' * len(batch))})")
-        return self.rows(filled, [*before, *batch])
 
     def _recovering(self, action: Callable[[], T]) -> T:
         try:

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from xxhash import xxh3_64_hexdigest
@@ -50,9 +49,7 @@ class IncompleteBlob:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self._fd)
         with suppress(FileNotFoundError):  # it is complete, or discarded
             os.rename(self.path, self._released)

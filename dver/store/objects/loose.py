@@ -7,16 +7,16 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Final
 
 from dver.core.files import fsync_dir
-from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.core.platform import blocks
 from dver.core.platform.blocks import reflink
-from dver.store.objects.codec import corrupt, missing
+from dver.store.objects.codec import missing, verified
 from dver.store.objects.file_creation import FINISHED, ScratchDirectory, explaining_permissions
 
 PIECE: Final = 4 << 20
@@ -136,13 +136,8 @@ class LooseBlobs:
 
     def pieces(self, oid: Oid) -> Iterator[bytes]:
         """The content piece by piece. Raises CorruptError at the end if it was wrong."""
-        hasher = large_hash()
         with self.open(oid) as file:
-            while piece := file.read(PIECE):
-                hasher.update(piece)
-                yield piece
-        if hasher.digest() != oid:
-            raise corrupt(oid)
+            yield from verified(oid, iter(partial(file.read, PIECE), b""))
 
     def open(self, oid: Oid) -> FileIO:
         """The file of the blob `oid`. Raises MissingObjectError if another process has just removed it."""

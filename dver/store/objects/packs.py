@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import weakref
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +41,13 @@ def parse_pack_file_name(file_name: str) -> Oid | None:
     return None
 
 
+def list_packs(folder: Path) -> set[Oid]:
+    """The packs in `folder`; none if it is missing."""
+    with suppress(FileNotFoundError):
+        return {name for name in map(parse_pack_file_name, os.listdir(folder)) if name is not None}
+    return set()
+
+
 class PackWriter:
     """Writes a pack to a temporary file in `scratch`."""
 
@@ -67,18 +75,14 @@ class PackWriter:
     def add(self, oid: Oid, kind: ObjectKind, codec: Codec, raw_size: int, payload: bytes) -> None:
         """Append an object with the encoded form `payload`."""
         header, checksum = pack.frame_header(oid, kind, codec, raw_size, payload)
-        self._append(Row(oid, kind, codec, self.size, raw_size, len(payload), checksum), header, payload)
+        self._file.write(header)
+        self._file.write(payload)
+        self.rows.append(Row(oid, kind, codec, self.size, raw_size, len(payload), checksum))
 
     def add_frame(self, row: Row, frame: bytes | memoryview) -> None:
         """Append a verbatim frame of another pack. The caller has verified it."""
-        oid, kind, codec, _, raw_size, stored_size, checksum = row
         self._file.write(frame)
-        self.rows.append(Row(oid, kind, codec, self.size, raw_size, stored_size, checksum))
-
-    def _append(self, row: Row, header: bytes | memoryview, payload: bytes | memoryview) -> None:
-        self._file.write(header)
-        self._file.write(payload)
-        self.rows.append(row)
+        self.rows.append(row._replace(offset=self.size))
 
     def seal(self, *, durable: bool = True) -> Oid:
         """Write the footer and make the file durable. Returns the name of the pack. The file is still temporary."""
@@ -132,6 +136,13 @@ class ContentHash:
         return Oid(self._hash.digest())
 
 
+def hashed(pieces: Iterable[bytes], content: ContentHash) -> Iterator[bytes]:
+    """`pieces`, which `content` hashes as they pass."""
+    for piece in pieces:
+        content.update(piece)
+        yield piece
+
+
 class PackReader:
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -145,9 +156,7 @@ class PackReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def rows(self, name: Oid) -> list[Row]:

@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import zstandard
-from blake3 import blake3
 
 from dver.core.errors import CorruptError
 from dver.core.files import read_pieces
-from dver.core.hashing import large_hash
 from dver.core.oid import Oid
 from dver.formats import pack, recipe
 from dver.formats.pack import IN_MEMORY_MAX, Codec, ObjectKind, Row
 from dver.formats.recipe import Chunk
 from dver.store.objects.chunking import cut
-from dver.store.objects.codec import Decoder, Encoder, corrupt, decode_recipe
+from dver.store.objects.codec import Decoder, Encoder, corrupt, decode_recipe, verified
 from dver.store.objects.loose import LooseBlobs
-from dver.store.objects.packs import PackReader, parse_pack_file_name
+from dver.store.objects.packs import ContentHash, PackReader, hashed, parse_pack_file_name
 from dver.store.repair.salvage import read_frame
 
 
@@ -95,20 +93,19 @@ class FileSource:
 
     def pieces(self, oid: Oid) -> Iterator[bytes] | None:
         place = self._find(oid)
-        return _verified(oid, _pieces(place)) if place is not None else None
+        return verified(oid, _pieces(place)) if place is not None else None
 
     def _copy(self, oid: Oid, place: FileRange) -> ObjectCopy | None:
         """The object at `place`. A large one becomes the recipe of its chunks."""
-        hasher = large_hash()
+        content = ContentHash()
         chunks: list[Chunk] = []
         last = b""
-        for last in cut(_hashing(_pieces(place), hasher)):
+        for last in cut(hashed(_pieces(place), content)):
             chunks.append(Chunk(Oid.of(last), len(last)))
-        if hasher.digest() != oid:  # the file changed meanwhile
+        if content.oid() != oid:  # the file changed meanwhile
             return None
         if len(chunks) > 1:
-            size = sum([chunk.size for chunk in chunks])
-            return ObjectCopy(ObjectKind.BLOB, Codec.CHUNKED, size, recipe.encode(chunks))
+            return ObjectCopy(ObjectKind.BLOB, Codec.CHUNKED, content.size, recipe.encode(chunks))
         codec, payload = self._encoder.encode(last)
         return ObjectCopy(ObjectKind.BLOB, codec, len(last), payload)
 
@@ -176,7 +173,7 @@ class StoreSource:
             if copy.codec is not Codec.CHUNKED:
                 return iter((copy.content(),))
             row = Row(oid, copy.kind, copy.codec, 0, copy.raw_size, len(copy.payload), 0)
-            return _verified(oid, self._chunks([chunk.oid for chunk in decode_recipe(row, copy.payload).chunks], oid))
+            return verified(oid, self._chunks([chunk.oid for chunk in decode_recipe(row, copy.payload).chunks], oid))
         return None
 
     def _chunks(self, chunks: Sequence[Oid], oid: Oid) -> Iterator[bytes]:
@@ -268,21 +265,8 @@ def _pieces(place: FileRange) -> Iterator[bytes]:
         os.close(fd)
 
 
-def _hash(pieces: Iterable[bytes]) -> bytes:
-    hasher = large_hash()
+def _hash(pieces: Iterable[bytes]) -> Oid:
+    content = ContentHash()
     for piece in pieces:
-        hasher.update(piece)
-    return hasher.digest()
-
-
-def _hashing(pieces: Iterable[bytes], hasher: blake3) -> Iterator[bytes]:
-    for piece in pieces:
-        hasher.update(piece)
-        yield piece
-
-
-def _verified(oid: Oid, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    hasher = large_hash()
-    yield from _hashing(pieces, hasher)
-    if hasher.digest() != oid:
-        raise corrupt(oid)
+        content.update(piece)
+    return content.oid()

@@ -57,6 +57,7 @@ def undecided(_conflict: TreeConflict) -> None:
     return
 
 
+@collector_paused()
 def merge(
     base: Entry | None,
     ours: Entry | None,
@@ -70,18 +71,6 @@ def merge(
 
     Writes new trees by `emit`. The result has the name of `ours`, or of `theirs` if that is None.
     """
-    with collector_paused():
-        return _merge(base, ours, theirs, read, emit, choose)
-
-
-def _merge(
-    base: Entry | None,
-    ours: Entry | None,
-    theirs: Entry | None,
-    read: TreeReader,
-    emit: Callable[[Oid, bytes], None],
-    choose: Choose,
-) -> MergedTree:
     merging = _Merging(read)
     found = merging.merge(b"", base, ours, theirs)
     root = _Folder({b"": found})
