@@ -76,8 +76,9 @@ def fsck_remote(
     elsewhere = other_store(other, cwd) if other is not None else None
     sources: list[CopySource] = [*_local_sources(repo, affected, report, elsewhere), *remotes]
     if dry_run:
-        rows = (row for row in report.inventory.state.rows() if row.oid in report.bad)
-        sources.insert(0, RemoteFrames(storage, rows, report.inventory.state.packs, jobs=jobs))
+        state = report.inventory.state
+        rows = (row for row in state.rows() if row.oid in report.bad and row.pack in state.packs)
+        sources.insert(0, RemoteFrames(storage, rows, jobs=jobs))
     done = _planned(result, sources) if dry_run else _repair(repo, catalog, result, report, sources)
     failed = tuple(f"{one.label}: {one.failure.what}" for one in remotes if one.failure is not None)
     return replace(done, warnings=(*done.warnings, *failed))

@@ -123,9 +123,8 @@ def execute_remote_gc(
     execution = _Execution(prepared, store, catalog)
     if not found.empty:
         with progress.task("copy", total=sum([row.stored_size for row in found.copies])) as task:
-            sizes = prepared.state.packs
             storage, jobs = catalog.storage, catalog.jobs
-            execution.packs = list(copy_frames(found.copies, sizes, storage, store, jobs=jobs, task=task))
+            execution.packs = list(copy_frames(found.copies, storage, store, jobs=jobs, task=task))
         execution.merge()
         execution.condemn()
         execution.delete(progress)
@@ -259,7 +258,7 @@ class _Execution:
         ref = min((PackRef(row.pack, there[row.pack]) for row in rows), key=lambda ref: (ref.size, ref.name))
         copies = sorted([row for row in rows if row.pack == ref.name], key=lambda row: row.offset)
         with SILENT.task("copy") as task:
-            self.packs += copy_frames(copies, there, self._storage, self._store, jobs=self._catalog.jobs, task=task)
+            self.packs += copy_frames(copies, self._storage, self._store, jobs=self._catalog.jobs, task=task)
         self.plan = replace(
             self.plan, copies=(*self.plan.copies, *copies), condemned_packs=(*self.plan.condemned_packs, ref)
         )

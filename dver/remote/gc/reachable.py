@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -54,16 +54,16 @@ class RemoteReachability:
 class RemoteReader:
     """Reads trees from `store` or the remote, and recipes from the remote.
 
-    `sizes` are those of all packs on the remote. A `strict` reader raises an error if a tree or recipe on the remote is
-    damaged, or its pack is gone. Other readers skip it.
+    `packs` are those on the remote. A `strict` reader raises an error if a tree or recipe on the remote is damaged, or
+    its pack is gone. Other readers skip it.
     """
 
     def __init__(
-        self, store: Store, storage: Storage, sizes: Mapping[Oid, int], *, jobs: int, strict: bool = True
+        self, store: Store, storage: Storage, packs: Container[Oid], *, jobs: int, strict: bool = True
     ) -> None:
         self._store = store
         self._storage = storage
-        self._sizes = sizes
+        self._packs = packs
         self._jobs = jobs
         self._strict = strict
         self._trees: dict[Oid, list[RemoteRow]] = {}
@@ -72,7 +72,7 @@ class RemoteReader:
     def add(self, rows: Iterable[RemoteRow]) -> None:
         """Add the locations of the trees and recipes in `rows`."""
         for row in rows:
-            if row.names_others and row.pack in self._sizes:
+            if row.names_others and row.pack in self._packs:
                 side = self._trees if row.kind is ObjectKind.TREE else self._recipes
                 side.setdefault(row.oid, []).append(row)
 
@@ -125,7 +125,7 @@ class RemoteReader:
         turn = 0
         while wanted:
             rows = {oid: places[turn] for oid, places in wanted.items() if turn < len(places)}
-            found = sorted([row.found(self._sizes[row.pack]) for row in rows.values()])
+            found = sorted([row.found() for row in rows.values()])
             for oid, frame in fetch_frames(self._storage, found, jobs=self._jobs):
                 if isinstance(frame, FetchedFrame):
                     good.add(oid)

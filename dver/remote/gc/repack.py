@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -32,9 +32,9 @@ class UploadedPack(NamedTuple):
 
 
 def copy_frames(
-    copies: Sequence[RemoteRow], sizes: Mapping[Oid, int], storage: Storage, store: Store, *, jobs: int, task: Task
+    copies: Sequence[RemoteRow], storage: Storage, store: Store, *, jobs: int, task: Task
 ) -> Iterator[UploadedPack]:
-    """Copy the frames of `copies` into new packs, in their order. `sizes` are those of the old packs, in bytes.
+    """Copy the frames of `copies` into new packs, in their order.
 
     Raises RemoteError, MissingKey if an old pack is gone, CorruptError for a damaged frame.
     """
@@ -42,7 +42,7 @@ def copy_frames(
     def frames() -> Iterator[tuple[Oid, ObjectCopy]]:
         # Requests need rows sorted by pack and offset, which they are within each group.
         for _, rows in groupby(copies, key=lambda row: row.names_others):
-            found = [row.found(sizes[row.pack]) for row in rows]
+            found = [row.found() for row in rows]
             for oid, frame in fetch_frames(storage, found, jobs=jobs, received=task.advance):
                 yield oid, _good(oid, frame)
 

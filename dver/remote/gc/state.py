@@ -30,11 +30,9 @@ class RemoteRow(NamedTuple):
         """Bytes that the object takes in a pack: frame and row."""
         return FRAME_HEADER_SIZE + self.stored_size + ROW_SIZE
 
-    def found(self, pack_size: int) -> RemoteLocation:
+    def found(self) -> RemoteLocation:
         """The location, for a download."""
-        return RemoteLocation(
-            self.pack, self.offset, self.oid, pack_size, self.kind, self.codec, self.raw_size, self.stored_size
-        )
+        return RemoteLocation(self.pack, self.offset, self.oid, self.kind, self.codec, self.raw_size, self.stored_size)
 
     def row(self) -> Row:
         """The row of a pack's footer for it. The checksum is 0, since indexes do not have it."""

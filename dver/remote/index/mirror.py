@@ -30,7 +30,6 @@ class RemoteLocation(NamedTuple):
     pack: Oid
     offset: int
     oid: Oid
-    pack_size: int
     kind: ObjectKind
     codec: Codec
     raw_size: int
@@ -240,22 +239,22 @@ class Mirror:
         for listed_by, number, leaves, offset, oid, kind, codec, raw, stored in rows:
             if (listed_by, number) not in packs:
                 continue  # the database was created again meanwhile
-            name, size, goes = packs[listed_by, number]
-            found = RemoteLocation(name, offset, Oid(oid), size, _KINDS[kind], _CODECS[codec], raw, stored)
+            name, goes = packs[listed_by, number]
+            found = RemoteLocation(name, offset, Oid(oid), _KINDS[kind], _CODECS[codec], raw, stored)
             places.append((leaves + goes, found))
         if len({found.oid for _, found in places}) < len(places):
             places = _one_of_each(places)
-        order = {name: at for at, name in enumerate(sorted({name for name, _, _ in packs.values()}))}
+        order = {name: at for at, name in enumerate(sorted({name for name, _ in packs.values()}))}
         return sorted([found for _, found in places], key=lambda found: (order[found.pack], found.offset))
 
-    def _packs(self, numbers: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[Oid, int, bool]]:
-        """Name, size and condemned state of packs, by the id of their index and their number in it."""
-        query = "SELECT name, size, condemned FROM remote_packs WHERE listed_by = ? AND number = ?"
+    def _packs(self, numbers: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[Oid, bool]]:
+        """Name and condemned state of packs, by the id of their index and their number in it."""
+        query = "SELECT name, condemned FROM remote_packs WHERE listed_by = ? AND number = ?"
         names: dict[bytes, Oid] = {}
         found = {}
         for both in numbers:
-            for name, size, condemned in self._database.rows(query, both):
-                found[both] = (names.setdefault(name, Oid(name)), size, bool(condemned))
+            for name, condemned in self._database.rows(query, both):
+                found[both] = (names.setdefault(name, Oid(name)), bool(condemned))
         return found
 
     # -- tables

@@ -7,9 +7,10 @@ lie scattered over all of them. The rule and its measurements are in docs/decisi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from dver.core.oid import Oid
+from dver.remote.index.mirror import RemoteLocation
 from dver.remote.packs.frame_download import GAP
 
 FREE: Final = 16
@@ -18,16 +19,7 @@ PER_READ: Final = 2 << 20
 """Size in bytes of a blob for each further read that is allowed."""
 
 
-class RemoteChunk(NamedTuple):
-    """A chunk on the remote; sorts by pack and offset. `end` is the end of its frame."""
-
-    pack: Oid
-    offset: int
-    end: int
-    oid: Oid
-
-
-def chunks_to_repeat(chunks: Iterable[RemoteChunk], size: int) -> set[Oid]:
+def chunks_to_repeat(chunks: Iterable[RemoteLocation], size: int) -> set[Oid]:
     """Those of `chunks` that a push of a blob of `size` bytes should upload again.
 
     None if the blob can be read with `FREE + size / PER_READ` reads. Otherwise the chunks of the shortest reads, until
@@ -40,9 +32,9 @@ def chunks_to_repeat(chunks: Iterable[RemoteChunk], size: int) -> set[Oid]:
     return {chunk.oid for run in runs[: len(runs) - allowed // 2] for chunk in run}
 
 
-def _runs(chunks: list[RemoteChunk]) -> Iterator[list[RemoteChunk]]:
+def _runs(chunks: list[RemoteLocation]) -> Iterator[list[RemoteLocation]]:
     """Groups of chunks that one read gets: in one pack, with gaps of at most GAP bytes."""
-    run: list[RemoteChunk] = []
+    run: list[RemoteLocation] = []
     for chunk in chunks:
         if run and (chunk.pack != run[-1].pack or chunk.offset - run[-1].end > GAP):
             yield run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from dver.core.batches import batched
 from dver.core.errors import CorruptError, RemoteError
@@ -23,17 +23,16 @@ _CHUNKS_AT_ONCE = 32
 
 
 class RemoteFrames:
-    """The intact frames among `rows` of the remote that is repaired. `sizes` are those of its packs."""
+    """The intact frames among `rows`, in existing packs of the remote that is repaired."""
 
     label = "the remote itself"
 
-    def __init__(self, storage: Storage, rows: Iterable[RemoteRow], sizes: Mapping[Oid, int], *, jobs: int) -> None:
+    def __init__(self, storage: Storage, rows: Iterable[RemoteRow], *, jobs: int) -> None:
         self._storage = storage
         self._jobs = jobs
         self._rows: dict[Oid, set[RemoteLocation]] = {}
         for row in rows:
-            if row.pack in sizes:
-                self._rows.setdefault(row.oid, set()).add(row.found(sizes[row.pack]))
+            self._rows.setdefault(row.oid, set()).add(row.found())
 
     def present(self, oids: Collection[Oid]) -> set[Oid]:
         """See `CopySource`."""

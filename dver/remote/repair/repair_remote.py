@@ -160,7 +160,7 @@ class _Repair:
 
     def _find_copies(self, wanted: Collection[Node]) -> Iterator[tuple[Oid, ObjectCopy]]:
         rows = [row for node in wanted for row in self._other_rows.get(node, ()) if row.pack in self._sizes]
-        own = RemoteFrames(self._storage, rows, self._sizes, jobs=self._catalog.jobs)
+        own = RemoteFrames(self._storage, rows, jobs=self._catalog.jobs)
         missing = set(wanted)
         for source in (own, *self._sources):
             for oid, copy in source.copies({oid for _, oid in missing}):

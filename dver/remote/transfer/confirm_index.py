@@ -35,7 +35,6 @@ class SafeObjects:
         self.contents = contents
         self.condemned = state.condemned
         self._store = store
-        self._sizes = state.packs
         self._reach = RemoteReachability(store, catalog.storage, state, jobs=catalog.jobs)
         self._rows = {row.oid: row for row in _safe_rows(state, int(remote_time(catalog.storage)))}
 
@@ -56,7 +55,7 @@ class SafeObjects:
     def locate(self, oids: Iterable[Oid]) -> list[RemoteLocation]:
         """The places of those of `oids` that are safe, by pack and offset."""
         rows = [self._rows[oid] for oid in self._rows.keys() & set(oids)]
-        return sorted([row.found(self._sizes[row.pack]) for row in rows])
+        return sorted([row.found() for row in rows])
 
 
 def confirm(before: RemoteContents, packs: Collection[Oid], store: Store, catalog: Catalog) -> SafeObjects | None:

@@ -20,7 +20,7 @@ from dver.formats.recipe import Recipe
 from dver.formats.tree import Leaf, Sharded
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.mirror import RemoteLocation
-from dver.remote.packs import fragmentation
+from dver.remote.packs.fragmentation import chunks_to_repeat
 from dver.remote.packs.upload_bodies import LooseChunks, NewRecipe, PackFrames, PackSource, whole_pack_rows
 from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.frames import ObjectLocation, location_of
@@ -179,9 +179,7 @@ class _Outgoing:
         return recipe
 
     def _join_fragments(self, recipe: Recipe) -> None:
-        found = self._remote.locate(set(recipe.oids))
-        places = [fragmentation.RemoteChunk(one.pack, one.offset, one.end, one.oid) for one in found]
-        self._again |= fragmentation.chunks_to_repeat(places, recipe.size)
+        self._again |= chunks_to_repeat(self._remote.locate(set(recipe.oids)), recipe.size)
 
 
 class _PackItem(NamedTuple):

@@ -58,7 +58,7 @@ def test_objects_are_located_by_pack_and_offset(tmp_path: Path, spy: Spy) -> Non
     found = clone.mirror.locate(map(oid, ["four", "three", "two", "one", "none"]))
     assert [(one.pack, one.offset) for one in found] == sorted((one.pack, one.offset) for one in found)
     assert {one.oid for one in found} == set(map(oid, ["one", "two", "three", "four"]))
-    assert {one.pack_size for one in found} == {10_000}
+    assert {clone.mirror.packs()[one.pack] for one in found} == {10_000}
 
 
 def test_two_remotes_are_not_mixed_up(tmp_path: Path, spy: Spy) -> None:

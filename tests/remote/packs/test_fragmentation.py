@@ -6,7 +6,9 @@ import random
 from itertools import pairwise
 
 from dver.core.oid import Oid
-from dver.remote.packs.fragmentation import FREE, PER_READ, RemoteChunk, chunks_to_repeat
+from dver.formats.pack import FRAME_HEADER_SIZE, Codec, ObjectKind
+from dver.remote.index.mirror import RemoteLocation
+from dver.remote.packs.fragmentation import FREE, PER_READ, chunks_to_repeat
 from dver.remote.packs.frame_download import GAP
 
 CHUNK = 256 << 10
@@ -16,11 +18,12 @@ def oid(number: int) -> Oid:
     return Oid.of(b"%d" % number)
 
 
-def place(pack: int, position: int, number: int) -> RemoteChunk:
-    return RemoteChunk(oid(pack), position * CHUNK, (position + 1) * CHUNK, oid(number))
+def place(pack: int, position: int, number: int) -> RemoteLocation:
+    size = CHUNK - FRAME_HEADER_SIZE
+    return RemoteLocation(oid(pack), position * CHUNK, oid(number), ObjectKind.BLOB, Codec.RAW, size, size)
 
 
-def reads(places: list[RemoteChunk]) -> int:
+def reads(places: list[RemoteLocation]) -> int:
     ordered = sorted(places)
     return 1 + sum(b.pack != a.pack or b.offset - a.end > GAP for a, b in pairwise(ordered))
 

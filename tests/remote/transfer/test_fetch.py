@@ -277,7 +277,7 @@ def test_an_index_that_lies_about_an_object_is_found_out(spy: Spy, source: Clone
     (found,) = source.mirror.locate([Oid.of(b"evil content")])
     victim = Oid.of(b"good content")
     row = IndexRow(victim, 0, ObjectKind.BLOB, found.codec, found.offset, found.raw_size, found.stored_size)
-    content = remote_index.encode([], [PackRef(found.pack, found.pack_size)], [row])
+    content = remote_index.encode([], [PackRef(found.pack, source.mirror.packs()[found.pack])], [row])
     spy.put(index_key(remote_index.name_of(content)), BytesBody(content))
     result = clone.fetch(spy, ObjectRef(victim, ObjectKind.BLOB, b"good"))
     assert [one.path for one in result.corrupt] == [b"good"]
