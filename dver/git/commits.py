@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from typing import IO, Final, Self
 
 from dver.core.errors import RepositoryError
-from dver.git.file_changes import FileChange, changes_along, files_of, glob
+from dver.git.file_changes import blobs_along, glob
 from dver.git.git_repo import GitRepo, conversation, run
 from dver.git.revisions import CommitId
 
@@ -103,16 +103,7 @@ def paths_named(
 ) -> dict[CommitId, list[bytes]]:
     """The files named `name` in or below the directory `under` in each of `commits`."""
     where = glob(under, [b"**/" + name])
-    state = {one.path for first in commits[:1] for one in files_of(git, first, where)}
-    changes: dict[CommitId, list[FileChange]] = {}
-    for change in changes_along(git, commits, where):
-        changes.setdefault(change.commit, []).append(change)
-    found: dict[CommitId, list[bytes]] = {}
-    for commit in commits:
-        for change in changes.get(commit, ()):
-            state.discard(change.path) if change.is_deleted else state.add(change.path)
-        found[commit] = sorted(state)
-    return found
+    return {commit: sorted(blobs) for commit, blobs in blobs_along(git, commits, where)}
 
 
 def branch_and_tag_tips(git: GitRepo, *, branches: bool = False, tags: bool = False) -> list[tuple[str, CommitId]]:

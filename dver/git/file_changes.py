@@ -7,7 +7,7 @@ history and reads only changes; it is fast if neighbours in the list are similar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -56,6 +56,23 @@ def changes_along(
         lines = "".join(f"{commit} {before}\n" for before, commit in pairwise(commits))
         args = ["diff-tree", "--stdin", *_RAW, *where]
         yield from _parsed(run(git, args, stdin=lines.encode(), literal=literal))
+
+
+def blobs_along(
+    git: GitRepo, commits: Sequence[CommitId], where: Sequence[Arg], *, literal: bool = False
+) -> Iterator[tuple[CommitId, Mapping[bytes, str | None]]]:
+    """Each of `commits` with its files and their blobs, valid until the next one; None for a link or submodule."""
+    blobs = {one.path: one.new for first in commits[:1] for one in files_of(git, first, where, literal=literal)}
+    changes: dict[CommitId, list[FileChange]] = {}
+    for change in changes_along(git, commits, where, literal=literal):
+        changes.setdefault(change.commit, []).append(change)
+    for commit in commits:
+        for change in changes.get(commit, ()):
+            if change.is_deleted:
+                blobs.pop(change.path, None)
+            else:
+                blobs[change.path] = change.new
+        yield commit, blobs
 
 
 def changes_to_parents(git: GitRepo, commits: Sequence[CommitId], where: Sequence[Arg]) -> Iterator[FileChange]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dver.git.git_repo import Arg, GitRepo, run
+from dver.core.batches import batched_by_size
+from dver.git.file_changes import glob
+from dver.git.git_repo import GitRepo, run
 
-_GLOB_SPECIAL: Final = re.compile(rb"([\\*?\[])")
 _ARGUMENT_BYTES: Final = 64 << 10
 """Bytes of arguments for one process, far below the limit of any system."""
 
@@ -66,16 +66,10 @@ def remove_cached(git: GitRepo, paths: Iterable[bytes]) -> None:
 def tracked_under(git: GitRepo, *paths: bytes) -> list[bytes]:
     """The files in the index at or below one of `paths`; an empty path is the top."""
     found: dict[bytes, None] = {}
-    for batch in _batches(paths):
+    for batch in _argument_batches(paths):
         output = run(git, ["ls-files", "-z", "--", *batch])
         found.update(dict.fromkeys(output.split(b"\0")[:-1]))
     return list(found)
-
-
-def unmerged_files(git: GitRepo, paths: Sequence[bytes]) -> set[bytes]:
-    """The files among `paths` that are in conflict in the index."""
-    entries = run(git, ["ls-files", "-u", "-z", "--", *paths]).split(b"\0")[:-1]
-    return {entry.partition(b"\t")[2] for entry in entries}
 
 
 def attribute(git: GitRepo, name: str, path: bytes) -> bytes:
@@ -84,10 +78,9 @@ def attribute(git: GitRepo, name: str, path: bytes) -> bytes:
 
 
 def unmerged(git: GitRepo, under: bytes = b"") -> dict[bytes, dict[int, str]]:
-    """The files in conflict in or below `under`: blobs by stage, 1 the base, 2 ours, 3 theirs."""
+    """The files in conflict at or below `under`: blobs by stage, 1 the base, 2 ours, 3 theirs."""
     found: dict[bytes, dict[int, str]] = {}
-    where: list[Arg] = ["--", under] if under else []
-    for entry in run(git, ["ls-files", "-u", "-z", *where]).split(b"\0")[:-1]:
+    for entry in run(git, ["ls-files", "-u", "-z", "--", under or b"."]).split(b"\0")[:-1]:
         fields, _, path = entry.partition(b"\t")
         _, blob, stage = fields.split()
         found.setdefault(path, {})[int(stage)] = blob.decode()
@@ -123,24 +116,15 @@ def ignored_below(git: GitRepo, *paths: bytes) -> list[bytes]:
     A directory that is ignored as a whole is listed alone.
     """
     found: dict[bytes, None] = {}
-    for batch in _batches(paths):
+    for batch in _argument_batches(paths):
         args = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--"]
         output = run(git, [*args, *batch])
         found.update(dict.fromkeys(path.rstrip(b"/") for path in output.split(b"\0")[:-1]))
     return list(found)
 
 
-def _batches(paths: Sequence[bytes]) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
-    size = 0
-    for path in paths:
-        if batch and size + len(path) > _ARGUMENT_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(path or b".")
-        size += len(path) + 1
-    if batch:
-        yield batch
+def _argument_batches(paths: Sequence[bytes]) -> Iterator[list[bytes]]:
+    return batched_by_size((path or b"." for path in paths), lambda path: len(path) + 1, _ARGUMENT_BYTES)
 
 
 def is_committed(git: GitRepo, path: bytes) -> bool:
@@ -152,7 +136,6 @@ def is_committed(git: GitRepo, path: bytes) -> bool:
 
 def files_named(git: GitRepo, *names: bytes, under: bytes = b"") -> list[bytes]:
     """The files with one of `names`, in or below the directory `under`, that Git tracks or would track."""
-    folder = _GLOB_SPECIAL.sub(rb"\\\1", under) + b"/" if under else b""
-    patterns = [b":(glob)" + folder + b"**/" + name for name in names]
-    args: list[Arg] = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    where = glob(under, [b"**/" + name for name in names])
+    args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", *where]
     return sorted(set(run(git, args, literal=False).split(b"\0")[:-1]))

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Final
 
+from dver.core.batches import batched
 from dver.core.errors import CorruptError
 from dver.formats import lock
 from dver.formats.pointer import SUFFIX
@@ -101,13 +102,14 @@ def scan_pointers(git: GitRepo, under: bytes = b"", *, also: bytes | None = None
 
 def in_index(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
     """The pointer files of the next commit, in or below `under`; conflicts have `sides`."""
-    entries, _ = _split(run(git, ["ls-files", "-s", "-t", *_listing(under)], literal=False))
+    entries, _ = _split(run(git, ["ls-files", "-s", "-t", "-z", *glob(under, PATTERNS)], literal=False))
     return _index_entries(entries)
 
 
 def in_worktree(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
     """The pointer files on disk that Git does not ignore, in or below `under`."""
-    output = run(git, ["ls-files", "-c", "-o", "--exclude-standard", *_listing(under)], literal=False)
+    args: list[Arg] = ["ls-files", "-c", "-o", "--exclude-standard", "-z", *glob(under, PATTERNS)]
+    output = run(git, args, literal=False)
     return dict(_read_worktree(git, {path for path in output.split(b"\0") if names_data(path)}))
 
 
@@ -157,12 +159,12 @@ def read_blobs(git: GitRepo, ids: Iterable[str], limit: int = MAX_BLOB) -> dict[
 
 def each_blob(git: GitRepo, ids: Iterable[str], limit: int = MAX_BLOB) -> Iterator[tuple[str, bytes]]:
     """Like `read_blobs`, one after the other: all versions of a lock file may exceed the memory."""
-    wanted = list(dict.fromkeys(ids))
+    wanted = dict.fromkeys(ids)
     if not wanted:
         return
     with conversation(git, ["cat-file", "--batch"]) as process:
-        for start in range(0, len(wanted), _BATCH):
-            yield from _ask(process, wanted[start : start + _BATCH], limit)
+        for batch in batched(wanted, _BATCH):
+            yield from _ask(process, batch, limit)
 
 
 def blob_id(git: GitRepo, content: bytes) -> str:
@@ -175,10 +177,6 @@ def blob_id(git: GitRepo, content: bytes) -> str:
 
 def _in(git: GitRepo, path: bytes) -> bytes:
     return os.path.join(os.fsencode(git.worktree), path)
-
-
-def _listing(under: bytes) -> list[Arg]:
-    return ["-z", *glob(under, PATTERNS)]
 
 
 def _split(output: bytes) -> tuple[list[bytes], list[bytes]]:

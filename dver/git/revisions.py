@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, NewType
 
 from dver.core.errors import RepositoryError, UsageError
@@ -66,13 +66,19 @@ def commits(
     `branches` and `tags` mean the commits of local branches and tags; `all_commits` everything reachable from any ref
     or HEAD, as far as a shallow clone has it. Raises UsageError for an unknown one in `revs`.
     """
-    tips: list[str] = [resolve(git, rev) for rev in revs]
+    tips = [resolve(git, rev) for rev in revs]
     which = [flag for flag, wanted in (("--branches", branches), ("--tags", tags), ("--all", all_commits)) if wanted]
     if not tips and not which:
         return []
     # rev-list itself peels tags, and leaves out those of anything but commits.
     how = ["--topo-order"] if all_commits else ["--no-walk=sorted"]
-    output = run(git, ["rev-list", *how, *which, "--stdin"], stdin="".join(f"{tip}\n" for tip in tips).encode())
+    return rev_list(git, [*how, *which], tips)
+
+
+def rev_list(git: GitRepo, options: Sequence[str], revs: Iterable[str], *, strict: bool = False) -> list[CommitId]:
+    """The commits that `git rev-list` lists for `revs`: ids, or `^` and an id to exclude what it reaches."""
+    asked = "".join(f"{rev}\n" for rev in revs).encode()
+    output = run(git, ["rev-list", *options, "--stdin"], stdin=asked, strict=strict)
     return [CommitId(line) for line in output.decode().split()]
 
 

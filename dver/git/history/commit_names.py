@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from dver.git.file_changes import FileChange, changes_along, files_of
-from dver.git.git_repo import Arg, GitRepo, run
+from dver.core.batches import batched
+from dver.git.file_changes import blobs_along
+from dver.git.git_repo import GitRepo, run
 from dver.git.revisions import CommitId
 
 SHOWN: Final = 5
@@ -38,12 +39,11 @@ def commits_with(
     """
     asked = set(wanted)
     found: dict[FileVersion, list[CommitId]] = {one: [] for one in asked}
-    paths = sorted({path for path, _ in asked})
-    for start in range(0, len(paths), _AT_ONCE):
-        for commit, state in _states(git, commits, paths[start : start + _AT_ONCE]):
-            for version in state.items():
-                if version in asked:
-                    found[version].append(commit)
+    for paths in batched(sorted({path for path, _ in asked}), _AT_ONCE):
+        for commit, blobs in blobs_along(git, commits, ["--", *paths], literal=True):
+            for path, blob in blobs.items():
+                if blob is not None and (path, blob) in asked:
+                    found[path, blob].append(commit)
     return found
 
 
@@ -57,24 +57,6 @@ def name_commits(git: GitRepo, groups: Mapping[Key, Sequence[CommitId]]) -> dict
         key: NamedCommits(tuple(names.get(one, one[:12]) for one in commits), len(groups[key]) - len(commits))
         for key, commits in chosen.items()
     }
-
-
-def _states(
-    git: GitRepo, commits: Sequence[CommitId], paths: Sequence[bytes]
-) -> Iterator[tuple[CommitId, dict[bytes, str]]]:
-    """The blobs of `paths` in each of `commits`."""
-    where: list[Arg] = ["--", *paths]
-    first = [one for commit in commits[:1] for one in files_of(git, commit, where, literal=True)]
-    state = {one.path: one.new for one in first if one.new is not None}
-    changes: dict[CommitId, list[FileChange]] = {}
-    for change in changes_along(git, commits, where, literal=True):
-        changes.setdefault(change.commit, []).append(change)
-    for commit in commits:
-        for change in changes.get(commit, ()):
-            state.pop(change.path, None)
-            if change.new is not None:
-                state[change.path] = change.new
-        yield commit, state
 
 
 def _tips(git: GitRepo) -> dict[CommitId, str]:
@@ -92,8 +74,7 @@ def _tips(git: GitRepo) -> dict[CommitId, str]:
 def _described(git: GitRepo, commits: Sequence[CommitId]) -> dict[CommitId, str]:
     """Names of commits relative to a tag or branch: `v1~2`, `main~3`."""
     found: dict[CommitId, str] = {}
-    for start in range(0, len(commits), _AT_ONCE):
-        batch = commits[start : start + _AT_ONCE]
+    for batch in batched(commits, _AT_ONCE):
         lines = run(git, ["name-rev", "--always", "--name-only", *batch]).decode("utf-8", "replace").splitlines()
         found.update(zip(batch, map(_short, lines), strict=True))
     return found

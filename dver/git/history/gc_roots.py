@@ -19,7 +19,7 @@ from dver.formats import lock, pointer
 from dver.git import pointers
 from dver.git.git_repo import GitRepo, run
 from dver.git.pointers import PointerFile
-from dver.git.revisions import CommitId
+from dver.git.revisions import CommitId, rev_list
 from dver.git.worktrees import Worktree, worktrees
 
 _ID: Final = re.compile(rb"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
@@ -139,11 +139,7 @@ def unreachable_commits(git: GitRepo, reachable: Iterable[CommitId]) -> list[Com
     args = ["cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objecttype) %(objectname)"]
     every = {line[7:].decode() for line in run(git, args).splitlines() if line.startswith(b"commit ")}
     rest = every.difference(reachable)
-    if not rest:
-        return []
-    listed = "".join(f"{commit}\n" for commit in sorted(rest)).encode()
-    output = run(git, ["rev-list", "--no-walk=sorted", "--stdin"], stdin=listed)
-    return [CommitId(line) for line in output.decode().split()]
+    return rev_list(git, ["--no-walk=sorted"], sorted(rest)) if rest else []
 
 
 def last_uses(git: GitRepo, commits: Sequence[CommitId]) -> dict[tuple[bytes, str], CommitId]:
@@ -176,12 +172,10 @@ def existing_tips(git: GitRepo) -> list[tuple[str, str]]:
 
 
 def _commits(git: GitRepo, tips: Iterable[str]) -> list[CommitId]:
-    listed = "".join(f"{tip}\n" for tip in tips).encode()
     how = ["--topo-order", "--all"]
     if (git.common_dir / "reftable").is_dir():
         how.append("--reflog")  # otherwise we read the logs: git leaves out that of a HEAD without commits
-    output = run(git, ["rev-list", *how, "--stdin"], stdin=listed, strict=True)
-    return [CommitId(line) for line in output.decode().split()]
+    return rev_list(git, how, tips, strict=True)
 
 
 def _existing(git: GitRepo, tips: Iterable[_Tip]) -> list[str]:

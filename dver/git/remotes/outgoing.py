@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from dver.git.file_changes import changes_to_parents, glob
 from dver.git.git_repo import GitRepo, run
-from dver.git.revisions import CommitId
+from dver.git.revisions import CommitId, rev_list
 
 
 class RefUpdate(NamedTuple):
@@ -48,9 +48,7 @@ def new_commits(git: GitRepo, updates: Sequence[RefUpdate], remote_ids: Iterable
     if not tips:
         return []
     known = _present(git, [*(update.remote_id for update in updates if update.remote_id.strip("0")), *remote_ids])
-    asked = "".join([*(f"{tip}\n" for tip in tips), *(f"^{tip}\n" for tip in known)])
-    output = run(git, ["rev-list", "--topo-order", "--reverse", "--stdin"], stdin=asked.encode())
-    return [CommitId(line) for line in output.decode().split()]
+    return rev_list(git, ["--topo-order", "--reverse"], [*tips, *(f"^{tip}" for tip in known)])
 
 
 def new_files(git: GitRepo, commits: Sequence[CommitId], *patterns: bytes) -> Iterator[NewFile]:
@@ -65,11 +63,8 @@ def new_files(git: GitRepo, commits: Sequence[CommitId], *patterns: bytes) -> It
 
 def commits_of(git: GitRepo, updates: Sequence[RefUpdate]) -> list[CommitId]:
     """The commits of the refs in `updates`, each once."""
-    asked = "".join(f"{update.local_id}\n" for update in updates if not update.deletes)
-    if not asked:
-        return []
-    output = run(git, ["rev-list", "--no-walk=sorted", "--stdin"], stdin=asked.encode())
-    return [CommitId(line) for line in output.decode().split()]
+    tips = [update.local_id for update in updates if not update.deletes]
+    return rev_list(git, ["--no-walk=sorted"], tips) if tips else []
 
 
 def _present(git: GitRepo, ids: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from dver.core.errors import RepositoryError
 from dver.core.files import write_atomic
 from dver.core.oid import Oid
 from dver.git.git_repo import GitRepo, run
+from dver.git.revisions import rev_list
 
 _FILE: Final = "tracked-addresses"
 
@@ -43,8 +44,7 @@ def _tracked(git: GitRepo, remote: str) -> list[str]:
 
 def _has_all(git: GitRepo, remote_ids: Iterable[str], tracked: Iterable[str]) -> bool:
     """Whether a remote with the ids `remote_ids` has everything that `tracked` reaches."""
-    asked = "".join([*(f"{one}\n" for one in tracked), *(f"^{one}\n" for one in remote_ids)])
-    return not run(git, ["rev-list", "--ignore-missing", "-n", "1", "--stdin"], stdin=asked.encode())
+    return not rev_list(git, ["--ignore-missing", "-n", "1"], [*tracked, *(f"^{one}" for one in remote_ids)])
 
 
 def _asked(git: GitRepo, url: str) -> set[str]:

@@ -13,7 +13,7 @@ from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer
 from dver.formats.tree import Entry
-from dver.git.index import put_unmerged, unmerged_files
+from dver.git.index import put_unmerged, unmerged
 from dver.git.pointers import on_disk
 from dver.gitflow.merge.decisions import (
     MergeDecisions,
@@ -350,7 +350,7 @@ def _names_in_use(repo: Repository, folder: bytes) -> set[bytes]:
 def _refuse_conflicted_ignore_file(repo: Repository, path: bytes) -> None:
     # The data's line goes into this file. Staging it would end its conflict with the markers still in it.
     name = os.path.join(os.path.dirname(path), b".gitignore")
-    if unmerged_files(repo.git, [name]):
+    if unmerged(repo.git, name):
         shown = repo.layout.shown(name)
         raise ConflictError(
             f"{shown!r} is in conflict itself",
