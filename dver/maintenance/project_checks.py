@@ -164,7 +164,7 @@ def _check_git(repo: Repository, paths: list[bytes]) -> Iterator[Finding]:
             "git rm -r --cached -- PATH   (the files stay)",
         )
     ignored = index.ignored(repo.git, paths)
-    open_to_git = [path for path in paths if path not in ignored and os.path.lexists(repo.layout.absolute(path))]
+    open_to_git = [path for path in paths if path not in ignored and repo.layout.exists(path)]
     if open_to_git:
         yield Finding(
             Level.WARNING,

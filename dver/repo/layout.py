@@ -48,6 +48,10 @@ class Layout:
         """The absolute path of a data path."""
         return self.top + b"/" + path if path not in (b"", b".") else self.top
 
+    def exists(self, path: bytes) -> bool:
+        """Whether the worktree has anything at a data path; a dangling link counts."""
+        return os.path.lexists(self.absolute(path))
+
     def shown(self, path: bytes) -> str:
         """A data path relative to the user's current directory, not quoted for a shell."""
         return os.fsdecode(os.path.relpath(self.absolute(path), self._cwd))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -22,7 +21,7 @@ Planner = Callable[[], Sequence[CheckoutPlan]]
 
 def is_left_out(repo: Repository, path: bytes, entries: Mapping[bytes, Entry | None]) -> bool:
     """Can a checkout skip `path`? Nothing is there in the workspace, and the store does not have all new `entries`."""
-    if os.path.lexists(repo.layout.absolute(path)):
+    if repo.layout.exists(path):
         return False
     return bool(repo.store.find_missing([one.ref(at) for at, one in entries.items() if one is not None]))
 

@@ -71,7 +71,7 @@ def reader_of(repo: Repository, target: Target, *, rev: str | None = None) -> Tr
     Missing directory listings are downloaded if only a part of the data is in the workspace.
     """
     one = target.tracked
-    if os.path.lexists(repo.layout.absolute(one.path)) and is_partial(repo.state, one.path, one.entry):
+    if repo.layout.exists(one.path) and is_partial(repo.state, one.path, one.entry):
         return DirectoryReader(repo, one)
 
     def read(oid: Oid) -> Sequence[Entry]:

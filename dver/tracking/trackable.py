@@ -27,7 +27,7 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, TrackedData], path
     `text` is the path as the user typed it. `refuse_git_tracked` checks the rules of Git for all paths at once.
     """
     _check_name(repo.layout, tracked, path, text)
-    if not os.path.lexists(repo.layout.absolute(path)):
+    if not repo.layout.exists(path):
         raise _absent(tracked, path, text)
     if path in tracked and is_user_link(repo.layout, path):
         raise replaced_by_link(repo.layout, path)

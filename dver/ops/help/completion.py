@@ -57,7 +57,7 @@ def _all(repo: Repository, word: WordKind, typed: str, cwd: Path) -> Iterable[st
 def _absent(repo: Repository, typed: str, cwd: Path) -> list[str]:
     folder, slash, _ = typed.rpartition("/")
     place = resolve_data_path(repo, folder or ("/" if slash else "."), cwd)
-    names = {name for name in _names_in(repo, place) if not os.path.lexists(repo.layout.absolute(join(place, name)))}
+    names = {name for name in _names_in(repo, place) if not repo.layout.exists(join(place, name))}
     return sorted(folder + slash + os.fsdecode(name) for name in names)
 
 

@@ -134,7 +134,7 @@ def status(
     links = tuple(sorted(repo.workspace.foreign_links))
     if project_stages is None:
         return StatusReport(found, conflicts, problems=tuple(problems), foreign_links=links)
-    absent = {path for path in versions.disk if not os.path.lexists(repo.layout.absolute(path))}
+    absent = {path for path in versions.disk if not repo.layout.exists(path)}
     evaluated = project_stages.status(stages if paths else None, known, absent, progress)
     return StatusReport(found, conflicts, evaluated.steps, (*problems, *evaluated.problems), links)
 

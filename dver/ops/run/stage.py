@@ -89,7 +89,7 @@ def remove(repo: Repository, names: Sequence[str], *, cwd: Path) -> RemovedStage
     RunRecorder(repo, load_pipelines(repo), LockFiles(repo)).write(force=True)
     outs = (path for one in chosen for path in out_paths(one, [out for out in stages[one].outs if out.cache]))
     left = (os.fsencode(path) for path in outs)
-    return RemovedStages(tuple(chosen), paths, tuple(one for one in left if os.path.lexists(repo.layout.absolute(one))))
+    return RemovedStages(tuple(chosen), paths, tuple(one for one in left if repo.layout.exists(one)))
 
 
 def freeze(repo: Repository, targets: Sequence[str], *, cwd: Path, frozen: bool) -> tuple[Address, ...]:

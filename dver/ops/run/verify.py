@@ -128,7 +128,7 @@ class _Rerun:
         targets = {}
         for (folder, path), item in items.items():
             place = os.fsencode(os.path.normpath(os.path.join(folder, path)))
-            if not os.path.lexists(self._repo.layout.absolute(place)) and self._repo.store.present([item.oid]):
+            if not self._repo.layout.exists(place) and self._repo.store.present([item.oid]):
                 targets[place] = CheckoutTarget(place, item.entry)
         # A restored directory brings all paths inside of it.
         outer = [one for place, one in targets.items() if not any(place.startswith(other + b"/") for other in targets)]

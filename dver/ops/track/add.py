@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +130,7 @@ def _requests(
             outermost[path] = text
         else:
             check_trackable_inside(repo.layout, target, text)
-            if not _exists(repo.layout, path) and not _is_recorded(repo, target):
+            if not repo.layout.exists(path) and not _is_recorded(repo, target):
                 raise UsageError(f"{text!r} does not exist", fix="check the spelling; `dver ls` lists tracked data")
         requests[path] = AddRequest(path, target)
     refuse_git_tracked(repo, outermost)
@@ -141,12 +140,8 @@ def _requests(
 def _can_add(layout: Layout, request: AddRequest) -> bool:
     # A missing path inside of tracked data was deleted, which add records; tracked data that is missing is skipped.
     inside = request.target is not None and bool(request.target.inside)
-    return inside or _exists(layout, request.path)
+    return inside or layout.exists(request.path)
 
 
 def _is_recorded(repo: Repository, target: Target) -> bool:
     return find(target.tracked.entry, target.inside, DirectoryReader(repo, target.tracked)) is not None
-
-
-def _exists(layout: Layout, path: bytes) -> bool:
-    return os.path.lexists(layout.absolute(path))

@@ -50,7 +50,7 @@ def move(repo: Repository, source: str, destination: str, *, cwd: Path, progress
     with repo.exclusive():
         tracked = tracked_in_worktree(repo)
         one = _source(repo, tracked, source, cwd)
-        has_data = os.path.lexists(repo.layout.absolute(one.path))
+        has_data = repo.layout.exists(one.path)
         path = _named(repo, source, destination, cwd)
         new = None if has_data else _moved_already(repo, tracked, one, path, progress)
         if new is None:
@@ -109,7 +109,7 @@ def _moved_already(
             return place  # an interrupted move copied the pointer
         if place == b"" or target_containing(tracked, place) or tracked_below(tracked, place):
             continue
-        if os.path.lexists(repo.layout.absolute(place)) and not index.tracked_under(repo.git, place):
+        if repo.layout.exists(place) and not index.tracked_under(repo.git, place):
             snapshot = repo.workspace.scan(place, HashOnly(), progress=progress)
             if snapshot is not None and same(snapshot.root, one.entry):
                 return place
@@ -125,7 +125,7 @@ def _check(layout: Layout, tracked: Mapping[bytes, TrackedData], new: bytes) -> 
             why="data inside of it cannot have a pointer of its own",
             fix="choose a path outside of tracked data",
         )
-    if around is not None or os.path.lexists(layout.absolute(new)) or os.path.lexists(layout.absolute(new + SUFFIX)):
+    if around is not None or layout.exists(new) or layout.exists(new + SUFFIX):
         raise ConflictError(
             f"{shown!r} exists already",
             why="it is tracked" if around is not None else "it would be overwritten",

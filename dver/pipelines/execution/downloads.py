@@ -41,11 +41,7 @@ class RemoteDownloads:
         """The tracked inputs that are missing in the workspace and `download_inputs` would check out, by path."""
         read = {place for one in stages for place in dep_paths(one, graph.stages[one])}
         found = {os.fsdecode(path): one for path, one in self._tracked(stages).items()}
-        absent = [
-            place
-            for place in read & found.keys()
-            if not os.path.lexists(self._repo.layout.absolute(os.fsencode(place)))
-        ]
+        absent = [place for place in read & found.keys() if not self._repo.layout.exists(os.fsencode(place))]
         return {place: locked_item(place, found[place].entry) for place in absent}
 
     def download_inputs(self, graph: Graph, stages: Collection[Address]) -> None:

@@ -122,9 +122,7 @@ def outputs_not_in_git(repo: Repository, graph: Graph, stages: Iterable[Address]
     return tuple(
         path
         for path in paths
-        if path not in excluded
-        and not any(is_at_or_below(file, path) for file in tracked)
-        and os.path.lexists(repo.layout.absolute(path))
+        if path not in excluded and not any(is_at_or_below(file, path) for file in tracked) and repo.layout.exists(path)
     )
 
 

@@ -157,7 +157,7 @@ class WorkspaceContents:
         self._differences.clear()
 
     def _is_pattern(self, place: str) -> bool:
-        return is_pattern(place) and not os.path.lexists(self._repo.layout.absolute(os.fsencode(place)))
+        return is_pattern(place) and not self._repo.layout.exists(os.fsencode(place))
 
     def _scan_names(self, folder: bytes, names: Sequence[bytes], seen: list[Snapshot]) -> dict[bytes, Entry]:
         """Scan `names` in a directory; the snapshots are added to `seen`."""

@@ -14,7 +14,6 @@ from dver.core.errors import ConflictError, CorruptError
 from dver.git import pointers, revisions
 from dver.git.pointers import PointerChange, PointerFile
 from dver.repo import Repository
-from dver.repo.layout import Layout
 from dver.repo.workspace_state import WorkspaceState
 from dver.tracking.targets import SUFFIX, TrackedData, decode_files
 from dver.workspace.state.followed import mark_of
@@ -23,8 +22,8 @@ from dver.workspace.state.placed import Placed
 
 def record_moved(repo: Repository, staged: Mapping[bytes, TrackedData]) -> None:
     """Before a commit: record data that was moved from a path that no pointer names any more."""
-    absent = [path for path in repo.state.placed if path not in staged and not _exists(repo.layout, path)]
-    left = [path for path in absent if not _exists(repo.layout, path + SUFFIX)]
+    absent = [path for path in repo.state.placed if path not in staged and not repo.layout.exists(path)]
+    left = [path for path in absent if not repo.layout.exists(path + SUFFIX)]
     if moves := list(_moves(repo, left, staged.values())):
         with repo.exclusive():
             _correct_placed(repo.state, moves)
@@ -38,7 +37,7 @@ def record_changes_of_git(
     `index` and `tracked` are the pointers in the index and the tracked data on disk. Git runs only if placed data is
     missing. Call it within `top.exclusive()`.
     """
-    absent = [path for path in top.state.placed if not _exists(top.layout, path)]
+    absent = [path for path in top.state.placed if not top.layout.exists(path)]
     if not absent:
         return
     heads = [_Former.of(top, index, commit) for commit in revisions.former_heads(top.git)]
@@ -78,7 +77,7 @@ class _Former:
         gone = {
             path: PointerFile(change.old)
             for path, change in self.changes.items()
-            if change.old is not None and change.new is None and not _exists(top.layout, path)
+            if change.old is not None and change.new is None and not top.layout.exists(path)
         }
         with suppress(CorruptError):
             contents = pointers.read_blobs(top.git, (file.blob for file in gone.values()), pointers.most_bytes(gone))
@@ -111,7 +110,7 @@ def _moves(repo: Repository, left: Iterable[bytes], candidates: Iterable[Tracked
             origins.setdefault(mark_of(entry), []).append(path)
     for one in candidates if origins else ():
         came_from = origins.get(mark_of(one.entry))
-        if came_from and one.path not in placed and _exists(repo.layout, one.path):
+        if came_from and one.path not in placed and repo.layout.exists(one.path):
             yield _Move(one, came_from)
 
 
@@ -139,10 +138,6 @@ def _created(top: Repository, heads: Sequence[_Former], absent: Iterable[Tracked
         written = _changed_at(top, one.source) > noted
         if written and (one.maker is None or any(one.maker.lock not in head for head in heads)):
             yield one.path
-
-
-def _exists(layout: Layout, path: bytes) -> bool:
-    return os.path.lexists(layout.absolute(path))
 
 
 def _sources(path: bytes, tracked: Mapping[bytes, TrackedData]) -> set[bytes]:

@@ -179,7 +179,7 @@ def record_targets(state: WorkspaceState, targets: Sequence[CheckoutTarget], pla
 
 def _record_new_partial(repo: Repository, targets: Sequence[CheckoutTarget]) -> None:
     wholes = {target.whole.path for target in targets if target.whole is not None}
-    repo.state.record_partial({path: True for path in wholes if not os.path.lexists(repo.layout.absolute(path))})
+    repo.state.record_partial({path: True for path in wholes if not repo.layout.exists(path)})
 
 
 def _each_once(*entries: Entry) -> tuple[Entry, ...]:
