@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from dver.core.errors import CorruptError, MissingObjectError
@@ -19,13 +18,14 @@ from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
 from dver.repo.layout import Layout
 from dver.repo.workspace_state import WorkspaceState
-from dver.store.trees.compare import find, join, paired, same
+from dver.store.trees.compare import join, paired, same
 from dver.workspace.checkout.restore import (
     CheckoutSummary,
     CheckoutTarget,
     destination_of,
     is_finished,
     joined,
+    placed_inside,
     plan_restore,
     record_targets,
     restore,
@@ -195,8 +195,4 @@ def _bases(repo: Repository, top: bytes, place: _Difference, versions: Sequence[
     if len(versions) == 1:
         return (place.old,) if place.old is not None else ()
     inside = place.path[len(top) + 1 :].split(b"/") if place.path != top else []
-    found = []
-    for entry in versions:
-        with suppress(MissingObjectError, CorruptError):  # without it, files count as the user's
-            found.append(find(entry, inside, repo.store.tree))
-    return tuple(entry for entry in found if entry is not None)
+    return placed_inside(repo, versions, inside)

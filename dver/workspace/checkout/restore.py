@@ -152,8 +152,13 @@ def _bases(repo: Repository, target: CheckoutTarget, placed: Mapping[bytes, tupl
     if target.whole is None:
         return placed.get(target.path, ())
     inside = os.path.relpath(target.path, target.whole.path).split(b"/")
+    return placed_inside(repo, placed.get(target.whole.path, ()), inside)
+
+
+def placed_inside(repo: Repository, versions: Iterable[Entry], inside: Sequence[bytes]) -> tuple[Entry, ...]:
+    """The entries at `inside` in the `versions` of a directory that dver placed, as far as the store can read them."""
     found = []
-    for entry in placed.get(target.whole.path, ()):
+    for entry in versions:
         with suppress(MissingObjectError, CorruptError):  # without it, files count as the user's
             found.append(find(entry, inside, repo.store.tree))
     return tuple(entry for entry in found if entry is not None)

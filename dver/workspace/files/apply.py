@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from dver.core.batches import batched_by_size
 from dver.core.errors import UsageError
 from dver.core.files import move_to_free_name, writing_to
 from dver.core.progress import SILENT, Progress, Task
@@ -152,7 +153,7 @@ class _Run:
         for plan, failures in zip(plans, lost, strict=True):
             _keep_unscanned(plan, self.destination)
             failures += self.directories(plan)
-        for batch in _batches(_file_steps(plans)):
+        for batch in batched_by_size(_file_steps(plans), lambda step: step.entry.size, _BATCH):
             for step, failure in self.files(batch):
                 lost[step.owner].append(LostFile(step.path, step.entry, failure))
         self.cache.flush()
@@ -250,20 +251,6 @@ def _file_steps(plans: Sequence[CheckoutPlan]) -> Iterator[_Step]:
             for path, entry in steps:
                 if entry.kind is not Kind.DIRECTORY:
                     yield _Step(owner, plan, path, entry._replace(name=os.path.basename(path)), is_new)
-
-
-def _batches(steps: Iterable[_Step]) -> Iterator[list[_Step]]:
-    """Steps in groups whose files fit on the disk beside those that they replace."""
-    batch: list[_Step] = []
-    size = 0
-    for step in steps:
-        if batch and size + step.entry.size > _BATCH:
-            yield batch
-            batch, size = [], 0
-        batch.append(step)
-        size += step.entry.size
-    if batch:
-        yield batch
 
 
 @contextmanager

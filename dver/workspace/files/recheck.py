@@ -14,9 +14,6 @@ from dver.workspace.scan.scanner import Scanner
 from dver.workspace.scan.stat_cache import StatCache, stat_key
 from dver.workspace.state.store_links import StoreLinks, content_status
 
-_Known = dict[bytes, tuple[bytes, Entry]]
-"""Stat keys and entries by name."""
-
 
 class Recheck:
     """Checks whether files still match a scan, with one `lstat` each where the stat cache knows the file."""
@@ -26,7 +23,7 @@ class Recheck:
         self._links = links
         self._scanner = Scanner(cache, HashOnly(), links=links)
         self._folder = b""
-        self._known: _Known = {}
+        self._known: dict[bytes, tuple[bytes, Entry]] = {}
 
     def is_unchanged(self, path: bytes, found: Entry) -> bool:
         """Whether the file or link at the absolute `path` still matches the scanned `found`; true if it is gone."""
@@ -47,11 +44,7 @@ class Recheck:
     def _states(self, folder: bytes, name: bytes) -> Iterator[tuple[bytes, Entry]]:
         """The records of a file in the stat cache: in its directory's record, and in its own."""
         if folder != self._folder:
-            self._folder, self._known = folder, self._by_name(folder)
+            self._folder, self._known = folder, self._cache.known(folder)
         if name in self._known:
             yield self._known[name]
-        yield from self._by_name(folder + b"/" + name + b"/").values()
-
-    def _by_name(self, slot: bytes) -> _Known:
-        record = self._cache.get(slot)
-        return record.by_name() if record is not None else {}
+        yield from self._cache.known(folder + b"/" + name + b"/").values()

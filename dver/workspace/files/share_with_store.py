@@ -69,8 +69,7 @@ def _large_files(path: bytes, cache: StatCache) -> Iterator[tuple[bytes, Entry]]
 
 
 def _known(folder: bytes, slot: bytes, names: list[bytes], cache: StatCache) -> Iterator[tuple[bytes, Entry]]:
-    record = cache.get(slot)
-    known = record.by_name() if record else {}
+    known = cache.known(slot)
     for name in names:
         file = os.path.join(folder, name)
         with suppress(FileNotFoundError):  # a link that leads nowhere

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 from itertools import count
-from types import TracebackType
 from typing import Final, Self
 
 from dver.core.files import clear_leftovers, temporary_name
@@ -31,9 +30,7 @@ class StagingDirs:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for lock in self._locks:
             os.close(lock)
         for folder in self._folders.values():

@@ -6,11 +6,11 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from blake3 import blake3
 
+from dver.core.batches import batched_by_size
 from dver.core.files import read_pieces
 from dver.core.hashing import hash_file
 from dver.core.oid import Oid
@@ -70,9 +70,7 @@ class KeepInStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is None:
             helped = len(self._pool) > 0
             self._pool.finish()
@@ -201,19 +199,10 @@ class _Keeper:
 def keep_small(writer: StoreWriter, candidates: Sequence[FileToRead], report: Report) -> list[HashedFile]:
     """Read and store files that fit in memory. `report` receives the number of stored bytes."""
     hashed: list[HashedFile] = []
-    batch: list[tuple[Oid, bytes]] = []
-    batched = 0
-    for candidate in candidates:
-        kept, content = _read_small(candidate)
-        hashed.append(kept)
-        batch.append((kept.oid, content))
-        batched += len(content)
-        if batched >= _BATCH:
-            writer.add_blobs(batch)
-            report(batched)
-            batch, batched = [], 0
-    writer.add_blobs(batch)
-    report(batched)
+    for batch in batched_by_size(map(_read_small, candidates), lambda one: len(one[1]), _BATCH):
+        writer.add_blobs([(kept.oid, content) for kept, content in batch])
+        report(sum(len(content) for _, content in batch))
+        hashed += [kept for kept, _ in batch]
     return hashed
 
 

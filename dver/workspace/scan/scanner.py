@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final, Protocol
 
 from dver.core.errors import UsageError
@@ -103,10 +104,6 @@ class _Folder:
         self.keys[at] = key if is_settled(key, self.now - self.lag()) else UNTRUSTED
 
 
-def _no_lag() -> int:
-    return 0
-
-
 class Scanner:
     """Scans paths of one project."""
 
@@ -118,7 +115,7 @@ class Scanner:
         ignore: IgnoreRules | None = None,
         links: StoreLinks | None = None,
         ctimes: bool = True,
-        lag: Callable[[], int] = _no_lag,
+        lag: Callable[[], int] = lambda: 0,
         progress: Progress = SILENT,
     ) -> None:
         self._cache = cache
@@ -176,11 +173,9 @@ class Scanner:
                 self._states.begin(name)
                 if stat.S_ISDIR(status.st_mode):
                     below[name] = self._directory(path + b"/" + name, task)
-                elif (single := self._cache.get(_slot(path + b"/" + name))) is not None:
-                    known.update(single.by_name())
-                if name in below:
                     keys.append(directory_key(below[name].oid))
                 else:
+                    known.update(self._cache.known(_slot(path + b"/" + name)))
                     keys.append(self._key(path + b"/" + name, status))
                     self._states.note(keys[-1:], [name])
                 found.append(name)
@@ -201,7 +196,7 @@ class Scanner:
     def _single(self, path: bytes, name: bytes, status: os.stat_result, task: Task) -> Entry:
         folder = _Folder(os.path.dirname(path), [name], [self._key(path, status)], {}, time.time_ns(), self._lag)
         self._states.note(folder.keys, folder.names)
-        record = self._read_again(folder, _entries_of(self._cache.get(_slot(path))), task, as_directory=False)
+        record = self._read_again(folder, self._cache.known(_slot(path)), task, as_directory=False)
         self._cache.put(_slot(path), record)
         (entry,) = record.entries()
         return entry
@@ -225,7 +220,7 @@ class Scanner:
         )
         record = self._cache.get(path)
         if record is None or record.fingerprint != fingerprint(folder.keys, names) or self._lacks(record):
-            record = self._read_again(folder, _entries_of(record), task)
+            record = self._read_again(folder, record.by_name() if record is not None else {}, task)
             self._cache.put(path, record)
         self._directories[record.oid] = record
         return record
@@ -239,7 +234,7 @@ class Scanner:
     def _list(self, path: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
         """All names in order, the keys of files (directories have an empty key), and the names of directories."""
         with os.scandir(path) as listing:
-            found = sorted([(entry.name, entry) for entry in listing], key=_first)
+            found = sorted([(entry.name, entry) for entry in listing], key=itemgetter(0))
         check = self._ignore if self._ignore is not None and self._ignore.applies_in(path) else None
         names: list[bytes] = []
         keys: list[bytes] = []
@@ -372,10 +367,6 @@ def _slot(path: bytes) -> bytes:
     return path + b"/"
 
 
-def _entries_of(record: DirectoryRecord | None) -> dict[bytes, tuple[bytes, Entry]]:
-    return record.by_name() if record is not None else {}
-
-
 def _refuse_bad_names(folder: _Folder) -> None:
     for name in folder.names:
         if is_suspicious(name) and (reason := forbidden_name(name)):
@@ -389,7 +380,3 @@ def _refuse_bad_names(folder: _Folder) -> None:
 def _special_kind(mode: int) -> str:
     names = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFBLK: "block device", stat.S_IFCHR: "device"}
     return names.get(stat.S_IFMT(mode), "special file")
-
-
-def _first(pair: tuple[bytes, object]) -> bytes:
-    return pair[0]

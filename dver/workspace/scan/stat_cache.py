@@ -153,6 +153,11 @@ class StatCache:
             return DirectoryRecord.decode(content) if isinstance(content, bytes) else None
         return None
 
+    def known(self, path: bytes) -> dict[bytes, tuple[bytes, Entry]]:
+        """Keys and entries by name of the record of `path`; empty without one."""
+        record = self.get(path)
+        return record.by_name() if record is not None else {}
+
     def put(self, path: bytes, record: DirectoryRecord) -> None:
         """Cache `record`; `flush` writes it to disk."""
         self._pending[path] = record
