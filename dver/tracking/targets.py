@@ -78,6 +78,12 @@ def is_at_or_below(path: bytes, directory: bytes) -> bool:
     return not directory or path == directory or path.startswith(directory + b"/")
 
 
+def ancestors(path: bytes) -> list[bytes]:
+    """The directories above `path`, and `path` itself."""
+    parts = path.split(b"/")
+    return [b"/".join(parts[:length]) for length in range(1, len(parts) + 1)]
+
+
 # -- pointers and locks, wherever they are
 
 

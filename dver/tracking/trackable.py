@@ -13,7 +13,7 @@ from dver.formats.tree import NAME_MAX, Kind, forbidden_name
 from dver.git import gitignore, index
 from dver.repo import PROJECT_DIR, Repository
 from dver.repo.layout import Layout
-from dver.tracking.targets import SUFFIX, Target, TrackedData, target_containing, tracked_below
+from dver.tracking.targets import SUFFIX, Target, TrackedData, ancestors, target_containing, tracked_below
 from dver.workspace.files.apply import refuse_symlinked_parents
 from dver.workspace.state.store_links import link_to
 
@@ -201,8 +201,7 @@ def _unignoring(repo: Repository, path: bytes, rule: index.IgnoreRule) -> str:
     """
     is_here = not rule.source.startswith((b"/", b".git/")) and os.path.basename(rule.source) == b".gitignore"
     source = rule.source if is_here else b".gitignore"  # which counts more than rules outside of the worktree
-    parts = path.split(b"/")
-    directories = [b"/".join(parts[:length]) for length in range(1, len(parts))]
+    directories = ancestors(path)[:-1]
     ignored = index.ignored(repo.git, directories)
     lines = ["!*.dver", "!.gitignore"]
     if hidden := next((directory for directory in directories if directory in ignored), None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -86,16 +86,10 @@ def _pushed_to(
     keys = ["remote.pushdefault"]
     if branch is not None:
         keys = [f"branch.{branch}.pushremote", *keys, f"branch.{branch}.remote"]
-    for name in _values(settings, keys):
+    for name in (settings[key][-1] for key in keys if key in settings):
         if name in urls:
             return name
     return "origin" if "origin" in urls else next(iter(urls), None) if len(urls) == 1 else None
-
-
-def _values(settings: Mapping[str, list[str]], keys: list[str]) -> Iterator[str]:
-    for key in keys:
-        if key in settings:
-            yield settings[key][-1]
 
 
 def _branch(git: GitRepo) -> str | None:

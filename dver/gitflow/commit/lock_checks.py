@@ -14,11 +14,11 @@ from dver.formats.lock import Lock, LockedItem
 from dver.git.git_repo import GitRepo, run
 from dver.git.pointers import PointerFile, is_lock_path, read_blobs
 from dver.git.staged import StagedFile, bases, was_committed
-from dver.gitflow.commit.pointer_checks import CommitProblem, ancestors, missing_objects
+from dver.gitflow.commit.pointer_checks import CommitProblem, missing_objects
 from dver.repo import Repository
 from dver.tracking.availability import availability_of
 from dver.tracking.lock_outputs import Maker, output_path, read_lock
-from dver.tracking.targets import TrackedData, data_named_by, decode_files, overlap_error
+from dver.tracking.targets import TrackedData, ancestors, data_named_by, decode_files, overlap_error
 
 
 class StagedLock(NamedTuple):
@@ -87,7 +87,8 @@ def outdated_stages(
 def _new_entries(git: GitRepo, staged: StagedLock) -> Lock:
     """The entries of a lock that no parent commit has."""
     before = [_lock_in(git, base, staged.path) for base in bases(git)]
-    return Lock({name: stage for name, stage in staged.lock.stages.items() if _is_new(name, staged.lock, before)})
+    stages = staged.lock.stages.items()
+    return Lock({name: one for name, one in stages if all(other.stages.get(name) != one for other in before)})
 
 
 def outputs_of(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[bytes, TrackedData]:
@@ -111,10 +112,6 @@ def overlaps(
                 error = overlap_error(repo, other, one)
                 yield CommitProblem(one.source, error.what, error.why, error.fix)
                 break
-
-
-def _is_new(name: str, lock: Lock, before: Iterable[Lock]) -> bool:
-    return all(other.stages.get(name) != lock.stages[name] for other in before)
 
 
 def _lock_in(git: GitRepo, commit: str, path: bytes) -> Lock:

@@ -16,7 +16,7 @@ from dver.repo import Repository
 from dver.repo.layout import Layout
 from dver.tracking.availability import availability_of
 from dver.tracking.lock_outputs import Maker
-from dver.tracking.targets import TrackedData, decode_files, tracked_in_commit
+from dver.tracking.targets import TrackedData, ancestors, decode_files, tracked_in_commit
 
 
 class CommitProblem(NamedTuple):
@@ -137,9 +137,3 @@ def _twice(repo: Repository, place: bytes, path: bytes, maker: Maker | None) -> 
         why,
         f"git rm -q {recursive}--cached -- {shown}, or, to leave it to Git: {leaving}",
     )
-
-
-def ancestors(path: bytes) -> list[bytes]:
-    """The directories above `path`, and `path` itself."""
-    parts = path.split(b"/")
-    return [b"/".join(parts[:length]) for length in range(1, len(parts) + 1)]

@@ -48,21 +48,17 @@ def own_program() -> str | None:
     return beside if os.access(beside, os.X_OK) else shutil.which("dver")
 
 
-def missing_settings(git: GitRepo) -> list[str]:
-    """The names of settings that differ from `driver_settings`."""
-    return list(_missing(git))
+def missing_settings(git: GitRepo) -> dict[str, str]:
+    """The settings of `driver_settings` that this clone does not have, or has with another value."""
+    return {key: value for key, value in driver_settings().items() if config.read_local(git, key) != value}
 
 
 def set_drivers(git: GitRepo) -> list[str]:
     """Write missing and changed settings; returns their names."""
-    missing = _missing(git)
+    missing = missing_settings(git)
     for key, value in missing.items():
         config.write(git, key, value)
     return list(missing)
-
-
-def _missing(git: GitRepo) -> dict[str, str]:
-    return {key: value for key, value in driver_settings().items() if config.read_local(git, key) != value}
 
 
 def hooks_wanted(git: GitRepo) -> bool:

@@ -21,7 +21,7 @@ from dver.store.writer import StoreWriter
 from dver.tracking.browse import not_found_error
 from dver.tracking.directory_listings import DirectoryReader
 from dver.tracking.pointer_files import ATTEMPTS, DeletedByGcError, write_pointers
-from dver.tracking.targets import Target, select_targets, tracked_in_worktree
+from dver.tracking.targets import Target, ancestors, select_targets, tracked_in_worktree
 from dver.tracking.trackable import refuse_outputs
 from dver.workspace.files.apply import Destination, apply_plan
 from dver.workspace.files.checkout_plan import CheckoutPlan, CheckoutSubject, files_in, plan_checkout
@@ -121,12 +121,7 @@ def _write(
 def _outermost(targets: Sequence[Target]) -> list[Target]:
     """`targets` without those inside of another one."""
     paths = {target.path for target in targets}
-    return [target for target in targets if not any(parent in paths for parent in _parents(target.path))]
-
-
-def _parents(path: bytes) -> list[bytes]:
-    parts = path.split(b"/")
-    return [b"/".join(parts[:length]) for length in range(1, len(parts))]
+    return [target for target in targets if not any(parent in paths for parent in ancestors(target.path)[:-1])]
 
 
 def _without(repo: Repository, parts: Sequence[Target]) -> dict[bytes, Pointer]:
