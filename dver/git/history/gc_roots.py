@@ -52,6 +52,15 @@ class GitRoots:
     """The directory of each existing worktree."""
 
 
+class CommitHolder(NamedTuple):
+    """A file or reflog that keeps commits without a ref."""
+
+    source: str
+    """The file, relative to the Git directory, or the reflog."""
+    commits: int
+    """The number of commits kept and reachable from no ref. Several holders may keep the same commit."""
+
+
 class _Tip(NamedTuple):
     """An object that a file of Git names."""
 
@@ -142,6 +151,28 @@ def unreachable_commits(git: GitRepo, reachable: Iterable[CommitId]) -> list[Com
     return rev_list(git, ["--no-walk=sorted"], sorted(rest)) if rest else []
 
 
+def holders_of(git: GitRepo) -> Iterator[CommitHolder]:
+    """All holders of commits that no ref reaches, for `dver gc -v`."""
+    stored = replace(git, raw=True)
+    by_source: dict[str, list[str]] = {}
+    for one in worktrees(git):
+        for tip in _existing_tips(replace(one.git, raw=True)):
+            source = tip.source.replace(f"{os.fspath(git.common_dir)}/", "")
+            by_source.setdefault(source, []).append(tip.id)
+    for source, tips in sorted(by_source.items()):
+        listed = "".join(f"{tip}\n" for tip in tips).encode()
+        count = int(run(stored, ["rev-list", "--count", "--stdin", "--not", "--all"], stdin=listed))
+        if count:
+            yield CommitHolder(source, count)
+
+
+def _existing_tips(git: GitRepo) -> list[_Tip]:
+    """The existing objects named by files of a worktree's Git directory."""
+    tips = dict.fromkeys(_tips(git))
+    existing = {tip for tip, size in _sizes(git, dict.fromkeys(tip.id for tip in tips)) if size is not None}
+    return [tip for tip in tips if tip.id in existing]
+
+
 def last_uses(git: GitRepo, commits: Sequence[CommitId]) -> dict[tuple[bytes, str], CommitId]:
     """The first of `commits` that has each pointer, given by path and blob id."""
     found: dict[tuple[bytes, str], CommitId] = {}
@@ -162,13 +193,6 @@ def _pointers_of(worktree: Worktree) -> tuple[Mapping[bytes, PointerFile], Mappi
 
 
 # -- commits
-
-
-def existing_tips(git: GitRepo) -> list[tuple[str, str]]:
-    """The existing objects named by files of a worktree's Git directory, each with its source."""
-    tips = dict.fromkeys(_tips(git))
-    existing = {tip for tip, size in _sizes(git, dict.fromkeys(tip.id for tip in tips)) if size is not None}
-    return [(tip.id, tip.source) for tip in tips if tip.id in existing]
 
 
 def _commits(git: GitRepo, tips: Iterable[str]) -> list[CommitId]:

@@ -18,7 +18,7 @@ from dver.core.platform import blocks
 from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
-from dver.git.history.unreferenced_commits import CommitHolder, holders_of
+from dver.git.history.gc_roots import CommitHolder, holders_of
 from dver.git.worktrees import clone_at
 from dver.maintenance.clone_needs import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.maintenance.unreferenced import UnreferencedData, name_unreferenced
