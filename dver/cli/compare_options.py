@@ -9,8 +9,18 @@ from typing import Any
 import click
 
 from dver.cli.options import with_options
+from dver.cli.render.tables import PRECISION
 from dver.pipelines.compare.compared_versions import WORKSPACE
 from dver.tracking.revision_scope import RevisionScope
+
+precision_option = click.option(
+    "--precision",
+    type=click.IntRange(1, 17),
+    default=PRECISION,
+    show_default=True,
+    metavar="N",
+    help="Show N significant digits.",
+)
 
 
 def revision_options(values: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -144,30 +144,19 @@ def _no_such_command(name: str, group: str, known: Sequence[str]) -> UsageError:
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
-def command(
-    *, name: str | None = None, examples: Sequence[Example] = (), acts: bool = False
-) -> Callable[[Callable[..., Any]], Command]:
+def command(*, examples: Sequence[Example] = (), acts: bool = False) -> Callable[[Callable[..., Any]], Command]:
     """The decorator for a verb's function. `examples` are pairs of a command line and its meaning. `acts` marks
     commands whose output reports an action instead of answering a question."""
-    return click.command(name=name, cls=Command, examples=examples, acts=acts, context_settings=_SETTINGS)
+    return click.command(cls=Command, examples=examples, acts=acts, context_settings=_SETTINGS)
 
 
-def group(
-    *, name: str | None = None, examples: Sequence[Example] = (), cls: type[Group] = Group
-) -> Callable[[Callable[..., Any]], Group]:
+def group(*, examples: Sequence[Example] = (), cls: type[Group] = Group) -> Callable[[Callable[..., Any]], Group]:
     """The decorator for a verb with subcommands, each defined by `@NAME.command(...)`."""
-    return click.group(name=name, cls=cls, examples=examples, context_settings=_SETTINGS)
+    return click.group(cls=cls, examples=examples, context_settings=_SETTINGS)
 
 
-def json_option(function: F) -> F:
-    """`--json`, passed as `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(function)
-
-
-def exit_code_option(function: F) -> F:
-    """`--exit-code`, passed as `exit_code`."""
-    return click.option("--exit-code", is_flag=True, help="Exit with 1 if there are differences.")(function)
-
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+exit_code_option = click.option("--exit-code", is_flag=True, help="Exit with 1 if there are differences.")
 
 _DEFAULT_REMOTE: Final = "(default)"
 """The value of `--remote` without a name. No remote can have this name."""
@@ -285,16 +274,4 @@ def form_options(function: Callable[..., Any]) -> Callable[..., Any]:
         json_option,
         click.option("--md", "as_md", is_flag=True, help="Print the result as a Markdown table."),
         click.option("--csv", "as_csv", is_flag=True, help="Print the result as CSV, with all digits."),
-    )
-
-
-def precision_option(default: int) -> Callable[[F], F]:
-    """`--precision`, the number of significant digits."""
-    return click.option(
-        "--precision",
-        type=click.IntRange(1, 17),
-        default=default,
-        show_default=True,
-        metavar="N",
-        help="Show N significant digits.",
     )

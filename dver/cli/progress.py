@@ -164,11 +164,20 @@ class TerminalProgress:
     def task(self, label: str, *, total: int | None = None, unit: Unit = "B") -> Iterator[_Task]:
         """A task called `label`, shown until the block ends, however it ends."""
         task = _Task(label, total, unit)
-        self._begin(task)
+        with self._lock:
+            self._tasks.append(task)
+            if len(self._tasks) == 1:
+                # Each thread has its own event: an old thread that is still waking up must not see the new one.
+                self._idle = threading.Event()
+                threading.Thread(target=self._run, args=(self._idle,), name="dver-progress", daemon=True).start()
         try:
             yield task
         finally:
-            self._end(task)
+            with self._lock:
+                self._tasks.remove(task)
+                self._view.finish(task)
+                if not self._tasks:
+                    self._idle.set()
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
@@ -176,21 +185,6 @@ class TerminalProgress:
         with self._lock:
             self._view.hide()
             yield
-
-    def _begin(self, task: _Task) -> None:
-        with self._lock:
-            self._tasks.append(task)
-            if len(self._tasks) == 1:
-                # Each thread has its own event: an old thread that is still waking up must not see the new one.
-                self._idle = threading.Event()
-                threading.Thread(target=self._run, args=(self._idle,), name="dver-progress", daemon=True).start()
-
-    def _end(self, task: _Task) -> None:
-        with self._lock:
-            self._tasks.remove(task)
-            self._view.finish(task)
-            if not self._tasks:
-                self._idle.set()
 
     def _run(self, idle: threading.Event) -> None:
         pause, then = self._pause

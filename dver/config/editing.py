@@ -18,6 +18,7 @@ from dver.core.remote_schema import SettingSpec
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
+_REPOSITORY_SCOPES: Final[tuple[Scope, ...]] = ("project", "local")
 _PASSWORD_IN_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:[^/@]*@")
 
 
@@ -41,11 +42,11 @@ def edit(paths: ConfigPaths, scope: Scope, key: str, value: str | None) -> None:
     _change(path, lambda document: _put_in(document, key.split("."), parsed))
 
 
-def remove_remote(paths: ConfigPaths, name: str, scopes: tuple[Scope, ...] = ("project", "local")) -> list[Scope]:
-    """Remove the remote `name` from the files of `scopes`, also as default remote. Returns the scopes that had it."""
+def remove_remote(paths: ConfigPaths, name: str) -> list[Scope]:
+    """Remove the remote `name` from the repository's files, also as default remote. Returns the scopes that had it."""
     check_remote_name(name)
     changed: list[Scope] = []
-    for scope in scopes:
+    for scope in _REPOSITORY_SCOPES:
         table = read_file(paths.file(scope))
         present = [f"remote.{name}"] if name in _table(table, "remote") else []
         present += ["core.remote"] if _table(table, "core").get("remote") == name else []
@@ -55,10 +56,10 @@ def remove_remote(paths: ConfigPaths, name: str, scopes: tuple[Scope, ...] = ("p
     return changed
 
 
-def rename_remote(paths: ConfigPaths, old: str, new: str, scopes: tuple[Scope, ...] = ("project", "local")) -> None:
-    """Rename the remote `old` to `new` in the files of `scopes`, also as default remote."""
+def rename_remote(paths: ConfigPaths, old: str, new: str) -> None:
+    """Rename the remote `old` to `new` in the repository's files, also as default remote."""
     check_remote_name(new)
-    for scope in scopes:
+    for scope in _REPOSITORY_SCOPES:
         path = paths.file(scope)
         table = read_file(path)
         if scope == "project" and table:

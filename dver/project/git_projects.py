@@ -21,7 +21,11 @@ def project_roots(git: GitRepo) -> list[Path]:
     """The directories of all projects in this worktree, outer ones first: those in Git's index, and one at the top that
     is only on disk. Starts one Git process."""
     output = run(git, ["ls-files", "-z", "--", _FILES], literal=False)
-    return roots_of_files(git, output.split(b"\0")[:-1])
+    folders = {os.path.dirname(path) for path in output.split(b"\0")[:-1]}
+    prefixes = {os.path.dirname(folder) for folder in folders if os.path.basename(folder) == _FOLDER}
+    if (git.worktree / PROJECT_DIR).is_dir():
+        prefixes.add(b"")
+    return [git.worktree / os.fsdecode(prefix) for prefix in sorted(prefixes)]
 
 
 def open_projects(git: GitRepo) -> Iterator[Repository]:
@@ -38,17 +42,6 @@ def project_containing(git: GitRepo, path: bytes) -> Repository:
         if root == git.worktree or (root / PROJECT_DIR).is_dir():
             return Repository(root, git)
     return Repository(git.worktree, git)
-
-
-def roots_of_files(git: GitRepo, paths: Iterable[bytes]) -> list[Path]:
-    """The directories of the projects whose `.dver` directories contain the files `paths`, relative to the top of the
-    worktree."""
-    prefixes = {
-        os.path.dirname(folder) for path in paths if os.path.basename(folder := os.path.dirname(path)) == _FOLDER
-    }
-    if (git.worktree / PROJECT_DIR).is_dir():
-        prefixes.add(b"")
-    return [git.worktree / os.fsdecode(prefix) for prefix in sorted(prefixes)]
 
 
 def owning_project(path: bytes, prefixes: Iterable[bytes]) -> bytes | None:

@@ -221,7 +221,7 @@ class RunPrompt:
     """Asks before each stage: yes, no, all, or quit."""
 
     def __init__(self) -> None:
-        if sys.stdin is None or not sys.stdin.isatty():
+        if not terminal.is_terminal(sys.stdin):
             raise UsageError("cannot prompt", why="standard input is not a terminal", fix="leave out --interactive")
         self._always: bool | None = None
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from dver.cli import options
-from dver.cli.compare_options import comparison_options, revision_options
+from dver.cli.compare_options import comparison_options, precision_option, revision_options
 from dver.cli.context import Context
-from dver.cli.render import tables
 from dver.cli.render.params_metrics import print_comparison, print_values
 from dver.ops.compare.params_metrics import diff_values, show_values
 from dver.pipelines.compare.params_metrics import metrics_of
@@ -38,7 +37,7 @@ def command() -> None:
     ],
 )
 @revision_options("metrics")
-@options.precision_option(tables.PRECISION)
+@precision_option
 @options.form_options
 @click.pass_obj
 def show_command(
@@ -63,7 +62,7 @@ def show_command(
 )
 @comparison_options
 @click.option("--all", "every", is_flag=True, help="Show equal values, too.")
-@options.precision_option(tables.PRECISION)
+@precision_option
 @options.form_options
 @click.pass_obj
 def diff_command(

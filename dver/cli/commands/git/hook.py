@@ -115,13 +115,8 @@ def _print_result(ctx: Context, layout: Layout, result: PreCommitResult) -> bool
         ctx.warn(f"{shown} was edited from another version than its pointer's: `dver status` shows what to do")
     for path, stage in result.remade:
         shown = layout.shown(path)
-        again, record = (
-            f"dver repro {one_line(quoted(shown))}",
-            f"dver commit {one_line(quoted(stage))}",
-        )
-        ctx.warn(
-            f"{terminal.printable(shown)} differs from the output of stage {one_line(stage)}: {again}, or {record}"
-        )
+        fix = f"dver repro {one_line(quoted(shown))}, or dver commit {one_line(quoted(stage))}"
+        ctx.warn(f"{terminal.printable(shown)} differs from the output of stage {one_line(stage)}: {fix}")
     for behind in result.outdated_stages:
         stage, shown = one_line(behind.stage), terminal.printable(layout.shown(behind.path))
         ctx.warn(f"stage {stage} ran with another version of {shown}: `dver repro` runs it again unless it is frozen")

@@ -115,19 +115,15 @@ def _json(report: StatusReport) -> dict[str, object]:
 
     stages = [step_json(one) for one in report.stages]
     problems = [one.what for one in report.problems]
-    return {field.name: getattr(report, field.name) for field in fields(report)} | {
-        "stages": stages,
-        "problems": problems,
-    }
+    values = {field.name: getattr(report, field.name) for field in fields(report)}
+    return values | {"stages": stages, "problems": problems}
 
 
 def _source(repo: Repository, one: PathStatus) -> str:
     """The pointer, or the output with its lock."""
-    return (
-        path_text(repo, one.path + SUFFIX)
-        if one.lock is None
-        else f"{path_text(repo, one.path)} in {path_text(repo, one.lock)}"
-    )
+    if one.lock is None:
+        return path_text(repo, one.path + SUFFIX)
+    return f"{path_text(repo, one.path)} in {path_text(repo, one.lock)}"
 
 
 Section = tuple[str, Callable[[PathStatus], bool], Callable[[PathStatus], Iterable[str]]]

@@ -55,7 +55,7 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
         else:
             _report(ctx, result)
             print_staged(ctx, repo)
-    if result.refused and not _can_ask():
+    if result.refused and not terminal.is_terminal(sys.stdin):
         raise _not_asked(result.refused)
 
 
@@ -70,10 +70,6 @@ def _report(ctx: Context, result: CommitResult) -> None:
         ctx.note("nothing to record: dver.lock is up to date")
 
 
-def _can_ask() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
 def _not_asked(stages: Sequence[Address]) -> ConflictError:
     names = " ".join(quoted(str(one)) for one in stages)
     return ConflictError(
@@ -86,7 +82,7 @@ def _not_asked(stages: Sequence[Address]) -> ConflictError:
 def _asked(stage: Address, reasons: tuple[Reason, ...], *, named: bool) -> bool:
     """Ask whether to record the stage. Without a terminal, stages that were not named are skipped."""
     name = terminal.printable(str(stage))
-    if not _can_ask():
+    if not terminal.is_terminal(sys.stdin):
         if not named:
             return False
         raise ConflictError(

@@ -13,10 +13,10 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import staged_line
 from dver.cli.render import terminal
-from dver.config import KEYS, Scope, Setting, Value, is_address
+from dver.config import Scope, Setting, Value, is_address
+from dver.config.schema import BY_KEY
 from dver.core.errors import UsageError
 from dver.core.phrasing import quoted
-from dver.core.remote_schema import SETTINGS
 from dver.ops.setup.config import PreviousStore, SettingChanged, get_setting, list_settings, set_setting, trust_project
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -191,9 +191,9 @@ def _as_typed(value: Value) -> str:
 
 def _settings() -> str:
     """The list of all settings in the help."""
-    specs = [*((spec.name, spec) for spec in KEYS), *((f"remote.NAME.{spec.name}", spec) for spec in SETTINGS)]
     return "\n".join(
-        f"{key}\n  {spec.doc}" + (f" ({', '.join(spec.choices)})" if spec.choices else "") for key, spec in specs
+        f"{key}\n  {spec.doc}" + (f" ({', '.join(spec.choices)})" if spec.choices else "")
+        for key, spec in BY_KEY.items()
     )
 
 

@@ -87,10 +87,9 @@ def _print_result(ctx: Context, repo: Repository, result: ResolveResult) -> None
         ctx.note(
             f"to resolve one: dver resolve {quoted(repo.layout.shown(result.open[0].path))} --ours, --theirs or --union"
         )
-    elif result.keys:
-        ctx.note(f"to resolve it: dver resolve {quoted(repo.layout.shown(result.keys[0][0]))} --ours or --theirs")
-    elif result.locks:
-        ctx.note(f"to resolve it: dver resolve {quoted(repo.layout.shown(result.locks[0].path))} --ours or --theirs")
+    elif result.keys or result.locks:
+        path = result.keys[0][0] if result.keys else result.locks[0].path
+        ctx.note(f"to resolve it: dver resolve {quoted(repo.layout.shown(path))} --ours or --theirs")
     elif not result.resolved and not result.resolved_locks and not result.written and result.restored is None:
         ctx.note("no conflicts")
 
