@@ -123,13 +123,19 @@ class _Session:
         self.downloads = RemoteDownloads(repo, progress) if choice.pull else None
         self.damaged_runs = self.downloads.fetch_run_cache() if self.downloads else ()
         self.evaluator = Evaluator(repo, self.graph, progress)
-        self.missed = _MissedRuns()
+        self.missed: set[tuple[str, ...]] = set()
+        """The outputs of each cached run whose content is not in the store."""
 
     def cached_runs(self, fetch: FetchItems | None) -> CachedRuns:
         """The cached runs; `fetch` downloads their content, and is None without `--pull`."""
         if not self.choice.use_cache:
             return CachedRuns(self.repo)
-        return CachedRuns(self.repo, RunCache(self.repo), fetch or self.missed.add)
+        return CachedRuns(self.repo, RunCache(self.repo), fetch or self._miss)
+
+    def _miss(self, items: Sequence[LockedItem]) -> bool:
+        """Note a cached run with missing content. Returns False: it cannot be restored."""
+        self.missed.add(tuple(sorted(item.path for item in items)))
+        return False
 
     def evaluations(
         self, fetch: FetchItems | None, expected: Mapping[str, LockedItem] | None = None
@@ -163,7 +169,7 @@ def plan_repro(repo: Repository, choice: ReproOptions, *, cwd: Path, progress: P
     restorable = {address for address, one in found.items() if one.cached_run is not None}
     steps = plan_stages(graph, selection.stages, stale, forced=session.forced, restorable=restorable)
     problems = (*_left_over(selection), *selection.errors.values())
-    return ReproPlan(steps, session.missed.count, secret_variables(graph.stages, selection.stages), problems)
+    return ReproPlan(steps, len(session.missed), secret_variables(graph.stages, selection.stages), problems)
 
 
 def repro(
@@ -207,7 +213,7 @@ def repro(
         {**selection.blocked_states, **states},
         {**selection.errors, **report.errors},
         session.damaged_runs,
-        session.missed.count,
+        len(session.missed),
         secret_variables(graph.stages, stages),
         _left_over(selection),
         report.seconds,
@@ -257,20 +263,3 @@ def _select(repo: Repository, choice: ReproOptions, cwd: Path) -> _Selection:
 
 def _left_over(selection: _Selection) -> tuple[DverError, ...]:
     return (selection.pipelines.left_over,) if selection.pipelines.left_over else ()
-
-
-class _MissedRuns:
-    """Counts cached runs whose outputs are not in the store."""
-
-    def __init__(self) -> None:
-        self._outputs: set[tuple[str, ...]] = set()
-
-    def add(self, items: Sequence[LockedItem]) -> bool:
-        """Add a cached run. Returns False: its outputs cannot be restored."""
-        self._outputs.add(tuple(sorted(item.path for item in items)))
-        return False
-
-    @property
-    def count(self) -> int:
-        """The number of stages."""
-        return len(self._outputs)

@@ -190,12 +190,12 @@ class _Rerun:
         return self._repo.git.worktree / worktree_path(self._address.folder, out.path, out.mark)
 
 
+@dataclass(frozen=True, slots=True)
 class _RerunExecutor:
     """A `StageExecutor` that always runs its stage and records nothing."""
 
-    def __init__(self, repo: Repository, stage: Stage) -> None:
-        self._repo = repo
-        self._stage = stage
+    repo: Repository
+    stage: Stage
 
     def check(self, address: Address) -> None:
         """The stage always runs."""
@@ -204,8 +204,8 @@ class _RerunExecutor:
         return self.retry(address)
 
     def retry(self, address: Address) -> Job:
-        clear_outputs(self._repo, address, self._stage.outs)
-        return make_job(self._repo, address, self._stage)
+        clear_outputs(self.repo, address, self.stage.outs)
+        return make_job(self.repo, address, self.stage)
 
     def record(self, address: Address, ended: JobEnd) -> None:
         """Outputs are compared, not recorded."""

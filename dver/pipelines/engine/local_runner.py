@@ -78,7 +78,7 @@ class LocalRunner:
             if isinstance(event, JobEnd):
                 self._running.pop(event.job).thread.join()
             else:
-                self._running[event.job].buffered.remove(len(event.content))
+                self._running[event.job].room.extend(len(event.content))
         for running in self._running.values():
             running.enforce(time.monotonic())
         return found
@@ -121,30 +121,23 @@ def _acquire_lock(folder: Path, name: str) -> int:
     return fd
 
 
-class _OutputBuffer:
-    """Counts the output of a job that was not polled yet, and blocks the job above a limit."""
+class _OutputRoom:
+    """The bytes that a job may write before a poll. Without any left, the job has to wait."""
 
-    def __init__(self, limit: float) -> None:
-        self._bytes = 0
-        self._limit = limit
+    def __init__(self, left: float) -> None:
+        self._left = left
         self._changed = threading.Condition()
 
-    def add(self, size: int) -> None:
-        """Add `size` bytes, once there is room for them."""
+    def use(self, size: int) -> None:
+        """Use `size` bytes, once there is room."""
         with self._changed:
-            self._changed.wait_for(lambda: self._bytes < self._limit)
-            self._bytes += size
+            self._changed.wait_for(lambda: self._left > 0)
+            self._left -= size
 
-    def remove(self, size: int) -> None:
-        """Remove `size` bytes that were polled."""
+    def extend(self, size: float) -> None:
+        """Make room for `size` more bytes."""
         with self._changed:
-            self._bytes -= size
-            self._changed.notify_all()
-
-    def allow(self, more: float) -> None:
-        """Raise the limit by `more` bytes."""
-        with self._changed:
-            self._limit += more
+            self._left += size
             self._changed.notify_all()
 
 
@@ -163,7 +156,7 @@ class _RunningJob:
     process: subprocess.Popen[bytes] | None = None
     reported: bool = False
     """Set once its end is reported. Output of processes it left behind is dropped then."""
-    buffered: _OutputBuffer = field(default_factory=lambda: _OutputBuffer(_MAX_BUFFERED))
+    room: _OutputRoom = field(default_factory=lambda: _OutputRoom(_MAX_BUFFERED))
     lock: threading.Lock = field(default_factory=threading.Lock)
     thread: threading.Thread = field(init=False)
 
@@ -200,7 +193,7 @@ class _RunningJob:
         with self.lock:
             self.reported = True
             self.events.put(JobEnd(self.job.name, outcome, exit_code, started, time.time(), peak))
-        self.buffered.allow(math.inf)  # processes it left behind can go on writing
+        self.room.extend(math.inf)  # processes it left behind can go on writing
 
     def is_ending(self) -> bool:
         return self.outcome is not None
@@ -226,7 +219,7 @@ class _RunningJob:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             self.process = None
-        self.buffered.allow(_PIPE)  # the rest in the pipe must not wait for a poll
+        self.room.extend(_PIPE)  # the rest in the pipe must not wait for a poll
         reader.join(_DRAIN_TIMEOUT)
         # Linux counts the memory of the parent at the fork as the child's own, so a smaller peak is unknown.
         peak = peak_memory(usage)
@@ -248,7 +241,7 @@ class _RunningJob:
         assert process.stdout is not None
         with process.stdout as stream:
             while piece := os.read(stream.fileno(), _PIECE):
-                self.buffered.add(len(piece))
+                self.room.use(len(piece))
                 with self.lock:
                     if not self.reported:
                         self.events.put(JobOutput(self.job.name, piece))

@@ -53,11 +53,10 @@ class CachedRuns:
         self, stage: Stage, last: lock.LockedStage | None, outs: Mapping[str, LockedItem | None]
     ) -> CachedRun | None:
         """The run in dver.lock, if an output is missing and all missing ones can be restored."""
-        if last is None or {one.path for one in last.outs} != outs.keys():
+        recorded = {one.path: one for one in last.outs} if last is not None else None
+        if recorded is None or recorded.keys() != outs.keys():
             return None
-        hit = CachedRun(
-            {one.path: one for one in last.outs}, tuple(out for out in stage.outs if outs[out.path] is None)
-        )
+        hit = CachedRun(recorded, tuple(out for out in stage.outs if outs[out.path] is None))
         elsewhere = self._not_stored(hit)
         return hit if hit.missing and (not elsewhere or (self._fetch is not None and self._fetch(elsewhere))) else None
 

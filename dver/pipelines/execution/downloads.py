@@ -59,8 +59,7 @@ class RemoteDownloads:
 
     def can_download(self, items: Sequence[LockedItem]) -> bool:
         """Return whether remotes have all of these items."""
-        present = [item for name, group in self._by_remote(items).items() for item in self._present(name, group)]
-        return len(present) == len(items)
+        return all(self._has_all(name, group) for name, group in self._by_remote(items).items())
 
     def download(self, items: Sequence[LockedItem]) -> bool:
         """Download outputs of cached runs into the store. Returns False if some are missing."""
@@ -81,12 +80,11 @@ class RemoteDownloads:
             groups.setdefault(item.remote or self._repo.remotes.settings().name, []).append(item)
         return groups
 
-    def _present(self, name: str, items: Sequence[LockedItem]) -> list[LockedItem]:
+    def _has_all(self, name: str, items: Sequence[LockedItem]) -> bool:
         catalog = self._catalog(name)
         if name != self._repo.remotes.settings().name:  # that of the default remote was refreshed for the run cache
             catalog.refresh()
-        there = catalog.present([item.oid for item in items])
-        return [item for item in items if item.oid in there]
+        return catalog.present([item.oid for item in items]).issuperset(item.oid for item in items)
 
     def _check_out(self, tracked: dict[bytes, TrackedData], path: str) -> None:
         top = Path(os.fsdecode(self._repo.layout.top))
