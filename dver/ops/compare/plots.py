@@ -16,6 +16,7 @@ from dver.pipelines.compare.compared_versions import open_sides, resolve_sides, 
 from dver.pipelines.compare.plots import ComparedPlots, PlotReader
 from dver.pipelines.definition.stage import PlotStyle
 from dver.pipelines.plots.page import MARK, RenderedPlot, VegaPlot, render_page
+from dver.pipelines.plots.vega import javascript, to_png
 from dver.repo import Repository
 from dver.repo.layout import Layout
 from dver.tracking.revision_scope import RevisionScope
@@ -61,8 +62,6 @@ def write_page(layout: Layout, found: ComparedPlots, to: Path) -> WrittenPlots:
 
     Raises ConflictError instead of overwriting other files, RepositoryError without the extra `plots`.
     """
-    from dver.pipelines.plots.vega import javascript
-
     drawn = any(isinstance(one, VegaPlot) for one in found.plots)
     script = javascript(layout.worktree_dir) if drawn else ""
     content = render_page(found.plots, "Plots of " + ", ".join(found.revs), script)
@@ -97,8 +96,6 @@ def write_images(found: ComparedPlots, to: Path) -> WrittenPlots:
 
 def _files_of(one: RenderedPlot) -> Iterator[tuple[str, str, bytes]]:
     """The name, suffix and content of each file of a plot."""
-    from dver.pipelines.plots.vega import to_png
-
     if isinstance(one, VegaPlot):
         yield one.name, ".png", to_png(one.spec, one.name)
         return

@@ -102,9 +102,9 @@ def open_sides(repo: Repository, named: Sequence[NamedSide]) -> Iterator[list[Si
     with CommitReader(repo.git) as reader:
         found = [paths_named(repo.git, commits, name, repo.layout.prefix) for name in _NAMES]
         yield [
-            WorkspaceSide(repo)
+            _WorkspaceSide(repo)
             if commit is None
-            else CommitSide(repo, reader, name, commit, *(paths[commit] for paths in found))
+            else _CommitSide(repo, reader, name, commit, *(paths[commit] for paths in found))
             for name, commit in named
         ]
 
@@ -128,7 +128,7 @@ def sides_in_scope(git: GitRepo, revs: Sequence[str], scope: RevisionScope) -> l
 
 
 @dataclass(frozen=True)
-class WorkspaceSide:
+class _WorkspaceSide:
     """The files in the workspace."""
 
     repo: Repository
@@ -136,11 +136,9 @@ class WorkspaceSide:
 
     @cached_property
     def pipelines(self) -> Mapping[str, PipelineFile | DverError]:
-        """See `Side`."""
         return pipelines_of_workspace(self.repo)
 
     def read(self, path: str) -> bytes:
-        """See `Side`."""
         absolute = self.repo.layout.absolute(os.fsencode(path))
         try:
             status = os.stat(absolute)
@@ -157,7 +155,6 @@ class WorkspaceSide:
             raise UsageError(f"{self._shown(path)!r} cannot be read", why=error.strerror) from error
 
     def below(self, path: str) -> list[str] | None:
-        """See `Side`."""
         top = self.repo.layout.absolute(os.fsencode(path))
         if not os.path.isdir(top):
             return None
@@ -173,7 +170,7 @@ class WorkspaceSide:
 
 
 @dataclass(frozen=True)
-class CommitSide:
+class _CommitSide:
     """The files of a commit: in Git, or recorded in its lock files and pointers.
 
     A directory without a `dver.yaml` uses DVC's `dvc.yaml`.
@@ -190,13 +187,11 @@ class CommitSide:
 
     @cached_property
     def pipelines(self) -> Mapping[str, PipelineFile | DverError]:
-        """See `Side`."""
         folders = {os.path.dirname(path) for path in self.files}
         files_of_dvc = (path for path in self.files_of_dvc if os.path.dirname(path) not in folders)
         return pipelines_of_commit(self.repo, [*self.files, *files_of_dvc], self._content, self._is_folder)
 
     def read(self, path: str) -> bytes:
-        """See `Side`."""
         content = self._content(os.fsencode(path))
         if content is not None:
             return content
@@ -212,7 +207,6 @@ class CommitSide:
             return self.repo.store.read(entry.oid)
 
     def below(self, path: str) -> list[str] | None:
-        """See `Side`."""
         if self._is_folder(os.fsencode(path)):
             return sorted(self._in_git(path))
         entry = self._stored(path)

@@ -116,13 +116,12 @@ def _narrowed(repo: Repository, wanted: WantedValues, targets: Sequence[str], cw
     too. Without targets, all of them. Raises UsageError."""
     if not targets:
         return wanted
-    narrowed = WantedValues(parse=wanted.parse)
-    for text in targets:
-        path = os.fsdecode(resolve_data_path(repo, text, cwd))
+    paths = [os.fsdecode(resolve_data_path(repo, text, cwd)) for text in targets]
+    narrowed = WantedValues(optional=wanted.optional.difference(paths), parse=wanted.parse)
+    for path in paths:
         inside = [one for one in wanted.keys if is_at_or_below(os.fsencode(one), os.fsencode(path)) and one != path]
         for one in inside or [path]:
             narrowed.add(one)
-    narrowed.optional |= wanted.optional - {os.fsdecode(resolve_data_path(repo, text, cwd)) for text in targets}
     return narrowed
 
 

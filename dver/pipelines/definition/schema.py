@@ -177,7 +177,8 @@ def _outputs(found: Mapping[str, Node], paths: StagePaths) -> Iterator[Output]:
     for role in OutputRole:
         what = f"`{role.value}`"
         for one in list_items(found.get(role.value), what):
-            for name, options in _paths_with_options(one, what):
+            listed: Mapping[str, Node | None] = one.value if isinstance(one.value, Mapping) else {text(one, what): None}
+            for name, options in listed.items():
                 output = _output(name, options, role, paths, one)
                 if output is None:
                     continue
@@ -188,13 +189,6 @@ def _outputs(found: Mapping[str, Node], paths: StagePaths) -> Iterator[Output]:
                     raise error_at(
                         one.mark, f"{what}: duplicate output {output.path!r} (first in line {first.mark.line})"
                     )
-
-
-def _paths_with_options(node: Node, what: str) -> Iterator[tuple[str, Node | None]]:
-    if not isinstance(node.value, Mapping):
-        yield text(node, what), None
-        return
-    yield from mapping(node, what).items()
 
 
 def _output(name: str, options: Node | None, role: OutputRole, paths: StagePaths, node: Node) -> Output | None:

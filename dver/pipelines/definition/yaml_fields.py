@@ -24,21 +24,19 @@ _NONE: Final[Mapping[str, str]] = {}
 
 
 def mapping(
-    node: Node, what: str, known: Collection[str] | None = None, *, removed: Mapping[str, str] = _NONE
+    node: Node, what: str, known: Collection[str] = (), *, removed: Mapping[str, str] = _NONE
 ) -> Mapping[str, Node]:
-    """The values of a mapping. Its keys must be `known`; `removed` maps old keys to their replacements."""
+    """The values of a mapping. Its keys must be `known`, if any are; `removed` maps old keys to their replacements."""
     if not isinstance(node.value, Mapping):
         raise error_at(node.mark, f"{what}: expected a mapping, not {node.kind}")
-    for key in node.value if known is not None else ():
-        assert known is not None
-        if key not in known:
-            if key in removed:
-                raise error_at(
-                    node.keys.get(key, node.mark), f"{what}: {key!r} is no longer supported", fix=removed[key]
-                )
-            near = get_close_matches(key, known, 1)
-            fix = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-            raise error_at(node.keys.get(key, node.mark), f"{what}: unknown key {key!r}", fix=fix)
+    unknown = next((key for key in node.value if known and key not in known), None)
+    if unknown is not None:
+        mark = node.keys.get(unknown, node.mark)
+        if unknown in removed:
+            raise error_at(mark, f"{what}: {unknown!r} is no longer supported", fix=removed[unknown])
+        near = get_close_matches(unknown, known, 1)
+        fix = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+        raise error_at(mark, f"{what}: unknown key {unknown!r}", fix=fix)
     return node.value
 
 

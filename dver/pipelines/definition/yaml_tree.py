@@ -32,6 +32,13 @@ _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(
 _SPECIAL: Final = re.compile(r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _DIGITS: Final = 400
 """The maximum number of digits of an integer. Python refuses 4,300, and is slow long before."""
+_TYPE_NAMES: Final[Mapping[type, str]] = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    type(None): "nothing",
+}
 
 Scalar = str | int | float | bool | None
 
@@ -73,15 +80,7 @@ class Node:
 
 def type_name(value: object) -> str:
     """The type of a value, for messages."""
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, (int, float)):
-        return "a number"
-    if isinstance(value, str):
-        return "text"
-    if isinstance(value, Mapping):
-        return "a mapping"
-    return "nothing" if value is None else "a list"
+    return _TYPE_NAMES.get(type(value)) or ("a mapping" if isinstance(value, Mapping) else "a list")
 
 
 def error_at(mark: Mark, why: str, *, fix: str | None = None) -> PipelineError:

@@ -100,7 +100,7 @@ def _define(folder: str, name: str, plot: PlotStyle, mark: Mark) -> PlotDefiniti
         shown = posixpath.join(folder, name) if folder else name
         return PlotDefinition(shown, None, ys, xs, _column(plot.x), plot)
     path = worktree_path(folder, name, mark)
-    return PlotDefinition(path, path, (PlotColumns(path, _names(plot.y)),), xs, _column(plot.x), plot)
+    return replace(plot_of_file(path, plot), xs=xs)
 
 
 def _names(columns: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> tuple[str, ...]:
