@@ -156,25 +156,15 @@ class OutputIndex:
         self._paths = sorted(producers)
 
     def of(self, path: str) -> tuple[Address, ...]:
-        """The stages whose outputs are, contain or are inside a path, or match a pattern."""
-        return tuple(dict.fromkeys(self._matching(path) if is_pattern(path) else self._overlapping(path)))
-
-    def _overlapping(self, path: str) -> Iterator[Address]:
-        for one in (path, *_parents(path)):
-            if one in self._producers:
-                yield self._producers[one]
-        yield from (self._producers[one] for one in self._below(path))
-
-    def _matching(self, pattern: str) -> Iterator[Address]:
-        """Matches before the outputs exist."""
-        fixed = literal_directory(pattern)
-        for one in (fixed, *_parents(fixed)):
-            if one in self._producers:
-                yield self._producers[one]
-        wanted = pattern.split("/")
-        for one in self._below(fixed):
-            if _may_match(one.split("/"), wanted):
-                yield self._producers[one]
+        """The stages whose outputs are, contain or are inside a path, or may match a pattern once they exist."""
+        fixed = literal_directory(path) if is_pattern(path) else path
+        outputs = [one for one in (fixed, *_parents(fixed)) if one in self._producers]
+        if is_pattern(path):
+            wanted = path.split("/")
+            outputs += [one for one in self._below(fixed) if _may_match(one.split("/"), wanted)]
+        else:
+            outputs += self._below(fixed)
+        return tuple(dict.fromkeys(self._producers[one] for one in outputs))
 
     def _below(self, path: str) -> Iterator[str]:
         if path in (".", ""):

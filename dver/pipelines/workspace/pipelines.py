@@ -18,7 +18,7 @@ from dver.git.index import files_named, tracked_under
 from dver.pipelines import FILE_NAME
 from dver.pipelines.definition.interpolate import OptionStyle
 from dver.pipelines.definition.load import load_pipeline_file
-from dver.pipelines.definition.stage import Output, PipelineFile, Stage
+from dver.pipelines.definition.stage import Output, PipelineFile
 from dver.pipelines.definition.yaml_tree import MAX_SIZE, error_at
 from dver.pipelines.engine.graph import Address, Graph, build_graph, without_outside_paths, worktree_path
 from dver.repo import PROJECT_DIR, Repository
@@ -76,12 +76,13 @@ def pipelines_of_commit(
 ) -> dict[str, PipelineFile | DverError]:
     """The same for the `dver.yaml` files at `paths` of a commit; `read` returns the content of its files."""
 
+    def read_below(folder: bytes, path: str) -> bytes | None:
+        return read(os.path.normpath(os.path.join(folder, os.fsencode(path))))
+
     def load_one(path: bytes) -> PipelineFile:
         folder = os.path.dirname(path)
         name = repo.layout.shown(path)
-        return load_pipeline_file(
-            read(path) or b"", lambda one: read(_joined(folder, one)), name=name, style=_style(repo)
-        )
+        return load_pipeline_file(read(path) or b"", partial(read_below, folder), name=name, style=_style(repo))
 
     found: dict[str, PipelineFile | DverError] = {}
     for path in paths:
@@ -89,10 +90,6 @@ def pipelines_of_commit(
         if not _is_of_another_project(repo.layout, folder, lambda one: is_folder(os.path.join(one, _PROJECT))):
             found[os.fsdecode(folder)] = _or_error(partial(load_one, path))
     return found
-
-
-def _joined(folder: bytes, path: str) -> bytes:
-    return os.path.normpath(os.path.join(folder, os.fsencode(path)))
 
 
 def _or_error(read: Callable[[], PipelineFile]) -> PipelineFile | DverError:
@@ -111,8 +108,7 @@ def select_stages(repo: Repository, pipelines: Pipelines, targets: Sequence[str]
     graph = pipelines.graph
     if not targets:
         return list(graph.order)
-    here = os.fsdecode(resolve_data_path(repo, ".", cwd))
-    chosen = {address for text in targets for address in _meant(repo, graph, text, here, cwd)}
+    chosen = {address for text in targets for address in _meant(repo, graph, text, cwd)}
     return [address for address in graph.order if address in chosen]
 
 
@@ -127,8 +123,8 @@ def select_stage(repo: Repository, pipelines: Pipelines, target: str, cwd: Path)
 
 def named_stages(repo: Repository, pipelines: Pipelines, names: Sequence[str], cwd: Path) -> list[Address]:
     """The stages called `names`, in order and without repetitions. Raises UsageError for an unknown name."""
-    graph, here = pipelines.graph, os.fsdecode(resolve_data_path(repo, ".", cwd))
-    chosen = {address for text in names for address in _named(repo, graph, text, here, cwd) or _unknown(graph, text)}
+    graph = pipelines.graph
+    chosen = {address for text in names for address in _named(repo, graph, text, cwd) or _unknown(graph, text)}
     return [address for address in graph.order if address in chosen]
 
 
@@ -235,8 +231,8 @@ def _read(folder: bytes, path: bytes) -> bytes | None:
     return None
 
 
-def _meant(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> list[Address]:
-    named = _named(repo, graph, text, here, cwd)
+def _meant(repo: Repository, graph: Graph, text: str, cwd: Path) -> list[Address]:
+    named = _named(repo, graph, text, cwd)
     if named or text.rpartition(":")[0]:
         return named or _unknown(graph, text)
     place = os.fsdecode(resolve_data_path(repo, text, cwd))
@@ -248,18 +244,15 @@ def _meant(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> l
     return made or inside or _unknown(graph, text)
 
 
-def _named(repo: Repository, graph: Graph, text: str, here: str, cwd: Path) -> list[Address]:
+def _named(repo: Repository, graph: Graph, text: str, cwd: Path) -> list[Address]:
     path, _, name = text.rpartition(":")
-    folder = os.path.dirname(os.fsdecode(resolve_data_path(repo, path, cwd))) if path else here
-    return [one for one in graph.order if one.folder == folder and _answers_to(graph.stages[one], name or text)]
+    folder = os.path.dirname(os.fsdecode(resolve_data_path(repo, path or FILE_NAME, cwd)))
+    same_file = [one for one in graph.order if one.folder == folder]
+    return [one for one in same_file if (name or text) in (graph.stages[one].name, graph.stages[one].group)]
 
 
 def _is_in(folder: str, place: str) -> bool:
-    return place in ("", ".") or folder == place or folder.startswith(place + "/")
-
-
-def _answers_to(stage: Stage, name: str) -> bool:
-    return name in (stage.name, stage.group)
+    return not place or folder == place or folder.startswith(place + "/")
 
 
 def _unknown(graph: Graph, text: str) -> list[Address]:
