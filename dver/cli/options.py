@@ -67,7 +67,9 @@ GLOBAL_OPTIONS: list[click.Parameter] = [
 class _Dver(click.Command):
     """The base of commands and groups: adds the global options, and examples to the help."""
 
-    examples: Sequence[Example]
+    def __init__(self, *args: Any, examples: Sequence[Example] = (), **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.examples = examples
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *own, last = super().get_params(ctx)
@@ -93,9 +95,8 @@ class _Dver(click.Command):
 class Command(_Dver):
     """A verb, or a subcommand such as `remote add`. Commands that act (`acts`) report nothing with `-q`."""
 
-    def __init__(self, *args: Any, examples: Sequence[Example] = (), acts: bool = False, **attributes: Any) -> None:
+    def __init__(self, *args: Any, acts: bool = False, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
-        self.examples = examples
         self.acts = acts
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -108,10 +109,6 @@ class Group(_Dver, click.Group):
     """A verb with subcommands, listed in the order of their definition."""
 
     command_class = Command
-
-    def __init__(self, *args: Any, examples: Sequence[Example] = (), **attributes: Any) -> None:
-        super().__init__(*args, **attributes)
-        self.examples = examples
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -186,13 +183,8 @@ class RemoteChoice:
         )
 
 
-class _RemoteChoiceType(click.ParamType[RemoteChoice]):
-    name = "NAME"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> RemoteChoice:
-        if isinstance(value, RemoteChoice):
-            return value
-        return RemoteChoice(None if value == _DEFAULT_REMOTE else str(value))
+def _remote_choice(value: str) -> RemoteChoice:
+    return RemoteChoice(None if value == _DEFAULT_REMOTE else value)
 
 
 def remote_option(text: str) -> Callable[[F], F]:
@@ -205,7 +197,7 @@ def remote_choice_option(text: str) -> Callable[[F], F]:
     return click.option(
         "-r",
         "--remote",
-        type=_RemoteChoiceType(),
+        type=_remote_choice,
         is_flag=False,
         flag_value=_DEFAULT_REMOTE,
         metavar="[NAME]",

@@ -50,7 +50,7 @@ class TrustResult:
 def get_setting(cwd: Path, key: str, *, scope: Scope | None = None) -> Value | None:
     """The effective value of `key` in `cwd`, or its value in the file of `scope`; None if it has no value."""
     spec_of(key)
-    found = [item for item in _items(cwd, scope) if item.key == key and (scope or _counts(item))]
+    found = [item for item in _items(cwd, scope) if item.key == key and (scope or item.trusted or is_address(key))]
     return found[0].value if found else None
 
 
@@ -94,24 +94,16 @@ def trust_project(cwd: Path, keys: Sequence[str] = (), *, revoke: bool = False, 
         for key in keys:
             spec_of(key)
             if all(item.key != key for item in found):
-                raise _needs_none(key)
+                raise UsageError(
+                    f"{key} of the project's config needs no trust",
+                    why="it is not set there, or it does not reach outside the repository",
+                    fix="dver config list --project",
+                )
         chosen = found if revoke else [item for item in found if item in waiting]
         if not dry_run:
             revoke_trust(repo, [item.key for item in chosen]) if revoke else trust_settings(repo, chosen)
         left = before if before and before.root != repo.store_dir else None
         return TrustResult(tuple(chosen), left)
-
-
-def _needs_none(key: str) -> UsageError:
-    return UsageError(
-        f"{key} of the project's config needs no trust",
-        why="it is not set there, or it does not reach outside the repository",
-        fix="dver config list --project",
-    )
-
-
-def _counts(item: Setting) -> bool:
-    return item.trusted or is_address(item.key)
 
 
 def _store_in_use(repo: Repository) -> PreviousStore | None:

@@ -37,7 +37,7 @@ def command(
     with Repository.open(ctx.cwd) as repo:
         listing = ls(repo, paths, cwd=ctx.cwd, rev=rev, recursive=recursive)
         if as_json:
-            ctx.emit_json([{**one._asdict(), "kind": one.kind.name.lower()} for one in listing.entries])
+            ctx.emit_json(listing.entries)
         elif not listing.entries:
             ctx.note("no tracked data" + (f" at {rev}" if rev else "; `dver add PATH` tracks PATH"))
         elif size:

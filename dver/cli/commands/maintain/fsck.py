@@ -20,21 +20,15 @@ from dver.repo import Repository
 from dver.store.repair.damage import Damage
 
 
-class _Share(click.ParamType[float]):
-    """A percentage such as `5%`, converted to a fraction."""
-
-    name = "PERCENT"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        try:
-            share = float(str(value).removesuffix("%")) / 100
-        except ValueError:
-            share = 0.0
-        if not 0 < share <= 1:
-            self.fail(f"{value!r} is not a percentage such as 5%", param, ctx)
-        return share
+def _share(percentage: str) -> float:
+    """Convert a percentage such as `5%`."""
+    try:
+        fraction = float(percentage.removesuffix("%")) / 100
+    except ValueError:
+        fraction = 0.0
+    if not 0 < fraction <= 1:
+        raise click.BadParameter(f"{percentage!r} is not a percentage such as 5%")
+    return fraction
 
 
 @options.command(
@@ -47,7 +41,7 @@ class _Share(click.ParamType[float]):
     ]
 )
 @options.remote_choice_option("Verify the remote NAME, or the default one, instead of the store.")
-@click.option("--sample", type=_Share(), default=1.0, metavar="PERCENT", help="Read only a random part, such as 5%.")
+@click.option("--sample", type=_share, default="100%", metavar="PERCENT", help="Read only a random part, such as 5%.")
 @click.option("--seed", type=int, metavar="N", help="With --sample: choose the same part again.")
 @click.option("--repair", is_flag=True, help="Replace corrupt objects by good copies.")
 @click.option("--dry-run", is_flag=True, help="With --repair: show where good copies are, and change nothing.")
