@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import subprocess
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +123,13 @@ def run(
     if done.returncode not in ok or (strict and _WARNING.search(done.stderr)):
         raise failure(args, done.stderr)
     return done.stdout
+
+
+def describe_objects(git: GitRepo, ids: Iterable[str], form: str) -> list[str]:
+    """A line of `git cat-file --batch-check` in the format `form` for each of the objects `ids`."""
+    asked = "".join(f"{one}\n" for one in ids).encode()
+    args = ["cat-file", f"--batch-check={form}", "--buffer"]
+    return run(git, args, stdin=asked).decode().splitlines() if asked else []
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from dver.core.errors import CorruptError
 from dver.git import revisions
 from dver.git.file_changes import staged_changes
-from dver.git.git_repo import Arg, GitRepo, run
+from dver.git.git_repo import Arg, GitRepo, describe_objects, run
 from dver.git.pointers import MAX_BLOB, read_blobs
 
 _SOURCES: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
@@ -107,12 +107,8 @@ def _sources(git: GitRepo) -> list[str]:
 
 def _sizes(git: GitRepo, blobs: Iterable[str]) -> dict[str, int]:
     """The size of each of `blobs`, in bytes."""
-    listed = "".join(f"{blob}\n" for blob in sorted(blobs))
-    if not listed:
-        return {}
-    output = run(git, ["cat-file", "--batch-check=%(objectname) %(objectsize)"], stdin=listed.encode()).decode()
     sizes: dict[str, int] = {}
-    for line in output.splitlines():
+    for line in describe_objects(git, sorted(blobs), "%(objectname) %(objectsize)"):
         blob, size = line.split(" ")
         if not size.isdecimal():
             raise CorruptError(f"Git cannot read its blob {blob}", why="it is absent", fix="git fsck")

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from dver.core.errors import CorruptError, RepositoryError
 from dver.formats import lock, pointer
 from dver.git import pointers
-from dver.git.git_repo import GitRepo, run
+from dver.git.git_repo import GitRepo, describe_objects, run
 from dver.git.pointers import PointerFile
 from dver.git.revisions import CommitId, rev_list
 from dver.git.worktrees import Worktree, worktrees
@@ -220,10 +220,7 @@ def _existing(git: GitRepo, tips: Iterable[_Tip]) -> list[str]:
 def _sizes(git: GitRepo, ids: Iterable[str]) -> Iterator[tuple[str, int | None]]:
     """The size of each object; None for one that Git cannot find."""
     listed = list(ids)
-    if not listed:
-        return
-    asked = "".join(f"{one}\n" for one in listed).encode()
-    lines = run(git, ["cat-file", "--batch-check=%(objectsize)", "--buffer"], stdin=asked).splitlines()
+    lines = describe_objects(git, listed, "%(objectsize)")
     if len(lines) != len(listed):
         raise _unreadable("Git's objects", "git cat-file broke off")
     for one, line in zip(listed, lines, strict=True):

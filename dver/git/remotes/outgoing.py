@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from dver.git.file_changes import changes_to_parents, glob
-from dver.git.git_repo import GitRepo, run
+from dver.git.git_repo import GitRepo, describe_objects
 from dver.git.revisions import CommitId, rev_list
 
 
@@ -69,9 +69,5 @@ def commits_of(git: GitRepo, updates: Sequence[RefUpdate]) -> list[CommitId]:
 
 def _present(git: GitRepo, ids: Sequence[str]) -> list[str]:
     """The `ids` that are commits or tags of this clone."""
-    if not ids:
-        return []
-    args = ["cat-file", "--batch-check=%(objectname) %(objecttype)"]
-    output = run(git, args, stdin="".join(f"{one}\n" for one in ids).encode()).decode()
-    pairs = [line.split(" ") for line in output.splitlines()]
+    pairs = [line.split(" ") for line in describe_objects(git, ids, "%(objectname) %(objecttype)")]
     return [words[0] for words in pairs if words[1] in ("commit", "tag")]

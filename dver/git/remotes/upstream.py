@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from dver.core.errors import RepositoryError
 from dver.core.phrasing import quoted
-from dver.git.git_repo import GitRepo, run
+from dver.git.git_repo import GitRepo, describe_objects, run
 from dver.git.revisions import CommitId
 
 _MADE_BY_SERVER: Final = re.compile(r"refs/(?:pull|merge-requests)/[0-9]+/(?:merge|train)")
@@ -77,5 +77,4 @@ def _tips(git: GitRepo, remote: str) -> Iterator[Tip]:
 
 def _is_no_commit(git: GitRepo, tip: Tip) -> bool:
     """Whether the tip, which the clone has, is a file or a directory. Such tags are rare and hold no pointers."""
-    kind = run(git, ["cat-file", "--batch-check=%(objecttype)"], stdin=f"{tip.id}\n".encode()).strip()
-    return kind in (b"blob", b"tree")
+    return describe_objects(git, [tip.id], "%(objecttype)") in (["blob"], ["tree"])
