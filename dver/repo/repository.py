@@ -15,13 +15,13 @@ from dver.git.git_repo import GitRepo, discover
 from dver.git.no_project import no_project
 from dver.repo.layout import PROJECT_DIR, Layout
 from dver.repo.remotes import Remotes
-from dver.repo.workspace_state import WorkspaceState
 
 # Each service is imported when it is created. SQLite, zstd and the rest would take a third of the time of a command
 # that needs none of them, such as `dver status` without tracked data.
 if TYPE_CHECKING:
     from dver.config import Config, ConfigPaths
     from dver.repo.workspace_scan import WorkspaceScan
+    from dver.repo.workspace_state import WorkspaceState
     from dver.store.objects.database import Database
     from dver.store.objects.file_creation import Sharing
     from dver.store.objects.loose import LinkMode
@@ -144,6 +144,8 @@ class Repository:
     @cached_property
     def state(self) -> WorkspaceState:
         """The records that dver keeps of this worktree."""
+        from dver.repo.workspace_state import WorkspaceState
+
         return WorkspaceState(self.git.git_dir)
 
     @cached_property

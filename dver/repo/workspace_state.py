@@ -6,21 +6,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dver.formats.tree import Entry
-
-if TYPE_CHECKING:
-    from dver.workspace.state.followed import Followed
-    from dver.workspace.state.placed import Placed
+from dver.workspace.state.followed import FILE, Followed, mark_of, read_followed, write_followed
+from dver.workspace.state.placed import Placed, read_placed, write_placed
 
 
 class WorkspaceState:
     """The state files of the worktree with the Git directory `git_dir`. See docs/architecture/workspace.md."""
 
     def __init__(self, git_dir: Path) -> None:
-        from dver.workspace.state.followed import FILE
-
         self._placed_file = git_dir / "dver" / "placed.json"
         self._partial_file = git_dir / "dver" / "partial.json"
         self._followed_file = git_dir / FILE
@@ -31,8 +26,6 @@ class WorkspaceState:
     @property
     def placed(self) -> Placed:
         """The data that dver put into this worktree. Read again when the file has changed."""
-        from dver.workspace.state.placed import read_placed
-
         try:
             status = os.stat(self._placed_file)
         except FileNotFoundError:
@@ -45,8 +38,6 @@ class WorkspaceState:
     @property
     def partial(self) -> frozenset[bytes]:
         """Tracked directories that are only partly checked out in this worktree."""
-        from dver.workspace.state.placed import read_placed
-
         if self._partial_read is None:
             self._partial_read = frozenset(read_placed(self._partial_file))
         return self._partial_read
@@ -54,8 +45,6 @@ class WorkspaceState:
     @property
     def followed(self) -> Followed:
         """The pointers that data followed last in this worktree."""
-        from dver.workspace.state.followed import read_followed
-
         return read_followed(self._followed_file)
 
     @property
@@ -70,8 +59,6 @@ class WorkspaceState:
 
     def record_partial(self, changes: Mapping[bytes, bool]) -> None:
         """Record for each directory whether it is partial."""
-        from dver.workspace.state.placed import write_placed
-
         paths = {path for path in (*self.partial, *changes) if changes.get(path, True)}
         if paths != self.partial:
             write_placed(self._partial_file, dict.fromkeys(paths, ()))
@@ -79,8 +66,6 @@ class WorkspaceState:
 
     def record_placed(self, changes: Mapping[bytes, tuple[Entry, ...]]) -> None:
         """Record the entries that dver placed at each path; an empty tuple means that dver removed its data."""
-        from dver.workspace.state.placed import write_placed
-
         placed = {**self.placed, **changes}
         write_placed(self._placed_file, {path: entries for path, entries in placed.items() if entries})
         self._placed_read = None
@@ -90,8 +75,6 @@ class WorkspaceState:
 
     def record_followed(self, changes: Mapping[bytes, Entry | None]) -> None:
         """Record the entry that each data path followed, completely or not; None removes a record."""
-        from dver.workspace.state.followed import mark_of
-
         before = self.followed
         marks = {**before.marks, **{path: mark_of(entry) if entry else "" for path, entry in changes.items()}}
         marks = {path: mark for path, mark in marks.items() if mark}
@@ -100,6 +83,4 @@ class WorkspaceState:
 
     def write_followed(self, followed: Followed) -> None:
         """Replace the record of followed pointers."""
-        from dver.workspace.state.followed import write_followed
-
         write_followed(self._followed_file, followed)
