@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -31,7 +32,6 @@ from dver.workspace.changes.data_changes import RecordedData, pointer_moved, sta
 from dver.workspace.files.share_with_store import share_with_store
 from dver.workspace.scan.hash_or_store import HashOnly, KeepInStore
 from dver.workspace.scan.ignore import IgnoreRules
-from dver.workspace.scan.measure import size_on_disk
 from dver.workspace.scan.scanner import Intake
 from dver.workspace.state.data_state import DataState
 from dver.workspace.state.placed import after_rewrite
@@ -161,7 +161,37 @@ def _size(layout: Layout, request: AddRequest, ignore: IgnoreRules) -> int:
     place = layout.absolute(request.path)
     if request.target is not None and os.path.isdir(place):
         return 0
-    return size_on_disk(place, ignore)
+    return _size_on_disk(place, ignore)
+
+
+def _size_on_disk(path: bytes, ignore: IgnoreRules) -> int:
+    """The bytes of the file at `path`, or of all files below it that `ignore` does not skip.
+
+    Unreadable directories count as empty: the scan reports them.
+    """
+    try:
+        status = os.lstat(path)
+        if stat.S_ISDIR(status.st_mode):
+            return _size_below(path, ignore)
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
+def _size_below(path: bytes, ignore: IgnoreRules) -> int:
+    applies = ignore.applies_in(path)
+    size = 0
+    directories = []
+    with os.scandir(path) as listing:
+        for entry in listing:
+            is_directory = entry.is_dir(follow_symlinks=False)
+            if applies and ignore.ignores(entry.path, is_directory=is_directory):
+                continue
+            if is_directory:
+                directories.append(entry.path)
+            elif entry.is_file(follow_symlinks=False):
+                size += entry.stat(follow_symlinks=False).st_size
+    return size + sum(_size_on_disk(directory, ignore) for directory in directories)
 
 
 def _scan_one(
