@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError, PipelineError, UsageError
-from dver.core.files import write_atomic
+from dver.core.files import read_regular, write_atomic
 from dver.core.phrasing import quoted
 from dver.pipelines.compare.compared_versions import open_sides, resolve_sides, sides_in_scope
 from dver.pipelines.compare.plots import ComparedPlots, PlotReader
@@ -132,12 +132,8 @@ def _own_directory(folder: Path) -> Path:
 
 
 def _refuse_foreign_file(path: Path) -> None:
-    if not path.exists():
+    if not path.exists() or (path.is_file() and read_regular(path, len(MARK)) == MARK):
         return
-    if path.is_file():
-        with path.open("rb") as file:
-            if file.read(len(MARK)) == MARK:
-                return
     raise ConflictError(
         f"{os.fspath(path)!r} already exists and is not a page of plots",
         why="dver would overwrite it",

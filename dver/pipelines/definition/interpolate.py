@@ -55,9 +55,7 @@ def substitute(node: Node, variables: Variables, *, command: OptionStyle | None 
     if isinstance(value, str):
         return _text(node, value, variables, command=command, whole=whole) if "${" in value else node
     if isinstance(value, tuple):
-        return Node(
-            tuple(substitute(one, variables, command=command, whole=whole) for one in value), node.mark, node.keys
-        )
+        return Node(tuple(substitute(one, variables, command=command, whole=whole) for one in value), node.mark)
     if isinstance(value, Mapping):
         return _mapping(node, value, variables, command=command, whole=whole)
     return node

@@ -138,13 +138,12 @@ class StagePaths:
 
     def read(self, value: str, mark: Mark, what: str) -> str | None:
         """The resolved path, or None."""
-        why, fix = None, ""
         if "://" in value:
             why = f"{value!r} is a URL; stages use only files of the project"
             fix = "download it in a stage, or track a copy with `dver add`"
         elif posixpath.isabs(value) or "\0" in value:
             why, fix = f"{value!r} is not a relative path", "write it relative to the directory of dver.yaml"
-        if why is None:
+        else:
             return posixpath.normpath(posixpath.join(self.wdir, value))
         self.refused = self.refused or error_at(mark, f"{what}: {why}", fix=fix)
         return None

@@ -120,7 +120,7 @@ def _anchors(chart: Chart) -> dict[str, Any]:
     colored = SERIES if many and not twice else REV
     group = [REV, *([SERIES] if many else [])]
     facet = {"field": SERIES, "sort": None, "title": None} if many else _DROP
-    fields = [REV, *([SERIES] if many else []), chart.x, chart.y]
+    fields = [*group, chart.x, chart.y]
     titles = {chart.x: chart.x_label, chart.y: chart.y_label, SERIES: "series"}
     return {
         "DATA": list(chart.rows),
