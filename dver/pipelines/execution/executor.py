@@ -36,7 +36,6 @@ from dver.pipelines.workspace.stage_files import (
     make_job,
     out_paths,
     param_paths,
-    read_file_states,
     refuse_missing_params,
 )
 from dver.repo import Repository
@@ -96,7 +95,7 @@ class WorkspaceExecutor:
         found = self._evaluator.evaluate(address, inputs=self._ready_inputs(address, stage))
         if address not in self._forced and not found.reasons:
             return StageState.UP_TO_DATE
-        self._started[address] = _StartedStage(found, read_file_states(self._contents, address, stage))
+        self._started[address] = _StartedStage(found, self._evaluator.file_states(address))
         return None
 
     def begin(self, address: Address) -> Job | StageState:
@@ -162,7 +161,7 @@ class WorkspaceExecutor:
         )
         inputs = self._evaluator.inputs(address)
         refuse_changed(address, stage, begun.evaluation.inputs, inputs)
-        refuse_touched(address, stage, begun.states, read_file_states(self._contents, address, stage))
+        refuse_touched(address, stage, begun.states, self._evaluator.file_states(address))
         refuse_deleted(address, stage, inputs)
         kept = runs is not None and is_cacheable(stage)
         made = self._store_outputs(address, stage, inputs, for_later=kept)

@@ -5,20 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from dver.core.errors import PipelineError
 from dver.core.progress import Progress
 from dver.formats import lock
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Entry
+from dver.pipelines.definition.param_files import select_keys
 from dver.pipelines.definition.stage import Output, Stage
+from dver.pipelines.engine.env_variables import env_digests
 from dver.pipelines.engine.graph import Address, Graph, OutputIndex, worktree_path
 from dver.pipelines.engine.reasons import Always, DependencyChanged, Inputs, OutputChanged, Reason, find_reasons
 from dver.pipelines.workspace.contents import WorkspaceContents
 from dver.pipelines.workspace.locks import LockFiles
-from dver.pipelines.workspace.stage_files import dep_paths, out_paths, read_inputs, read_outputs
+from dver.pipelines.workspace.stage_files import dep_paths, locked_item, out_paths
 from dver.repo import Repository
 
 
@@ -76,12 +81,28 @@ class Evaluator:
         )
 
     def inputs(self, address: Address) -> Inputs:
-        """The inputs of a stage. Raises what `read_inputs` does."""
-        return read_inputs(self.contents, address, self.graph.stages[address])
+        """The inputs of a stage. Raises PipelineError for unreadable parameter files, and for a refused stage."""
+        stage = self.graph.stages[address]
+        if stage.refused is not None:
+            raise stage.refused
+        deps: dict[str, LockedItem | None] = {}
+        for dep in stage.deps:
+            entry = self.contents.content(worktree_path(address.folder, dep.path, dep.mark))
+            deps[dep.path] = locked_item(dep.path, entry) if entry is not None else None
+        return Inputs(deps, dict(self._params(address, stage)), env_digests(stage.env, os.environ))
 
     def outs(self, address: Address) -> dict[str, LockedItem | None]:
         """The outputs of a stage, by path; None for a missing one."""
-        return read_outputs(self.contents, address, self.graph.stages[address])
+        found: dict[str, LockedItem | None] = {}
+        for out in self.graph.stages[address].outs:
+            entry = self.contents.entry(worktree_path(address.folder, out.path, out.mark))
+            found[out.path] = locked_item(out.path, entry, out) if entry is not None else None
+        return found
+
+    def file_states(self, address: Address) -> dict[str, bytes]:
+        """The file states of the dependencies of a stage, by path: see `WorkspaceContents.file_state`."""
+        deps = self.graph.stages[address].deps
+        return {one.path: self.contents.file_state(worktree_path(address.folder, one.path, one.mark)) for one in deps}
 
     def evaluate(self, address: Address, *, inputs: Inputs | None = None) -> StageEvaluation:
         """Evaluate a stage by itself, with other `inputs` than those of the workspace if they are given.
@@ -129,6 +150,16 @@ class Evaluator:
         here = inputs or found.inputs
         reasons = [self._with_files(found, one) if _is_of(one, found, here) else one for one in found.reasons]
         return replace(found, reasons=tuple(reasons))
+
+    def _params(self, address: Address, stage: Stage) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for one in stage.params:
+            values = self.contents.values(worktree_path(address.folder, one.file, one.mark))
+            if values is None:
+                raise PipelineError(
+                    f"{one.mark}: parameter file {one.file!r} of stage {stage.name!r} not found",
+                    fix="create it, or remove it from `params`",
+                )
+            yield one.file, dict(select_keys(values, one.keys)) if one.keys else values
 
     def _with_files(self, found: StageEvaluation, reason: Reason) -> Reason:
         match reason:

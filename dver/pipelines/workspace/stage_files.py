@@ -1,53 +1,27 @@
-"""The current inputs and outputs of a stage, as items of a lock file, and the job that runs it."""
+"""The paths of the inputs and outputs of a stage, their items in a lock file, and the job that runs it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from dver.core.errors import PipelineError, StageError
+from dver.core.errors import StageError
 from dver.core.oid import Oid
 from dver.formats.lock import LockedItem
 from dver.formats.tree import Entry, Kind
-from dver.pipelines.definition.param_files import is_selected, select_keys
+from dver.pipelines.definition.param_files import is_selected
 from dver.pipelines.definition.stage import Output, Stage
 from dver.pipelines.definition.yaml_tree import error_at
 from dver.pipelines.engine import env_variables
 from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.engine.job import Job
 from dver.pipelines.engine.reasons import Inputs
-from dver.pipelines.workspace.contents import WorkspaceContents
 from dver.pipelines.workspace.dvclive import pipeline_variables
 from dver.repo import Repository
 
 _LINK: Final = b"symbolic link "
-
-
-def read_inputs(contents: WorkspaceContents, address: Address, stage: Stage) -> Inputs:
-    """The current inputs of a stage. Raises PipelineError for unreadable parameter files, and for a refused stage."""
-    if stage.refused is not None:
-        raise stage.refused
-    deps: dict[str, LockedItem | None] = {}
-    for dep in stage.deps:
-        entry = contents.content(worktree_path(address.folder, dep.path, dep.mark))
-        deps[dep.path] = locked_item(dep.path, entry) if entry is not None else None
-    return Inputs(deps, dict(_params(contents, address, stage)), env_variables.env_digests(stage.env, os.environ))
-
-
-def read_file_states(contents: WorkspaceContents, address: Address, stage: Stage) -> dict[str, bytes]:
-    """The file states of the dependencies, by path: see `WorkspaceContents.file_state`."""
-    return {dep.path: contents.file_state(worktree_path(address.folder, dep.path, dep.mark)) for dep in stage.deps}
-
-
-def read_outputs(contents: WorkspaceContents, address: Address, stage: Stage) -> dict[str, LockedItem | None]:
-    """The current outputs of a stage, by path; None for a missing one."""
-    found: dict[str, LockedItem | None] = {}
-    for out in stage.outs:
-        entry = contents.entry(worktree_path(address.folder, out.path, out.mark))
-        found[out.path] = locked_item(out.path, entry, out) if entry is not None else None
-    return found
 
 
 def locked_item(path: str, entry: Entry, out: Output | None = None) -> LockedItem:
@@ -109,14 +83,3 @@ def make_job(repo: Repository, address: Address, stage: Stage) -> Job:
         resources=stage.resources,
         timeout=stage.timeout,
     )
-
-
-def _params(contents: WorkspaceContents, address: Address, stage: Stage) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for one in stage.params:
-        values = contents.values(worktree_path(address.folder, one.file, one.mark))
-        if values is None:
-            raise PipelineError(
-                f"{one.mark}: parameter file {one.file!r} of stage {stage.name!r} not found",
-                fix="create it, or remove it from `params`",
-            )
-        yield one.file, dict(select_keys(values, one.keys)) if one.keys else values
