@@ -13,6 +13,7 @@ ALGORITHM: Final = "blake3"
 SIZE: Final = 32
 
 _TEXT: Final = re.compile(r"([a-z0-9]+):([0-9a-f]+)")
+_DIGITS: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Oid(bytes):
@@ -39,6 +40,12 @@ class Oid(bytes):
         if len(match[2]) != 2 * SIZE:
             raise CorruptError(f"not an object id: {text[:80]!r}", why="expected 64 hexadecimal digits")
         return cls(bytes.fromhex(match[2]))
+
+    @classmethod
+    def from_hex(cls, digits: str) -> Self | None:
+        """The id that `hex()` writes as `digits`; None for any other text."""
+        # bytes.fromhex() also accepts spaces and any length.
+        return cls(bytes.fromhex(digits)) if _DIGITS.fullmatch(digits) else None
 
     def __str__(self) -> str:
         return f"{ALGORITHM}:{self.hex()}"

@@ -14,6 +14,7 @@ def test_an_oid_is_the_hash_of_the_content_and_reads_back_from_its_text() -> Non
     assert Oid.parse(str(HELLO)) == HELLO == Oid.of(memoryview(b"hello"))
     assert str(HELLO).startswith("blake3:ea8f163db386")
     assert HELLO.short == "ea8f163db386"
+    assert Oid.from_hex(HELLO.hex()) == HELLO
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,13 @@ def test_another_hash_asks_for_an_upgrade() -> None:
     with pytest.raises(CorruptError) as caught:
         Oid.parse("blake4:" + "a" * 64)
     assert caught.value.fix == "upgrade dver"
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_an_oid_has_32_bytes(length: int) -> None:
+    assert Oid.from_hex(bytes(length).hex()) is None
+
+
+@pytest.mark.parametrize("digits", ["A" * 64, "g" * 64, "a" * 62 + "  ", "a" * 64 + "\n", "\u0660" * 64])
+def test_an_oid_has_only_lowercase_hexadecimal_digits(digits: str) -> None:
+    assert Oid.from_hex(digits) is None

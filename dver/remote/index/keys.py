@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from dver.core.oid import Oid
@@ -15,7 +14,6 @@ INDEX_SUFFIX: Final = ".idx"
 CONDEMNED_SUFFIX: Final = ".condemned"
 RUNS_SUFFIX: Final = ".runs"
 REPOSITORY_SUFFIX: Final = ".repository"
-_NAME: Final = re.compile("[0-9a-f]{64}")
 
 
 def pack_key(name: Oid) -> str:
@@ -46,9 +44,7 @@ def repository_key(name: Oid) -> str:
 def parse_key(key: str, prefix: str, suffix: str) -> Oid | None:
     """The name between `prefix` and `suffix` in `key`; None if `key` is not made like that."""
     stem = key.removeprefix(prefix).removesuffix(suffix)
-    if key != f"{prefix}{stem}{suffix}" or not _NAME.fullmatch(stem):
-        return None
-    return Oid(bytes.fromhex(stem))
+    return Oid.from_hex(stem) if key == f"{prefix}{stem}{suffix}" else None
 
 
 def parse_index_key(key: str) -> Oid | None:

@@ -102,8 +102,8 @@ class LooseBlobs:
         with suppress(FileNotFoundError):
             for folder in sorted(os.listdir(self.root)):
                 for name in sorted(os.listdir(self.root / folder)):
-                    with suppress(ValueError):
-                        yield Oid(bytes.fromhex(folder + name))
+                    if (oid := Oid.from_hex(folder + name)) is not None:
+                        yield oid
 
     def inodes(self) -> dict[tuple[int, int], Oid]:
         """The blobs with other hard links, by device and inode."""

@@ -34,11 +34,7 @@ def pack_file_name(name: Oid) -> str:
 def parse_pack_file_name(file_name: str) -> Oid | None:
     """The pack with this file name, or None for another file."""
     stem, suffix = os.path.splitext(file_name)
-    if suffix != SUFFIX or len(stem) != 64:
-        return None
-    with suppress(ValueError):
-        return Oid(bytes.fromhex(stem))
-    return None
+    return Oid.from_hex(stem) if suffix == SUFFIX else None
 
 
 def list_packs(folder: Path) -> set[Oid]:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from dver.core.files import is_temporary
 from dver.core.oid import Oid
-from dver.store.objects.packs import pack_file_name, parse_pack_file_name
+from dver.store.objects.packs import parse_pack_file_name
 from dver.store.store import Store
 
 WINDOW: Final = 4 << 20
@@ -110,35 +111,28 @@ def pack_units(packs: Iterable[tuple[Oid, int]]) -> Iterator[SampleUnit]:
 
 def list_files(store: Store) -> tuple[list[tuple[Oid, int]], list[tuple[Oid, int]], list[str]]:
     """The packs and loose blobs with their sizes in bytes, and all other files, relative to the store."""
-    packs, strays = _files(store.root, "packs", parse_pack_file_name, pack_file_name)
+    packs, strays = _files(store.root, "packs", parse_pack_file_name)
     loose: list[tuple[Oid, int]] = []
     for folder in _names(store.loose.root):
         if len(folder) != 2 or not (store.loose.root / folder).is_dir():
             strays.append(f"loose/{folder}")
             continue
-        found, others = _files(store.root, f"loose/{folder}", _parse_loose(folder), lambda oid: oid.hex()[2:])
+        found, others = _files(store.root, f"loose/{folder}", partial(_parse_loose, folder))
         loose += found
         strays += others
     strays += [name for name in _names(store.root) if name not in _FOLDERS]
     return packs, loose, sorted(strays)
 
 
-def _parse_loose(folder: str) -> Callable[[str], Oid | None]:
-    def parse(name: str) -> Oid | None:
-        with suppress(ValueError):
-            return Oid(bytes.fromhex(folder + name)) if len(name) == 62 else None
-        return None
-
-    return parse
+def _parse_loose(folder: str, name: str) -> Oid | None:
+    return Oid.from_hex(folder + name)
 
 
-def _files(
-    root: Path, folder: str, parse: Callable[[str], Oid | None], spell: Callable[[Oid], str]
-) -> tuple[list[tuple[Oid, int]], list[str]]:
+def _files(root: Path, folder: str, parse: Callable[[str], Oid | None]) -> tuple[list[tuple[Oid, int]], list[str]]:
     found, strays = [], []
     for name in _names(root / folder):
         oid = parse(name)
-        if oid is None or spell(oid) != name:
+        if oid is None:
             strays.append(f"{folder}/{name}")
             continue
         with suppress(FileNotFoundError):

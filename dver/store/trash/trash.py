@@ -78,8 +78,8 @@ class Batch(NamedTuple):
     def loose_oids(self) -> Iterator[Oid]:
         for folder in _listed(self.loose):
             for name in _listed(self.loose / folder):
-                with suppress(ValueError):
-                    yield Oid(bytes.fromhex(folder + name))
+                if (oid := Oid.from_hex(folder + name)) is not None:
+                    yield oid
 
     def loose_path(self, oid: Oid) -> Path:
         """The path that the loose blob `oid` has in it."""
