@@ -187,19 +187,24 @@ def is_unlocked(path: Name) -> bool:
 
 
 def _clear_unlocked(path: bytes) -> None:
-    import shutil  # slow to import, and most commands do not need it
-
     with suppress(OSError):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            if not filelock.try_lock(fd):
-                return
-            if os.path.isdir(path):
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                os.unlink(path)
+            if filelock.try_lock(fd):
+                delete_any(path)
         finally:
             os.close(fd)
+
+
+def delete_any(path: Name) -> None:
+    """Delete a file, a link or a directory with all that is in it. Errors are ignored."""
+    import shutil  # slow to import, and most commands do not need it
+
+    with suppress(OSError):
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
 
 
 def move_to_free_name(source: Name, target: Name) -> bool:

@@ -61,17 +61,15 @@ class _Step:
             self._task.grow(amount - known)
 
 
-class _SilentTask:
+class _Silent:
+    def task(self, label: str, *, total: int | None = None, unit: Unit = "B") -> AbstractContextManager[Task]:
+        return nullcontext(self)
+
     def advance(self, amount: int) -> None:
         pass
 
     def grow(self, amount: int) -> None:
         pass
-
-
-class _Silent:
-    def task(self, label: str, *, total: int | None = None, unit: Unit = "B") -> AbstractContextManager[Task]:
-        return nullcontext(_SilentTask())
 
 
 SILENT: Final[Progress] = _Silent()

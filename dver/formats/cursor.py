@@ -6,6 +6,8 @@ from struct import Struct
 from typing import Final
 
 from dver.core.errors import CorruptError, NewerVersionError
+from dver.core.oid import SIZE as OID_SIZE
+from dver.core.oid import Oid
 
 SIZE_MAX: Final = 2**63 - 1
 """The largest valid size or count: the largest integer of SQLite, and more than any disk."""
@@ -31,6 +33,10 @@ class Cursor:
 
     def unpack(self, form: Struct) -> tuple[int, ...]:
         return form.unpack(self.take(form.size))
+
+    def oids(self, count: int) -> list[Oid]:
+        column = bytes(self.take(OID_SIZE * count))
+        return [Oid(column[at : at + OID_SIZE]) for at in range(0, len(column), OID_SIZE)]
 
     def expect(self, magic: bytes, version: int) -> None:
         """Read `magic` and a version that this code supports."""

@@ -226,7 +226,10 @@ def decode(content: bytes | memoryview) -> RemoteIndex:
     head = decode_head(view[:size])
     if len(view) != head.total:
         raise CorruptError("a truncated index", why=f"{head.total} bytes expected, {len(view)} found")
-    return RemoteIndex(head.roots, head.packs, tuple(_all_rows(head, view)))
+    rows: list[IndexRow] = []
+    for number, bucket in enumerate(head.buckets):
+        rows += decode_bucket(head, number, view[bucket.start : bucket.start + bucket.size])
+    return RemoteIndex(head.roots, head.packs, tuple(rows))
 
 
 def decode_named(name: Oid, content: bytes | memoryview) -> RemoteIndex:
@@ -234,11 +237,6 @@ def decode_named(name: Oid, content: bytes | memoryview) -> RemoteIndex:
     if name_of(content) != name:
         raise CorruptError("a damaged index", why="its bytes do not match its name")
     return decode(content)
-
-
-def _all_rows(head: IndexHead, content: memoryview) -> Iterator[IndexRow]:
-    for number, bucket in enumerate(head.buckets):
-        yield from decode_bucket(head, number, content[bucket.start : bucket.start + bucket.size])
 
 
 def _bits(rows: int) -> int:
@@ -271,8 +269,7 @@ def _decode_version_1(content: memoryview) -> RemoteIndex:
 
 
 def _decode_roots(cursor: Cursor, count: int) -> tuple[Oid, ...]:
-    column = bytes(cursor.take(OID_SIZE * count))
-    roots = tuple(Oid(column[at : at + OID_SIZE]) for at in range(0, len(column), OID_SIZE))
+    roots = tuple(cursor.oids(count))
     if any(a >= b for a, b in pairwise(roots)):
         raise CorruptError("an index whose roots are not sorted")
     return roots

@@ -20,7 +20,6 @@ from typing import Final, NamedTuple
 from xxhash import xxh3_64_intdigest
 
 from dver.core.errors import CorruptError, NewerVersionError
-from dver.core.oid import SIZE as OID_SIZE
 from dver.core.oid import Oid
 from dver.formats.cursor import SIZE_MAX, Cursor
 from dver.formats.objectref import ObjectRef
@@ -152,7 +151,7 @@ def oids_of_leaf(content: bytes) -> list[Oid]:
     cursor.expect(MAGIC, VERSION)
     _, count = cursor.unpack(_HEAD)
     cursor.take(count)
-    return _decode_oids(cursor, count)
+    return cursor.oids(count)
 
 
 def write_directory(entries: Sequence[Entry], emit: Callable[[Oid, bytes], None]) -> Oid:
@@ -278,7 +277,7 @@ def _decode_leaf(cursor: Cursor, count: int) -> Leaf:
     if count and max(raw_kinds) > Kind.DIRECTORY:
         raise NewerVersionError("a tree entry of an unknown kind")
     kinds = [type_of_kind[kind] for kind in raw_kinds]
-    oids = _decode_oids(cursor, count)
+    oids = cursor.oids(count)
     sizes = unpack(f"<{count}Q", cursor.take(8 * count))
     directories = raw_kinds.count(Kind.DIRECTORY)
     counts = unpack(f"<{directories}Q", cursor.take(8 * directories))
@@ -294,7 +293,7 @@ def _decode_leaf(cursor: Cursor, count: int) -> Leaf:
 def _decode_sharded(cursor: Cursor, count: int) -> Sharded:
     if count == 0:
         raise CorruptError("a sharded tree without shards")
-    oids = _decode_oids(cursor, count)
+    oids = cursor.oids(count)
     sizes = unpack(f"<{count}Q", cursor.take(8 * count))
     files = unpack(f"<{count}Q", cursor.take(8 * count))
     entries = unpack(f"<{count}I", cursor.take(4 * count))
@@ -303,11 +302,6 @@ def _decode_sharded(cursor: Cursor, count: int) -> Sharded:
     if sum(sizes) > SIZE_MAX or sum(files) > SIZE_MAX or sum(entries) <= LEAF_MAX or 0 in entries:
         raise CorruptError("a sharded tree with impossible totals")
     return Sharded(tuple(map(Shard, firsts, oids, sizes, files, entries)))
-
-
-def _decode_oids(cursor: Cursor, count: int) -> list[Oid]:
-    column = bytes(cursor.take(OID_SIZE * count))
-    return [Oid(column[at : at + OID_SIZE]) for at in range(0, len(column), OID_SIZE)]
 
 
 def _decode_names(cursor: Cursor, count: int) -> list[bytes]:

@@ -144,14 +144,10 @@ def _decode_all(
         (path, blob, "it is too large for a pointer") for blob, paths in places.items() for path in paths
     ]
     found.unreadable.sort()
-    found.versions += [
-        TrackedVersion(path, tuple(blobs), root) for (path, root), blobs in sorted(versions.items(), key=_sort_key)
-    ]
-
-
-def _sort_key(version: tuple[tuple[bytes, ObjectRef], list[str]]) -> tuple[bytes, bytes, Oid]:
-    (path, root), _ = version
-    return path, root.path, root.oid
+    found.versions += sorted(
+        (TrackedVersion(path, tuple(blobs), root) for (path, root), blobs in versions.items()),
+        key=lambda one: (one.path, one.root.path, one.root.oid),
+    )
 
 
 def unreadable_pointers(git: GitRepo, found: TrackedHistory) -> tuple[UnreadablePointer, ...]:

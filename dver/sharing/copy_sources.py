@@ -14,19 +14,32 @@ from dver.formats.tree import Entry, Kind, write_directory
 from dver.repo import Repository
 from dver.store.objects.loose import LooseBlobs
 from dver.store.repair.good_copies import CopySource, FileRange, FileSource, StoreSource, TreeSource
+from dver.tracking.targets import is_at_or_below
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.scanner import Snapshot
 
 WORKSPACE = "the workspace"
 
 
-def workspace_sources(
+def local_sources(
+    repo: Repository,
+    stores: Iterable[tuple[str, Path]],
+    paths: Mapping[Oid, Sequence[bytes]],
+    recipes: Mapping[Oid, Recipe],
+    tracked: Iterable[bytes],
+) -> list[CopySource]:
+    """The sources in `stores`, given by label and directory, and in the workspace, for objects needed at `paths`.
+
+    `recipes` are those of large blobs with damaged chunks, `tracked` the tracked directories.
+    """
+    needed = {path for listed in paths.values() for path in listed}
+    roots = {root for root in tracked if any(is_at_or_below(path, root) for path in needed)}
+    return [*store_sources(stores, paths, recipes), *_workspace_sources(repo, paths, recipes, roots)]
+
+
+def _workspace_sources(
     repo: Repository, paths: Mapping[Oid, Sequence[bytes]], recipes: Mapping[Oid, Recipe], roots: Iterable[bytes]
 ) -> list[CopySource]:
-    """The sources in the workspace for objects that are needed at `paths`.
-
-    `recipes` are those of large blobs with damaged chunks, `roots` the tracked directories with damaged trees.
-    """
     places: dict[Oid, list[FileRange]] = defaultdict(list)
     offsets = _offsets(recipes)
     for oid, needed_at in paths.items():

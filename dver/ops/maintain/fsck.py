@@ -23,15 +23,14 @@ from dver.maintenance.affected_paths import (
 from dver.maintenance.fsck_result import BadObject, FsckResult
 from dver.remote.repair.remote_source import RemoteSource
 from dver.repo import Repository
-from dver.sharing.copy_sources import other_store, store_sources, workspace_sources
+from dver.sharing.copy_sources import local_sources, other_store
 from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.packs import parse_pack_file_name
 from dver.store.repair.check import check_store
 from dver.store.repair.damage import DamagedPart, StoreReport
-from dver.store.repair.good_copies import CopySource
+from dver.store.repair.good_copies import CopySource, find_labels
 from dver.store.repair.repair import StoreRepair
 from dver.store.trees.reachable import MissingObject, find_missing
-from dver.tracking.targets import is_at_or_below
 
 _ROUNDS: Final = 100
 """The number of levels of missing directories that a repair restores."""
@@ -152,16 +151,10 @@ class _Sources:
             paths[oid] = [*paths.get(oid, ()), *needed_at]
         recipes = {**affected.recipes, **unfinished}
         tracked = {one.root.path for one in affected.history.versions if one.root.kind is ObjectKind.TREE}
-        needed = {path for listed in paths.values() for path in listed}
-        roots = {root for root in tracked if any(is_at_or_below(path, root) for path in needed)}
         stores = [("the store", repo.store.root)]
         stores += [("the trash", folder) for folder in sorted((repo.store.root / "trash").glob("*/"))]
         stores += [(os.fspath(elsewhere), elsewhere)] if elsewhere is not None else []
-        local = [
-            *store_sources(stores, set(paths), recipes),
-            *workspace_sources(repo, paths, recipes, roots),
-        ]
-        return cls(local, remotes, elsewhere, frozenset(gaps))
+        return cls(local_sources(repo, stores, paths, recipes, tracked), remotes, elsewhere, frozenset(gaps))
 
     @property
     def all(self) -> Sequence[CopySource]:
@@ -176,9 +169,9 @@ class _Sources:
 
 def _planned(result: FsckResult, report: StoreReport, sources: _Sources) -> FsckResult:
     """The result of a dry run: the sources of good copies, without downloading them."""
-    bad = _sources_of(_lost_of(report), sources.all)
-    bad |= _sources_of({one.oid for one in result.bad} - bad.keys(), sources.all) if report.unsure else {}
-    restorable = _sources_of(set(sources.gaps), sources.local)
+    bad = find_labels(sources.all, _lost_of(report))
+    bad |= find_labels(sources.all, {one.oid for one in result.bad} - bad.keys()) if report.unsure else {}
+    restorable = find_labels(sources.local, sources.gaps)
     bad |= dict.fromkeys(report.stranded, "the store")
     return replace(
         result,
@@ -186,14 +179,6 @@ def _planned(result: FsckResult, report: StoreReport, sources: _Sources) -> Fsck
         recovered=tuple(BadObject(oid, (), source) for oid, source in sorted(restorable.items())),
         warnings=(*result.warnings, *sources.unreachable),
     )
-
-
-def _sources_of(oids: set[Oid], sources: Sequence[CopySource]) -> dict[Oid, str]:
-    found: dict[Oid, str] = {}
-    for source in sources:
-        if missing := oids - found.keys():
-            found.update(dict.fromkeys(source.present(missing), source.label))
-    return found
 
 
 def _repair(

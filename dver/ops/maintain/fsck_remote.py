@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,12 +21,11 @@ from dver.remote.repair.check import RemoteCheckReport, check_remote
 from dver.remote.repair.remote_source import RemoteFrames, RemoteSource
 from dver.remote.repair.repair_remote import repair_remote
 from dver.repo import Repository
-from dver.sharing.copy_sources import other_store, store_sources, workspace_sources
+from dver.sharing.copy_sources import local_sources, other_store
 from dver.sharing.registration import register
 from dver.store.objects.packs import parse_pack_file_name
 from dver.store.repair.damage import DamagedPart
-from dver.store.repair.good_copies import CopySource
-from dver.tracking.targets import is_at_or_below
+from dver.store.repair.good_copies import CopySource, find_labels
 
 _OF_PACKS = frozenset({DamagedPart.PACK, DamagedPart.HEADER, DamagedPart.FOOTER, DamagedPart.FRAME})
 
@@ -110,23 +109,17 @@ def _find_affected(repo: Repository, catalog: Catalog, report: RemoteCheckReport
 
 def _local_sources(
     repo: Repository, affected: _Affected, report: RemoteCheckReport, elsewhere: Path | None
-) -> Iterator[CopySource]:
+) -> list[CopySource]:
     """The sources of good copies on this machine."""
-    paths = {oid: [one.path for one in found] for oid, found in affected.paths.items()}
-    needed = {path for listed in paths.values() for path in listed}
-    roots = {root for root in affected.tracked if any(is_at_or_below(path, root) for path in needed)}
+    paths = {oid: [one.path for one in affected.paths.get(oid, ())] for oid in report.bad}
     stores = [("the store", repo.store.root)]
     stores += [(os.fspath(elsewhere), elsewhere)] if elsewhere is not None else []
-    yield from store_sources(stores, report.bad, affected.recipes)
-    yield from workspace_sources(repo, paths, affected.recipes, roots)
+    return local_sources(repo, stores, paths, affected.recipes, affected.tracked)
 
 
 def _planned(result: FsckResult, sources: Sequence[CopySource]) -> FsckResult:
     """`result` with the sources of good copies, without downloading copies."""
-    found: dict[Oid, str] = {}
-    for source in sources:
-        missing = {one.oid for one in result.bad} - found.keys()
-        found.update(dict.fromkeys(source.present(missing), source.label))
+    found = find_labels(sources, {one.oid for one in result.bad})
     return replace(result, bad=tuple(replace(one, source=found.get(one.oid)) for one in result.bad))
 
 

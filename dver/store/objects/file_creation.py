@@ -21,6 +21,7 @@ from dver.core.errors import DverError, LocalIOError
 from dver.core.files import (
     clear_leftovers,
     create_temporary,
+    delete_any,
     explain,
     fsync_dir,
     is_temporary,
@@ -167,7 +168,7 @@ class ScratchDirectory:
             clear_leftovers(self.folder)
             return
         for path in self._aged():
-            _delete(path)
+            delete_any(path)
 
     def count_leftovers(self) -> int:
         if not self.sharing.locks:
@@ -237,16 +238,6 @@ def permission_error(folder: Path) -> DverError:
         why=f"it belongs to {owner}, its group is {group} and its mode {mode:04o}",
         fix=fix,
     )
-
-
-def _delete(path: Path) -> None:
-    import shutil
-
-    with suppress(OSError):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink()
 
 
 def _ctime(path: Path) -> float | None:

@@ -19,7 +19,7 @@ from dver.store.objects.chunking import cut
 from dver.store.objects.codec import Decoder, Encoder, corrupt, decode_recipe, verified
 from dver.store.objects.loose import LooseBlobs
 from dver.store.objects.packs import ContentHash, PackReader, hashed, parse_pack_file_name
-from dver.store.repair.salvage import read_frame
+from dver.store.repair.salvage import read_good_frame
 
 
 class ObjectCopy(NamedTuple):
@@ -160,8 +160,7 @@ class StoreSource:
         for path, rows in self._located(oids):
             with PackReader(path) as reader:
                 for row in rows:
-                    frame = read_frame(reader, row) if row.oid not in answered else None
-                    copy = _copy(self._decoder, row, frame) if frame is not None else None
+                    copy = self._copy(reader, row) if row.oid not in answered else None
                     if copy is not None:
                         answered.add(row.oid)
                         yield row.oid, copy
@@ -185,11 +184,16 @@ class StoreSource:
                 raise corrupt(oid)
             path, row = places[chunk]
             with PackReader(path) as reader:
-                frame = read_frame(reader, row)
-            copy = _copy(self._decoder, row, frame) if frame is not None else None
+                copy = self._copy(reader, row)
             if copy is None:
                 raise corrupt(oid)
             yield copy.content()
+
+    def _copy(self, reader: PackReader, row: Row) -> ObjectCopy | None:
+        frame = read_good_frame(reader, row, self._decoder)
+        if frame is None:
+            return None
+        return ObjectCopy(row.kind, row.codec, row.raw_size, frame[pack.FRAME_HEADER_SIZE :])
 
     def _is_whole(self, oid: Oid) -> bool:
         try:
@@ -225,6 +229,15 @@ class StoreSource:
                 yield path, rows
 
 
+def find_labels(sources: Sequence[CopySource], oids: Collection[Oid]) -> dict[Oid, str]:
+    """The label of the first source that has each of `oids`. Leaves out those that no source has."""
+    found: dict[Oid, str] = {}
+    for source in sources:
+        if missing := set(oids) - found.keys():
+            found.update(dict.fromkeys(source.present(missing), source.label))
+    return found
+
+
 def find_copies(sources: Sequence[CopySource], oids: Iterable[Oid]) -> dict[Oid, tuple[str, ObjectCopy]]:
     """A good copy of each of `oids`, with the label of the first source that has one."""
     found: dict[Oid, tuple[str, ObjectCopy]] = {}
@@ -234,14 +247,6 @@ def find_copies(sources: Sequence[CopySource], oids: Iterable[Oid]) -> dict[Oid,
             found.update({oid: (source.label, copy) for oid, copy in source.copies(missing)})
             missing -= found.keys()
     return found
-
-
-def _copy(decoder: Decoder, row: Row, frame: bytes) -> ObjectCopy | None:
-    try:
-        decoder.open_frame(row, frame)
-    except CorruptError:
-        return None
-    return ObjectCopy(row.kind, row.codec, row.raw_size, frame[pack.FRAME_HEADER_SIZE :])
 
 
 def _read(place: FileRange) -> bytes:

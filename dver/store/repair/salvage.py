@@ -47,7 +47,7 @@ def salvage(
     whole: list[Row] = []
     lost: list[Row] = []
     for row in by_offset(rows):
-        good = row.oid not in wrong and _frame(reader, row, decoder) is not None
+        good = row.oid not in wrong and read_good_frame(reader, row, decoder) is not None
         (whole if good else lost).append(row)
     return Salvage(whole, lost, complete=True)
 
@@ -58,6 +58,17 @@ def read_frame(reader: PackReader, row: Row) -> bytes | None:
     frame = pack.frame_header_bytes(row) + payload
     try:
         pack.check_frame(row, frame)
+    except CorruptError:
+        return None
+    return frame
+
+
+def read_good_frame(reader: PackReader, row: Row, decoder: Decoder) -> bytes | None:
+    """The frame of `row`, as `read_frame`; also None if the object in it is corrupt."""
+    frame = read_frame(reader, row)
+    try:
+        if frame is not None:
+            decoder.open_frame(row, frame)
     except CorruptError:
         return None
     return frame
@@ -83,16 +94,6 @@ def by_offset(rows: Sequence[Row]) -> list[Row]:
 def size_of(reader: PackReader) -> int:
     """The size of the file in bytes."""
     return os.stat(reader.path).st_size
-
-
-def _frame(reader: PackReader, row: Row, decoder: Decoder) -> bytes | None:
-    frame = read_frame(reader, row)
-    try:
-        if frame is not None:
-            decoder.open_frame(row, frame)
-    except CorruptError:
-        return None
-    return frame
 
 
 def _without_footer(reader: PackReader, name: Oid, remembered: Sequence[Row], wrong: frozenset[Oid]) -> Salvage:

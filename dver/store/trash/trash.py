@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from dver.core.errors import CorruptError
-from dver.core.files import fsync_dir, temporary_name
+from dver.core.files import delete_any, fsync_dir, temporary_name
 from dver.core.oid import Oid
 from dver.formats.pack import Codec, Row
 from dver.store.objects.file_creation import ScratchDirectory
@@ -159,14 +159,14 @@ def delete(store: StoreFiles, batch: Batch) -> int:
     if not move(store.scratch, batch.path, doomed):
         return 0
     fsync_dir(batch.path.parent)
-    _delete_tree(doomed)
+    delete_any(doomed)
     return size
 
 
 def discard_if_empty(batch: Batch) -> None:
     """Delete a batch that holds no files: nothing was moved, or everything was restored."""
     if not any(set(names) - {batch.owner.name} for _, _, names in os.walk(batch.path)):
-        _delete_tree(batch.path)
+        delete_any(batch.path)
 
 
 def move(scratch: ScratchDirectory, source: Path, target: Path) -> bool:
@@ -176,12 +176,6 @@ def move(scratch: ScratchDirectory, source: Path, target: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _delete_tree(folder: Path) -> None:
-    import shutil  # slow to import, and most commands do not need it
-
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _listed(folder: Path) -> list[str]:

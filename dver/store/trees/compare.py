@@ -148,12 +148,8 @@ def _as_itself(
     below_new: Sequence[Entry] | None,
 ) -> Iterator[TreeChange]:
     """The change of the entry at `path` itself: a file, a link, or a directory that is empty on one side."""
-    was = old if old is not None and not below_old else None
-    now = new if new is not None and not below_new else None
-    if was is not None and was.kind is Kind.DIRECTORY and below_new:
-        was = None
-    if now is not None and now.kind is Kind.DIRECTORY and below_old:
-        now = None
+    was = old if below_old is None or not (below_old or below_new) else None
+    now = new if below_new is None or not (below_new or below_old) else None
     if was is not None and now is not None:
         yield TreeChange(ChangeStatus.MODIFIED, path, was, now)
     elif was is not None:
