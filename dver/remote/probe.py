@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from dver.core.errors import RemoteError
+from dver.remote.clock import HasClock
 from dver.remote.index.contents import contents_of
 from dver.remote.index.keys import INDEX_SUFFIX, INDEXES
 from dver.remote.index.repositories import ID_DIGITS, read_entries
@@ -57,13 +58,8 @@ class ProbeReport:
 
 
 @runtime_checkable
-class ReportsServer(Protocol):
+class ReportsServer(HasClock, Protocol):
     """A storage on a server, with facts from the server's responses."""
-
-    @property
-    def clock_skew(self) -> float | None:
-        """Seconds by which the server's clock is ahead of this machine's."""
-        ...
 
     @property
     def sends_ranges(self) -> bool | None:

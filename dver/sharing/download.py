@@ -12,7 +12,7 @@ from dver.core.progress import SILENT, Progress
 from dver.pipelines.run_cache.entries import RunCache
 from dver.project.settings import trust_addresses
 from dver.remote.transfer.fetch import DownloadResult, fetch
-from dver.remote.transfer.fetch_plan import ObjectPath, Wanted, plan_fetch
+from dver.remote.transfer.fetch_plan import ObjectPath, plan_fetch
 from dver.remote.transfer.run_batches import receive
 from dver.repo import Repository
 from dver.sharing.transfer_options import TransferOptions
@@ -86,14 +86,12 @@ def _download(
 ) -> DownloadResult:
     catalog = repo.remotes.catalog(name, jobs=jobs)
     url, mode = catalog.storage.url, repo.link_mode
-    wanted = [_wanted(target) for target in targets]
+    wanted = [
+        ObjectPath(target.tracked.ref, target.inside) if target.inside else target.tracked.ref for target in targets
+    ]
     if dry_run:
         plan = plan_fetch(wanted, repo.store, catalog, link_mode=mode)
         return DownloadResult(name, url, plan.files, plan.objects, plan.size)
     result = fetch(wanted, repo.store, catalog, progress=progress, link_mode=mode, damaged=damaged)
     received = receive(catalog, RunCache(repo).add_received)
     return replace(result, remote=name, url=url, runs=received.runs, damaged_runs=received.damaged)
-
-
-def _wanted(target: Target) -> Wanted:
-    return ObjectPath(target.tracked.ref, target.inside) if target.inside else target.tracked.ref

@@ -38,8 +38,7 @@ from dver.remote.storage import (
 
 _TEMPORARY: Final = f"{RESERVED}tmp"
 _STALE_SECONDS: Final = 24 * 3600
-_NOT_FOUND: Final = (errno.ENOENT, errno.ENOTDIR)
-_NO_DIRECTORY: Final = (FileNotFoundError, NotADirectoryError)
+_NOT_FOUND: Final = (FileNotFoundError, NotADirectoryError)
 
 
 class DirectoryStorage:
@@ -74,10 +73,8 @@ class DirectoryStorage:
         with self._explained("read"):
             try:
                 fd = os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC)
-            except OSError as error:
-                if error.errno in _NOT_FOUND:
-                    raise self._missing(key) from None
-                raise
+            except _NOT_FOUND:
+                raise self._missing(key) from None
             try:
                 content = self._read(fd, key, start, length)
             except IsADirectoryError:
@@ -103,11 +100,9 @@ class DirectoryStorage:
         with self._explained("read"):
             try:
                 size = os.stat(path).st_size
-            except OSError as error:
-                if error.errno in _NOT_FOUND:
-                    self._check_root()
-                    return None
-                raise
+            except _NOT_FOUND:
+                self._check_root()
+                return None
         return None if os.path.isdir(path) else ObjectInfo(key, size)
 
     def delete(self, key: str) -> None:
@@ -116,7 +111,7 @@ class DirectoryStorage:
             try:
                 os.unlink(path)
             except OSError as error:
-                if error.errno not in _NOT_FOUND and not os.path.isdir(path):
+                if not (isinstance(error, _NOT_FOUND) or os.path.isdir(path)):
                     raise
 
     def probe(self) -> Capabilities:
@@ -154,7 +149,7 @@ class DirectoryStorage:
         """The temporary files of running and killed puts. A later put deletes them after a day."""
         found: list[UnfinishedUpload] = []
         directory = os.path.join(self.url, _TEMPORARY)
-        with self._explained("read"), suppress(*_NO_DIRECTORY), os.scandir(directory) as entries:
+        with self._explained("read"), suppress(*_NOT_FOUND), os.scandir(directory) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
                     found.append(UnfinishedUpload("", entry.name, entry.stat().st_mtime))
@@ -179,7 +174,7 @@ class DirectoryStorage:
         # One stat: between two, another thread may create it.
         try:
             is_directory = stat.S_ISDIR(os.stat(self.url).st_mode)
-        except (FileNotFoundError, NotADirectoryError):
+        except _NOT_FOUND:
             self._check_parent()
             return
         if not is_directory:
@@ -276,10 +271,8 @@ class DirectoryStorage:
             directory = directories.pop()
             try:
                 entries = os.scandir(os.path.join(self.url, directory))
-            except OSError as error:
-                if error.errno in _NOT_FOUND:
-                    continue
-                raise
+            except _NOT_FOUND:
+                continue
             with entries:
                 for entry in entries:
                     if entry.name.startswith(RESERVED):

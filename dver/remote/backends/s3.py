@@ -226,17 +226,14 @@ class S3Storage:
     def _send(
         self, key: str, target: dict[str, Any], body: Body, condition: dict[str, str], on_bytes: OnBytes | None
     ) -> None:
-        if body.size <= SINGLE_PUT:
-            self._send_whole(key, target | condition, body, on_bytes)
-        else:
+        if body.size > SINGLE_PUT:
             put = MultipartPut(self._client, key, target, body, on_bytes)
             put.send(condition, exists=lambda: self.stat(key) == ObjectInfo(key, body.size))
-
-    def _send_whole(self, key: str, request: dict[str, Any], body: Body, on_bytes: OnBytes | None) -> None:
+            return
         content, meter = _joined(body), Meter(on_bytes)
 
         async def work(client: Any, pulse: Pulse) -> None:
-            await client.put_object(Body=UploadStream(content, pulse, meter), **request)
+            await client.put_object(Body=UploadStream(content, pulse, meter), **target, **condition)
 
         self._client.call(work, f"write {key!r}")
 

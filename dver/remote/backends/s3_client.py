@@ -176,7 +176,10 @@ class S3Client:
         """Start one try of a request on the event loop."""
         import asyncio
 
-        session = self._connected()
+        with self._lock:
+            if self._session is None:
+                self._session = self._connect()
+            session = self._session
 
         async def run() -> T:
             client = await session.set_session()
@@ -184,12 +187,6 @@ class S3Client:
             return await work(client, pulse)
 
         return asyncio.run_coroutine_threadsafe(run(), session.loop)
-
-    def _connected(self) -> S3FileSystem:
-        with self._lock:
-            if self._session is None:
-                self._session = self._connect()
-            return self._session
 
     def _connect(self) -> S3FileSystem:
         from s3fs import S3FileSystem

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Final, Self
@@ -86,14 +87,14 @@ def prepare_remote_gc(
 
     Raises CorruptError or MissingObjectError for a live object that cannot be read on the remote; RemoteError.
     """
-    for attempt in range(TRIES):
-        try:
+    for _ in range(TRIES - 1):
+        # Another gc may be deleting at the moment. An object that is lost is missing at the last attempt, too.
+        with suppress(RemoteChanged, MissingKey, MissingObjectError):
             return _prepare(roots, store, catalog, grace, now)
-        except (RemoteChanged, MissingKey, MissingObjectError) as error:
-            # Another gc may be deleting at the moment. An object that is lost is missing at the next attempt, too.
-            if attempt == TRIES - 1:
-                raise _unstable_error(catalog) if isinstance(error, RemoteChanged) else error from None
-    raise _unstable_error(catalog)
+    try:
+        return _prepare(roots, store, catalog, grace, now)
+    except RemoteChanged:
+        raise _unstable_error(catalog) from None
 
 
 def remote_gc(
@@ -108,10 +109,8 @@ def remote_gc(
     """Plan a gc and carry it out; see `prepare_remote_gc`. After a failure, the next gc completes it."""
     for _ in range(TRIES):
         prepared = prepare_remote_gc(roots, store, catalog, grace=grace, now=now)
-        try:
+        with suppress(RemoteChanged, MissingKey):
             return execute_remote_gc(prepared, store, catalog, progress=progress)
-        except (RemoteChanged, MissingKey):
-            continue
     raise _unstable_error(catalog)
 
 
@@ -212,9 +211,10 @@ class _Execution:
         """Steps 10 to 12: delete due indexes and packs, and spent lists."""
         keys = [index_key(name) for name in self.plan.deleted_indexes]
         keys += [pack_key(ref.name) for ref in self.plan.deleted_packs]
+        due = self._state.due(self.plan.now).keys()
         with progress.task("delete", total=len(keys), unit="objects") as task:
             for start in range(0, len(keys), _AT_ONCE):
-                if not self._due_lists() <= list_contents(self._storage).lists:
+                if not due <= list_contents(self._storage).lists:
                     raise RemoteChanged
                 part = keys[start : start + _AT_ONCE]
                 for _ in in_parallel(self._storage.delete, part, jobs=self._catalog.jobs):
@@ -262,10 +262,6 @@ class _Execution:
         self.plan = replace(
             self.plan, copies=(*self.plan.copies, *copies), condemned_packs=(*self.plan.condemned_packs, ref)
         )
-
-    def _due_lists(self) -> set[Oid]:
-        lists = self._state.lists.items()
-        return {name for name, one in lists if name in self._state.seen and one.due <= self.plan.now}
 
     def _check(self) -> None:
         if not list_contents(self._storage).is_unchanged_since(self._contents):

@@ -19,7 +19,7 @@ from dver.formats import condemned as condemned_list
 from dver.formats.condemned import NAMES_MAX, Condemned
 from dver.formats.pack import TARGET_SIZE
 from dver.formats.remote_index import PackRef
-from dver.remote.gc.state import IndexSummary, ObjectsByKind, Rank, RemoteGcPlan, RemoteRow, RemoteState
+from dver.remote.gc.state import ObjectsByKind, Rank, RemoteGcPlan, RemoteRow, RemoteState
 
 SMALL_PACK: Final = TARGET_SIZE // 4
 """Size in bytes below which packs are merged, if there are SEVERAL."""
@@ -208,7 +208,8 @@ class _Planner:
         """The visible indexes that the merged index replaces."""
         visible = [index for index in self._state.indexes if index.name not in self._index_due]
         stay = self._readable - packs.condemned - packs.copied - (self._pack_due.keys() - packs.freed)
-        forced = {one.name for one in visible if one.name in self._misleading or not _lies_in(one, stay)}
+        forced = {one.name for one in visible if not stay.issuperset(ref.name for ref in one.packs)}
+        forced |= self._misleading.intersection(one.name for one in visible)
         small = {one.name for one in visible if one.size < SMALL_INDEX}
         return forced | small if forced or len(small) >= SEVERAL else set()
 
@@ -236,7 +237,7 @@ class _Planner:
     # -- due lists
 
     def _carried_out(self, reached: ObjectsByKind | None) -> _Due:
-        lists = self._state.due(self._now)
+        lists = self._state.due(self._now).values()
         packs = {name for one in lists for name in one.packs if name in self._state.packs}
         indexes = {name for one in lists for name in one.indexes if name in self._indexes}
         due = _Due(packs, indexes, set(), set())
@@ -334,10 +335,6 @@ def _earliest(dues: Iterable[tuple[int, Iterable[Oid]]]) -> dict[Oid, int]:
     for due, names in sorted(dues, key=itemgetter(0), reverse=True):
         found.update(dict.fromkeys(names, due))
     return found
-
-
-def _lies_in(index: IndexSummary, packs: set[Oid]) -> bool:
-    return all(ref.name in packs for ref in index.packs)
 
 
 def _lost(oids: Sequence[Oid]) -> MissingObjectError:

@@ -105,9 +105,9 @@ class RemoteState:
         condemned = self.condemned
         return [index for index in self.indexes if index.name not in condemned]
 
-    def due(self, now: int) -> list[Condemned]:
+    def due(self, now: int) -> dict[Oid, Condemned]:
         """The lists that are due at `now`, in Unix seconds, and that existed before the pointers were read."""
-        return [one for name, one in self.lists.items() if name in self.seen and one.due <= now]
+        return {name: one for name, one in self.lists.items() if name in self.seen and one.due <= now}
 
 
 Rank = tuple[int, int, Oid]

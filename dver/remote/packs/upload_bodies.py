@@ -21,8 +21,8 @@ from dver.store.objects.codec import Decoder, Encoder, corrupt
 from dver.store.objects.frames import ObjectLocation, neighbours
 from dver.store.objects.loose_chunks import ChunkLocation
 from dver.store.objects.packs import PackReader, PackWriter
+from dver.store.repair.salvage import by_offset, runs
 
-_PIECE: Final = 4 << 20
 _ONE_AT_A_TIME: Final = Lock()
 """Held while many small frames are verified. Without it, threads compete for the GIL and take twice as long."""
 
@@ -94,7 +94,7 @@ def whole_pack_pieces(path: Path, rows: Sequence[Row]) -> Iterator[bytes]:
         if header != pack.HEADER:
             raise CorruptError(f"the pack {path.name} is damaged", why="its header is not that of a pack")
         yield header
-        for run in _runs(rows):
+        for run in runs(by_offset(rows)):
             data = reader.read(run[0].offset, run[-1].end - run[0].offset)
             with _ONE_AT_A_TIME:
                 _verify(run, data)
@@ -155,18 +155,6 @@ def _cut_out(source: LooseChunks, writer: PackWriter) -> None:
                 raise corrupt(place.blob)
             codec, payload = encoder.encode(content)
             writer.add(place.oid, ObjectKind.BLOB, codec, len(content), payload)
-
-
-def _runs(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Groups of a few MiB of frames, in the order of the pack."""
-    run: list[Row] = []
-    for row in sorted(rows, key=lambda row: row.offset):
-        if run and row.end - run[0].offset > _PIECE:
-            yield run
-            run = []
-        run.append(row)
-    if run:
-        yield run
 
 
 def _verify(run: Sequence[Row], data: bytes) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from dver.core.batches import batched, batched_by_size
 from dver.core.errors import CorruptError
 from dver.core.oid import Oid
 from dver.core.progress import Task
@@ -54,9 +55,10 @@ class Assembler:
 
     def assemble(self, assemblies: Sequence[Assembly]) -> None:
         """Assemble blobs. Those with missing or damaged chunks stay parts, which a later fetch completes."""
-        for group in _groups(assemblies):
-            with ExitStack() as stack:
-                self._fill([stack.enter_context(self._part(one)) for one in group])
+        for part in batched_by_size(assemblies, lambda one: one.recipe.size, _GROUP_SIZE):
+            for group in batched(part, _GROUP_COUNT):
+                with ExitStack() as stack:
+                    self._fill([stack.enter_context(self._part(one)) for one in group])
 
     def _part(self, one: Assembly) -> IncompleteBlob:
         return IncompleteBlob(self.store.scratch, one.oid, one.recipe, self.store.loose_chunks.donor(one.recipe))
@@ -114,16 +116,3 @@ class Assembler:
 def _write(gaps: Sequence[_Gap], content: bytes) -> None:
     for gap in gaps:
         gap.part.write(gap.offset, content)
-
-
-def _groups(assemblies: Sequence[Assembly]) -> Iterator[list[Assembly]]:
-    group: list[Assembly] = []
-    size = 0
-    for one in assemblies:
-        if group and (len(group) == _GROUP_COUNT or size + one.recipe.size > _GROUP_SIZE):
-            yield group
-            group, size = [], 0
-        group.append(one)
-        size += one.recipe.size
-    if group:
-        yield group
