@@ -10,7 +10,6 @@ from dver.core.errors import ConflictError, CorruptError, NewerVersionError
 from dver.core.phrasing import quoted
 from dver.formats import lock as lock_format
 from dver.formats.lock import Lock, LockedItem
-from dver.formats.pointer import Pointer
 from dver.formats.tree import forbidden_name
 from dver.git.index import is_committed
 from dver.repo import PROJECT_DIR, Repository
@@ -32,34 +31,13 @@ class Maker(NamedTuple):
         return str(Address(os.fsdecode(os.path.dirname(self.lock)), self.stage, repo.layout.subdirectory))
 
 
-class LockedOutput(NamedTuple):
-    """An output in a lock file. `path` is relative to the top of the Git worktree."""
-
-    path: bytes
-    pointer: Pointer
-    """The pointer that would track it."""
-    maker: Maker
-
-
-def outputs_in(
-    repo: Repository, lock_path: bytes, content: bytes, decode: DecodeLock = lock_format.decode
-) -> Iterator[LockedOutput]:
-    """The cached outputs that a lock file names.
-
-    Raises CorruptError and ConflictError that name the file if it cannot be read, or has an output where no data may
-    be. `decode` may be a decoder that remembers what it has read.
-    """
-    for name, item in cached_outputs(read_lock(repo, lock_path, content, decode)):
-        yield LockedOutput(_place(repo.layout, lock_path, name, item), item.pointer, Maker(name, lock_path))
-
-
 def cached_outputs(lock: Lock) -> Iterator[tuple[str, LockedItem]]:
     """The cached outputs of all stages, each with the name of its stage."""
     return ((name, item) for name, stage in lock.stages.items() for item in stage.outs if item.cache)
 
 
 def read_lock(repo: Repository, lock_path: bytes, content: bytes, decode: DecodeLock = lock_format.decode) -> Lock:
-    """Decode the lock file `lock_path`. Errors name the file."""
+    """Decode the lock file `lock_path`. Errors name the file. `decode` may remember what it has read."""
     try:
         return decode(content)
     except (CorruptError, ConflictError) as error:
@@ -83,8 +61,8 @@ def output_path(lock_path: bytes, item: LockedItem) -> bytes:
         raise CorruptError("a lock file with a path that no file can have", why=f"{item.path!r} is not text") from None
 
 
-def _place(layout: Layout, lock_path: bytes, stage: str, item: LockedItem) -> bytes:
-    """`output_path` of an output. Raises CorruptError for a path where no data may be."""
+def checked_output_path(layout: Layout, lock_path: bytes, stage: str, item: LockedItem) -> bytes:
+    """The `output_path` of an output of `stage`. Raises CorruptError for a path where no data may be."""
     try:
         place = output_path(lock_path, item)
     except CorruptError:

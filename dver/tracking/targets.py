@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,6 @@ from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.core.phrasing import quoted
 from dver.formats import lock as lock_format
 from dver.formats import pointer as pointer_format
-from dver.formats.lock import Lock
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
@@ -21,7 +20,7 @@ from dver.git import pointers, revisions
 from dver.git.pointers import PointerFile, is_lock_path
 from dver.repo import PROJECT_DIR, Repository
 from dver.repo.layout import Layout
-from dver.tracking.lock_outputs import Maker, outputs_in, restore_fix
+from dver.tracking.lock_outputs import DecodeLock, Maker, cached_outputs, checked_output_path, read_lock, restore_fix
 
 SUFFIX: Final = os.fsencode(pointer_format.SUFFIX)
 
@@ -121,12 +120,14 @@ def decode_files(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[b
 
 
 def data_named_by(
-    repo: Repository, path: bytes, blob: str, content: bytes, decode_lock: Callable[[bytes], Lock] = lock_format.decode
+    repo: Repository, path: bytes, blob: str, content: bytes, decode_lock: DecodeLock = lock_format.decode
 ) -> list[TrackedData]:
     """The data that one pointer or lock file names. Raises CorruptError and ConflictError that name the file."""
     if is_lock_path(path):
-        found = outputs_in(repo, path, content, decode_lock)
-        return [TrackedData(one.path, one.pointer, blob, one.maker) for one in found]
+        return [
+            TrackedData(checked_output_path(repo.layout, path, stage, item), item.pointer, blob, Maker(stage, path))
+            for stage, item in cached_outputs(read_lock(repo, path, content, decode_lock))
+        ]
     _refuse_bad_place(repo.layout, path)
     return [TrackedData(data_path_of(path), decode_pointer(repo, path, content), blob)]
 

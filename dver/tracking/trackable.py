@@ -26,7 +26,7 @@ def check_trackable(repo: Repository, tracked: Mapping[bytes, TrackedData], path
 
     `text` is the path as the user typed it. `refuse_git_tracked` checks the rules of Git for all paths at once.
     """
-    _check_name(repo.layout, tracked, path, text)
+    _check_name(repo.layout, path, text)
     if not repo.layout.exists(path):
         raise _absent(tracked, path, text)
     if path in tracked and is_user_link(repo.layout, path):
@@ -84,13 +84,13 @@ def refuse_outputs(repo: Repository, targets: Iterable[Target]) -> None:
 
 def check_destination(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
     """Raise UsageError or ConflictError unless data can be moved to the free path `path`."""
-    _check_name(repo.layout, tracked, path, text)
+    _check_name(repo.layout, path, text)
     _check_overlap(repo, tracked, path, text)
     _check_place(repo.layout, path, text)
     refuse_git_tracked(repo, {path: text})
 
 
-def _check_name(layout: Layout, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
+def _check_name(layout: Layout, path: bytes, text: str) -> None:
     name = os.path.basename(path)
     if path in (b"", layout.prefix):
         raise UsageError("cannot track the whole project", why="Git tracks its code", fix="track a directory in it")

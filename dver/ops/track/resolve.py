@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,22 +32,11 @@ from dver.repo.layout import Layout
 from dver.sharing.prefetch import is_left_out, prefetch
 from dver.store.trash.guard import GcGuard
 from dver.store.trees.merge import MergeChoice, TreeConflict, union_names
-from dver.tracking.lock_outputs import outputs_in
 from dver.tracking.pointer_files import write_pointers
-from dver.tracking.targets import SUFFIX, data_path_of, decode_pointer, is_at_or_below, resolve_data_path
+from dver.tracking.targets import SUFFIX, data_named_by, data_path_of, decode_pointer, is_at_or_below, resolve_data_path
 from dver.workspace.checkout.incremental import plan_update, update
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, joined, plan_restore, restore
 from dver.workspace.files.checkout_plan import CheckoutPlan
-
-
-@dataclass(frozen=True, slots=True)
-class OpenConflict:
-    """A path in conflict, and its entry on each side; None for a missing one."""
-
-    path: bytes
-    base: Entry | None
-    ours: Entry | None
-    theirs: Entry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +51,8 @@ class OpenLock:
 class ResolveResult:
     """The result for the requested conflicts."""
 
-    open: tuple[OpenConflict, ...] = ()
+    open: tuple[TreeConflict, ...] = ()
+    """Conflicts; paths are relative to the top of the Git worktree."""
     keys: tuple[tuple[bytes, str], ...] = ()
     """Data paths, and the keys of their pointers in conflict."""
     resolved: tuple[bytes, ...] = ()
@@ -207,7 +197,8 @@ class _Session:
         )
         if not merged.clean:
             write_decisions(self.repo.layout, conflicted, decisions)
-            return self.still_open(conflicted, inside, merged)
+            keys = tuple((conflicted.path, key) for key in merged.keys)
+            return ResolveResult(open=_with_full_paths(conflicted, merged.data.conflicts), keys=keys)
         return self.finish(conflicted, merged, decisions, guard)
 
     def check_out(self, entries: Mapping[bytes, Entry | None], written: Sequence[bytes]) -> CheckoutSummary:
@@ -265,21 +256,13 @@ class _Session:
         merged = merge_lock(self.repo.layout, one, choice)
         if not merged.clean:
             return ResolveResult(locks=(OpenLock(one.path, merged.stages),))
-        outputs = outputs_in(self.repo, one.path, merged.content) if merged.content is not None else ()
-        recorded = [(made, made.pointer.entry(made.path)) for made in outputs]
-        matching = [one for one in recorded if not is_left_out(self.repo, one[0].path, {one[0].path: one[1]})]
-        entries: dict[bytes, Entry | None] = {made.path: entry for made, entry in matching}
-        self.download([made.pointer for made, _ in matching], entries, "`dver repro` makes them, and ends the conflict")
+        outputs = data_named_by(self.repo, one.path, "", merged.content) if merged.content is not None else []
+        wanted = [made for made in outputs if not is_left_out(self.repo, made.path, {made.path: made.entry})]
+        entries: dict[bytes, Entry | None] = {made.path: made.entry for made in wanted}
+        self.download([made.pointer for made in wanted], entries, "`dver repro` makes them, and ends the conflict")
         write_lock(self.repo, one.path, merged.content)
         restored = self.check_out(entries, ()) if entries else None
         return ResolveResult(resolved_locks=(one.path,), restored=restored)
-
-    def still_open(self, conflicted: UnmergedPointer, inside: bytes, merged: MergedPointer) -> ResolveResult:
-        opened = (self.open_conflict(conflicted, one) for one in merged.data.conflicts)
-        return ResolveResult(open=tuple(opened), keys=tuple((conflicted.path, key) for key in merged.keys))
-
-    def open_conflict(self, conflicted: UnmergedPointer, one: TreeConflict) -> OpenConflict:
-        return OpenConflict(full_path(conflicted.path, one.path), one.base, one.ours, one.theirs)
 
     def write_both(
         self, conflicted: UnmergedPointer, meant: Sequence[TreeConflict], decisions: MergeDecisions
@@ -297,8 +280,7 @@ class _Session:
         written = tuple(path for path in entries if path not in not_written)
         decisions.written = sorted({*decisions.written, *written})
         write_decisions(self.repo.layout, conflicted, decisions)
-        opened = tuple(self.open_conflict(conflicted, one) for one in meant)
-        return ResolveResult(open=opened, written=written, restored=restored)
+        return ResolveResult(open=_with_full_paths(conflicted, meant), written=written, restored=restored)
 
     def finish(
         self, conflicted: UnmergedPointer, merged: MergedPointer, decisions: MergeDecisions, guard: GcGuard
@@ -327,6 +309,10 @@ class _Session:
         restored = None if left_out else self.check_out(entries, decisions.written)
         write_decisions(repo.layout, conflicted, None)
         return ResolveResult(resolved=written, left_out=written if left_out else (), restored=restored)
+
+
+def _with_full_paths(conflicted: UnmergedPointer, conflicts: Iterable[TreeConflict]) -> tuple[TreeConflict, ...]:
+    return tuple(replace(one, path=full_path(conflicted.path, one.path)) for one in conflicts)
 
 
 def _union(repo: Repository, conflicted: UnmergedPointer) -> dict[bytes, Entry | None]:

@@ -29,9 +29,8 @@ from dver.pipelines.definition.stage import PipelineFile
 from dver.pipelines.workspace.pipelines import pipelines_of_commit, pipelines_of_workspace
 from dver.repo import Repository
 from dver.store.trees.compare import find, leaves
-from dver.tracking.lock_outputs import outputs_in
 from dver.tracking.revision_scope import RevisionScope
-from dver.tracking.targets import Target, TrackedData, target_containing, tracked_in_commit
+from dver.tracking.targets import Target, TrackedData, data_named_by, target_containing, tracked_in_commit
 
 WORKSPACE: Final = "workspace"
 """The name of the workspace in path of a revision."""
@@ -257,9 +256,9 @@ class _CommitSide:
     def _outs(self) -> Mapping[str, Entry]:
         """The outputs in the lock files of the commit, by path."""
         return {
-            os.fsdecode(made.path): made.pointer.entry(made.path)
+            os.fsdecode(one.path): one.entry
             for path in self.locks
-            for made in outputs_in(self.repo, path, self._content(path) or b"")
+            for one in data_named_by(self.repo, path, "", self._content(path) or b"")
         }
 
     @cached_property
