@@ -50,7 +50,7 @@ def head(git: GitRepo) -> CommitId | None:
             return _branch_tip(git, branch[1])
     except OSError:
         pass  # an unknown ref storage, which git can read
-    return _ask_head(git)
+    return _ask_commit(git, "HEAD")
 
 
 def commits(
@@ -105,8 +105,7 @@ def former_heads(git: GitRepo) -> list[CommitId]:
 
 def last_stash(git: GitRepo) -> CommitId | None:
     """The commit of the latest `git stash`."""
-    output = run(git, ["rev-parse", "--verify", "--quiet", "refs/stash"], ok=(0, 1))
-    return CommitId(output.decode().strip()) if output else None
+    return _ask_commit(git, "refs/stash")
 
 
 def is_shallow(git: GitRepo) -> bool:
@@ -129,7 +128,7 @@ def _branch_tip(git: GitRepo, ref: bytes) -> CommitId | None:
         content = _packed(git, ref)
     if not content:
         return None
-    return CommitId(content.decode()) if _ID.fullmatch(content) else _ask_head(git)
+    return CommitId(content.decode()) if _ID.fullmatch(content) else _ask_commit(git, "HEAD")
 
 
 def _packed(git: GitRepo, ref: bytes) -> bytes:
@@ -141,8 +140,8 @@ def _packed(git: GitRepo, ref: bytes) -> bytes:
     return found[1] if found else b""
 
 
-def _ask_head(git: GitRepo) -> CommitId | None:
-    output = run(git, ["rev-parse", "--verify", "--quiet", "HEAD"], ok=(0, 1))
+def _ask_commit(git: GitRepo, ref: str) -> CommitId | None:
+    output = run(git, ["rev-parse", "--verify", "--quiet", ref], ok=(0, 1))
     return CommitId(output.decode().strip()) if output else None
 
 

@@ -23,7 +23,8 @@ from dver.tracking.directory_listings import DirectoryReader
 from dver.tracking.pointer_files import ATTEMPTS, DeletedByGcError, write_pointers
 from dver.tracking.targets import Target, ancestors, select_targets, tracked_in_worktree
 from dver.tracking.trackable import refuse_outputs
-from dver.workspace.files.apply import Destination, apply_plan
+from dver.workspace.checkout.restore import destination_of
+from dver.workspace.files.apply import apply_plan
 from dver.workspace.files.checkout_plan import CheckoutPlan, CheckoutSubject, files_in, plan_checkout
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.placed import after_rewrite
@@ -65,12 +66,7 @@ def remove(
         doomed = [target.path for target in targets if data or target.inside]
         plan = _plan(repo, doomed, force=force, progress=progress)
         # The workspace comes first: after a kill, the same command finds the unchanged pointers and completes.
-        apply_plan(
-            plan,
-            Destination(repo.layout.top, repo.layout.staging_dir, repo.link_mode),
-            repo.store,
-            repo.workspace.stat_cache,
-        )
+        apply_plan(plan, destination_of(repo), repo.store, repo.workspace.stat_cache)
         # Data without a pointer belongs to the user from now on: no checkout may remove it.
         repo.state.record_placed(dict.fromkeys(wholes, ()))
         rewritten = _write(repo, parts, rewritten, wholes, guard)

@@ -49,7 +49,8 @@ def check_out(
     guard = GcGuard(repo.store) if rev is not None else None
     selected = targets_in(repo, RevisionScope(rev), paths, cwd)
     gone = _gone(repo, paths, cwd, selected) if rev is None else ()
-    targets = [*(_checkout_target(repo, one) for one in selected), *(CheckoutTarget(path, None) for path in gone)]
+    targets = [CheckoutTarget(one.path, entry_at(repo, one), one.tracked if one.inside else None) for one in selected]
+    targets += [CheckoutTarget(path, None) for path in gone]
     parts = [target for target in targets if _is_in_part(repo, target)]
     rest = [target for target in targets if target not in parts]
     restored = restore(repo, rest, force=force, relink=relink, progress=progress)
@@ -105,10 +106,6 @@ def _restore_part(
         keep_loose(repo, plan)
     lost = apply_plan(plan, destination_of(repo), repo.store, repo.workspace.stat_cache, progress=progress)
     return summary(repo, [plan], lost)
-
-
-def _checkout_target(repo: Repository, one: Target) -> CheckoutTarget:
-    return CheckoutTarget(one.path, entry_at(repo, one), whole=one.tracked if one.inside else None)
 
 
 def _gone(repo: Repository, paths: Sequence[str], cwd: Path, selected: Sequence[Target]) -> Iterator[bytes]:
