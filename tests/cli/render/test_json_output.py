@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import dataclass
 from enum import Enum
@@ -50,6 +51,12 @@ def test_names_that_are_no_text_are_valid_json_and_come_back() -> None:
 
 def test_text_beyond_ascii_is_readable() -> None:
     assert "日本" in encode({"path": "日本"})
+
+
+def test_values_for_json_have_no_nan_and_no_infinity() -> None:
+    found = simplified({"a": (math.nan, math.inf), "b": {"c": -math.inf}, "d": 1.5, "e": None})
+    assert found == {"a": ["NaN", "Infinity"], "b": {"c": "-Infinity"}, "d": 1.5, "e": None}
+    json.dumps(found, allow_nan=False)
 
 
 def test_what_has_no_form_is_refused() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -8,6 +7,8 @@ import pytest
 
 from dver.cli.context import Context
 from dver.cli.render import tables, terminal
+from dver.cli.render.params_metrics import print_values
+from dver.pipelines.compare.params_metrics import SideValues, ValueTable
 from dver.pipelines.definition.param_files import ABSENT
 
 
@@ -37,12 +38,6 @@ def test_a_number_has_all_digits_without_precision_and_a_sign_on_request() -> No
     assert tables.cell_text(0.123456789, None) == "0.123456789"
     assert tables.cell_text(0.123456789, 2) == "0.12"
     assert [tables.cell_text(one, signed=True) for one in (1, 0.5, 0, -1, True)] == ["+1", "+0.5", "0", "-1", "true"]
-
-
-def test_values_for_json_have_no_nan_and_no_infinity() -> None:
-    found = tables.plain({"a": (math.nan, math.inf), "b": {"c": -math.inf}, "d": 1.5, "e": None})
-    assert found == {"a": ["NaN", "Infinity"], "b": {"c": "-Infinity"}, "d": 1.5, "e": None}
-    json.dumps(found, allow_nan=False)
 
 
 def test_markdown_escapes_what_github_would_format(capfd: pytest.CaptureFixture[str]) -> None:
@@ -80,5 +75,7 @@ def test_every_table_fits_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tables.fits(["a long header"], [["a long cell"]])
 
 
-def test_the_keys_of_all_rows_are_listed_once_in_order() -> None:
-    assert list(tables.keyed([{"b": 1, "a": 2}, {"c": 1, "b": 3}])) == ["b", "a", "c"]
+def test_the_keys_of_all_rows_are_listed_once_in_order(capfd: pytest.CaptureFixture[str]) -> None:
+    sides = (SideValues("v1", {"p.yaml": {"b": 1, "a": 2}}), SideValues("v2", {"p.yaml": {"c": 1, "b": 3}}))
+    print_values(Context(), ValueTable(sides, ()), "Param", form="md", precision=None, named=False)
+    assert capfd.readouterr().out.startswith("| Revision | Path | b | a | c |\n")
