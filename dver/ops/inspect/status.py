@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from dver.store.trees.compare import TreeChange
     from dver.tracking.availability import Availability, RemoteQuery
     from dver.workspace.changes.data_changes import DataChanges
-
-_Examine = Callable[[bytes, Pointer], "DataChanges"]
-
 
 _STAGES: Final = os.fsencode(FILE_NAME)
 
@@ -263,15 +260,12 @@ def _path_statuses(
     recorded = {path: versions.disk[path].pointer for path in wanted if path in versions.disk}
     unchanged = unchanged_files(repo, recorded, progress)
     placed = repo.state.placed
-    complete: set[bytes] = set()
 
     def compare(path: bytes, pointer: Pointer) -> DataChanges:
         if path in unchanged:
             found = DataChanges(unchanged[path], DataState.UNCHANGED)
         else:
             found = compare_with_pointer(repo, path, pointer, placed, progress)
-        if found.is_complete:
-            complete.add(path)
         # Stages are evaluated as if out-of-date data were checked out.
         known[path] = pointer.entry(path) if found.state is DataState.OUT_OF_DATE else found.found
         return found
@@ -280,12 +274,14 @@ def _path_statuses(
     states = []
     for path in wanted:
         try:
-            state = _path_status(repo, path, versions, available, compare)
-            states.append(state if path in complete else _with_partial(repo.state, state))
+            found = compare(path, recorded[path]) if path in recorded else None
         except ConflictError as error:
             if path not in versions.makers:
                 raise
             problems.append(error)  # its stage is running
+            continue
+        state = _path_status(repo, path, versions, available, found)
+        states.append(state if found is not None and found.is_complete else _with_partial(repo.state, state))
     return tuple(states)
 
 
@@ -298,16 +294,15 @@ def _with_partial(state: WorkspaceState, one: PathStatus) -> PathStatus:
 
 
 def _path_status(
-    repo: Repository, path: bytes, versions: _Versions, presence: Availability, compare_with_pointer: _Examine
+    repo: Repository, path: bytes, versions: _Versions, presence: Availability, found: DataChanges | None
 ) -> PathStatus:
     disk, index, change = versions.disk.get(path), versions.index.get(path), versions.staged.get(path)
     staged = _pointer_state(change.old, change.new) if change else None
     unstaged = _pointer_state(index, _version(disk) if disk else None)
     maker = versions.makers.get(path)
     stage, lock = (maker.shown(repo), maker.lock) if maker is not None else (None, None)
-    if disk is None:
+    if disk is None or found is None:
         return PathStatus(path, staged, unstaged, DataState.UNCHANGED, (), None, True, None, stage=stage, lock=lock)
-    found = compare_with_pointer(path, disk.pointer)
     return PathStatus(
         path,
         staged,

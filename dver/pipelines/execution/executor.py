@@ -83,7 +83,7 @@ class WorkspaceExecutor:
         self._capacity = capacity or Capacity()
         self._dvc_folder = DvcFolder(repo)
         self._out_of_date = OutOfDateData(repo, progress)
-        self._backup = OutputBackup(repo, evaluator.contents, evaluator.locks, on_backup)
+        self._backup = OutputBackup(repo, evaluator, on_backup)
         self._started: dict[Address, _StartedStage] = {}
 
     def check(self, address: Address) -> StageState | None:

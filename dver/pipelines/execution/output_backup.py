@@ -20,8 +20,7 @@ from dver.git.index import is_committed
 from dver.pipelines.definition.stage import Output
 from dver.pipelines.engine.graph import Address, worktree_path
 from dver.pipelines.engine.reasons import has_same_content
-from dver.pipelines.workspace.contents import WorkspaceContents
-from dver.pipelines.workspace.locks import LockFiles
+from dver.pipelines.workspace.evaluation import Evaluator
 from dver.pipelines.workspace.stage_files import locked_item
 from dver.repo import Repository
 from dver.repo.layout import Layout
@@ -39,16 +38,10 @@ class BackedUpOutput(NamedTuple):
 class OutputBackup:
     """Moves outputs to backups in the Git directory of the worktree, and marks stages that have not finished."""
 
-    def __init__(
-        self,
-        repo: Repository,
-        contents: WorkspaceContents,
-        locks: LockFiles,
-        on_backup: Callable[[BackedUpOutput], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, repo: Repository, evaluator: Evaluator, on_backup: Callable[[BackedUpOutput], None]) -> None:
         self._repo = repo
-        self._contents = contents
-        self._locks = locks
+        self._contents = evaluator.contents
+        self._locks = evaluator.locks
         self._on_backup = on_backup
         self._unfinished = repo.layout.worktree_dir / "unfinished"
         self._started: set[Address] = set()

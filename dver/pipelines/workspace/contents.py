@@ -175,17 +175,13 @@ class WorkspaceContents:
 
     def _with_ignored_files(self, path: bytes, entry: Entry, ignore: DependencyIgnore, seen: list[Snapshot]) -> Entry:
         """Return `entry`, or all files of a directory in which Git ignores all files."""
-        if (
-            entry.kind is not Kind.DIRECTORY
-            or entry.files
-            or not ignore.ignores_below(self._repo.layout.absolute(path))
-        ):
-            return entry
-        snapshot = self._scan(path)
-        if snapshot is None:
-            return entry
-        seen.append(snapshot)
-        return snapshot.root
+        is_without_files = entry.kind is Kind.DIRECTORY and not entry.files
+        if is_without_files and ignore.ignores_below(self._repo.layout.absolute(path)):
+            snapshot = self._scan(path)
+            if snapshot is not None:
+                seen.append(snapshot)
+                return snapshot.root
+        return entry
 
     def _scan(self, path: bytes) -> Snapshot | None:
         """Scan a path without ignored files, or all of it if Git ignores all of it."""
