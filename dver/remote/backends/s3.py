@@ -83,20 +83,16 @@ class S3Storage:
         if not if_absent:
             self._send(key, target, body, {}, on_bytes)
             return True
-        if not self._conditional and not self._just_absent(key) and self.stat(key) is not None:
+        if not self._conditional and key not in self._absent and self.stat(key) is not None:
             return False
         self._absent.discard(key)
         if self._conditional is not False:
-            try:
-                self._send(key, target, body, {"IfNoneMatch": "*"}, on_bytes)
-                return True
-            except RefusedError as error:
-                if error.code in PRECONDITION:
-                    self._conditional = True
-                    return False
-                if error.code not in NOT_IMPLEMENTED:
-                    raise
-                self._conditional = False
+            sent = self._send_if_absent(key, target, body, on_bytes)
+            if sent is False:
+                self._conditional = True
+            if sent is not None:
+                return sent
+            self._conditional = False
         self._send(key, target, body, {}, on_bytes)
         return True
 
@@ -171,7 +167,7 @@ class S3Storage:
         if not is_allowed(lambda: self.put(key, body), _is_read_only):
             return Capabilities(writable=False, conditional_put=False)
         try:
-            self._conditional = self._refuses_second(key, body)
+            self._conditional = self._send_if_absent(key, self._target(key), body, None) is False
         finally:
             # In an append-only bucket, the four bytes stay.
             deletable = is_allowed(lambda: self.delete(key), _is_read_only)
@@ -193,14 +189,6 @@ class S3Storage:
     def _target(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key)}
 
-    def _just_absent(self, key: str) -> bool:
-        """Did `stat` not find `key` since the last call with it?"""
-        try:
-            self._absent.remove(key)
-        except KeyError:
-            return False
-        return True
-
     def _page(self, request: dict[str, Any]) -> dict[str, Any]:
         async def work(client: Any, pulse: Pulse) -> dict[str, Any]:
             response: dict[str, Any] = await client.list_objects_v2(**request)
@@ -212,16 +200,17 @@ class S3Storage:
             self.clock_skew = server_time - time.time()
         return response
 
-    def _refuses_second(self, key: str, body: Body) -> bool:
-        """Does the server refuse a conditional write to `key`, which exists?"""
+    def _send_if_absent(self, key: str, target: dict[str, Any], body: Body, on_bytes: OnBytes | None) -> bool | None:
+        """Send `body` unless `key` exists. False if it does; None if the server has no conditional writes."""
         try:
-            self._send(key, self._target(key), body, {"IfNoneMatch": "*"}, None)
+            self._send(key, target, body, {"IfNoneMatch": "*"}, on_bytes)
         except RefusedError as error:
             if error.code in PRECONDITION:
-                return True
-            if error.code not in NOT_IMPLEMENTED:
-                raise
-        return False
+                return False
+            if error.code in NOT_IMPLEMENTED:
+                return None
+            raise
+        return True
 
     def _send(
         self, key: str, target: dict[str, Any], body: Body, condition: dict[str, str], on_bytes: OnBytes | None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from dver.core.oid import Oid
-from dver.remote.index.keys import CONDEMNED_SUFFIX, INDEXES, REPOSITORY_SUFFIX, RUNS_SUFFIX, parse_index_key, parse_key
+from dver.remote.index.keys import CONDEMNED_SUFFIX, INDEX_SUFFIX, INDEXES, REPOSITORY_SUFFIX, RUNS_SUFFIX, parse_key
 from dver.remote.storage import ObjectInfo, Storage
 
 
@@ -31,17 +31,11 @@ def list_contents(storage: Storage) -> RemoteContents:
 
 def contents_of(infos: Iterable[ObjectInfo]) -> RemoteContents:
     """The contents that the answer `infos` of a list request shows."""
-    indexes: dict[Oid, int] = {}
-    lists: set[Oid] = set()
-    runs: dict[Oid, int] = {}
-    repositories: set[Oid] = set()
+    suffixes = (INDEX_SUFFIX, CONDEMNED_SUFFIX, RUNS_SUFFIX, REPOSITORY_SUFFIX)
+    found: dict[str, dict[Oid, int]] = {suffix: {} for suffix in suffixes}
     for info in infos:
-        if (name := parse_index_key(info.key)) is not None:
-            indexes[name] = info.size
-        elif (name := parse_key(info.key, INDEXES, CONDEMNED_SUFFIX)) is not None:
-            lists.add(name)
-        elif (name := parse_key(info.key, INDEXES, RUNS_SUFFIX)) is not None:
-            runs[name] = info.size
-        elif (name := parse_key(info.key, INDEXES, REPOSITORY_SUFFIX)) is not None:
-            repositories.add(name)
+        for suffix in suffixes:
+            if (name := parse_key(info.key, INDEXES, suffix)) is not None:
+                found[suffix][name] = info.size
+    indexes, lists, runs, repositories = found.values()
     return RemoteContents(indexes, frozenset(lists), runs, frozenset(repositories))

@@ -56,19 +56,20 @@ class DownloadResult:
                 why="their bytes do not match their hashes; everything else was fetched",
                 fix="`dver fetch -r` another remote, or restore the packs of this one from a backup",
             )
-        if self.missing and self.is_remote_empty:
+        if not self.missing:
+            return None
+        what = f"{count(len(self.missing), 'path')} not on the remote: {describe_missing(self.missing)}"
+        if self.is_remote_empty:
             return MissingObjectError(
-                f"{count(len(self.missing), 'path')} not on the remote: {describe_missing(self.missing)}",
+                what,
                 why="the remote is empty: its URL may be wrong, or its disk not mounted",
                 fix="check the URL with `dver remote list`, or run `dver push` in a clone that has them",
             )
-        if self.missing:
-            return MissingObjectError(
-                f"{count(len(self.missing), 'path')} not on the remote: {describe_missing(self.missing)}",
-                why="they were never pushed there, or were deleted; everything else was fetched",
-                fix="run `dver push` in a clone that has them, or `dver fetch -r` another remote",
-            )
-        return None
+        return MissingObjectError(
+            what,
+            why="they were never pushed there, or were deleted; everything else was fetched",
+            fix="run `dver push` in a clone that has them, or `dver fetch -r` another remote",
+        )
 
 
 def fetch(
