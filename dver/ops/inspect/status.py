@@ -123,7 +123,11 @@ def status(
     index = {path: file.blob for path, file in present.items() if not file.sides}
     staged = {path: change for path, change in changed.items() if path not in conflicts}
     versions = _collect_versions(repo, disk, index, staged)
-    project_stages = _project_stages(repo) if scan.others else None
+    project_stages = None
+    if scan.others:
+        from dver.pipelines.workspace.status import ProjectStages  # slow to import, and only needed for stages
+
+        project_stages = ProjectStages(repo)
     wanted, stages = _select(repo, versions, project_stages, paths, cwd)
     known: dict[bytes, Entry | None] = {}
     problems: list[DverError] = []
@@ -134,12 +138,6 @@ def status(
     absent = {path for path in versions.disk if not repo.layout.exists(path)}
     evaluated = project_stages.status(stages if paths else None, known, absent, progress)
     return StatusReport(found, conflicts, evaluated.steps, (*problems, *evaluated.problems), links)
-
-
-def _project_stages(repo: Repository) -> ProjectStages:
-    from dver.pipelines.workspace.status import ProjectStages  # slow to import, and only needed for stages
-
-    return ProjectStages(repo)
 
 
 @dataclass(frozen=True, slots=True)

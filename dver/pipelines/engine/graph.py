@@ -197,18 +197,13 @@ def _may_match(path: Sequence[str], pattern: Sequence[str]) -> bool:
 
 def _upstream(address: Address, stage: Stage, made: OutputIndex) -> tuple[Address, ...]:
     found: dict[Address, None] = {}
-    for one in _read_files(stage):
+    for one in (*stage.deps, *(Dependency(params.file, params.mark) for params in stage.params)):
         path = worktree_path(address.folder, one.path, one.mark)
         for other in made.of(path):
             if other == address:
                 raise error_at(one.mark, f"stage {str(address)!r} depends on its own output {one.path!r}")
             found[other] = None
     return tuple(found)
-
-
-def _read_files(stage: Stage) -> Iterator[Dependency]:
-    yield from stage.deps
-    yield from (Dependency(one.file, one.mark) for one in stage.params)
 
 
 def _sorted(stages: Mapping[Address, Stage], upstream: Mapping[Address, Sequence[Address]]) -> tuple[Address, ...]:
