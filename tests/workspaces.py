@@ -23,6 +23,7 @@ from dver.ops.track.init import init
 from dver.repo import Repository
 from dver.store.trees.compare import TreeChange
 from dver.workspace.checkout.restore import CheckoutSummary
+from dver.workspace.files.checkout_plan import CheckoutPlan
 from dver.workspace.state.data_state import DataState
 
 Content = tuple[str, bytes]
@@ -40,6 +41,11 @@ def listing(root: str | bytes | os.PathLike[str]) -> dict[bytes, Content]:
             path = os.path.join(folder, name)
             found[os.path.relpath(path, top)] = _content(path)
     return found
+
+
+def has_steps(plan: CheckoutPlan) -> bool:
+    """Whether a checkout plan changes anything."""
+    return bool(plan.remove or plan.remove_directories or plan.create or plan.replace)
 
 
 def _content(path: bytes) -> Content:

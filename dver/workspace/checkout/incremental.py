@@ -79,11 +79,10 @@ def update(repo: Repository, targets: Sequence[CheckoutTarget], *, progress: Pro
 
 def _is_known(repo: Repository, target: CheckoutTarget, versions: Sequence[Entry]) -> bool:
     """Whether the version of a directory that dver placed is known, so that the target can be compared with it."""
-    one = len(versions) == 1 or (bool(versions) and target.path in repo.state.partial)
-    both = (
-        target.entry is not None and target.entry.kind is Kind.DIRECTORY and one and versions[-1].kind is Kind.DIRECTORY
-    )
-    return both and stat.S_ISDIR(_mode(repo.layout.absolute(target.path)))
+    if target.entry is None or not versions or (len(versions) > 1 and target.path not in repo.state.partial):
+        return False
+    are_directories = target.entry.kind is versions[-1].kind is Kind.DIRECTORY
+    return are_directories and stat.S_ISDIR(_mode(repo.layout.absolute(target.path)))
 
 
 def _stays_absent(state: WorkspaceState, target: CheckoutTarget) -> bool:

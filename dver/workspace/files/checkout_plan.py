@@ -58,11 +58,6 @@ class CheckoutPlan:
     force: bool = False
     """Whether unsaved work is overwritten, even if the scan did not see it."""
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.remove or self.remove_directories or self.create or self.replace)
-
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
@@ -125,6 +120,12 @@ def _visit_directory(
     except (MissingObjectError, CorruptError) as error:
         plan.unknown.append((path, want, error))
         return
+    _visit_below(plan, path, have, wanted, bases, rules)
+
+
+def _visit_below(
+    plan: CheckoutPlan, path: bytes, have: Entry, wanted: Sequence[Entry], bases: list[Entry], rules: _Rules
+) -> None:
     below_bases = [_children(base, rules.read) for base in bases]
     for name, has, wants in paired(rules.read(have.oid), wanted):
         known = [below[name] for below in below_bases if name in below]
@@ -139,20 +140,13 @@ def _replace_directory(
         plan.keep.append(KeptPath(path, KeepReason.NEW))
         return
     kept_before = len(plan.keep)
-    _empty(plan, path, have, bases, rules)
+    _visit_below(plan, path, have, (), bases, rules)
     if len(plan.keep) == kept_before:
         plan.remove_directories.append(path)
         if want is not None:
             plan.create.append((path, want))
     elif want is not None:
         plan.keep.append(KeptPath(path, KeepReason.IN_THE_WAY, diverged=True))
-
-
-def _empty(plan: CheckoutPlan, path: bytes, have: Entry, bases: list[Entry], rules: _Rules) -> None:
-    below_bases = [_children(base, rules.read) for base in bases]
-    for entry in rules.read(have.oid):
-        known = [below[entry.name] for below in below_bases if entry.name in below]
-        _visit(plan, join(path, entry.name), entry, None, known, rules)
 
 
 def _replace_file(
