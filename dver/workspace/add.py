@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -96,6 +96,7 @@ def store_and_record(
     progress: Progress,
 ) -> list[AddedPointer]:
     """Store the requested data and write its pointers. Call it within `repo.exclusive()`."""
+    whole = {one.path for one in requests if one.target is None or not one.target.inside}
     tries_left = ATTEMPTS
     while True:
         guard = GcGuard(repo.store)
@@ -103,12 +104,11 @@ def store_and_record(
         tries_left -= 1
         try:
             _record_partial(repo.state, requests, scanned.complete)
-            _record(repo, requests, scanned.added, guard)
+            _record(repo, scanned.added, whole, guard)
             break
         except DeletedByGcError:
             if not tries_left:
                 raise
-    whole = {one.path for one in requests if one.target is None or not one.target.inside}
     repo.store.index.mark_complete(one.pointer.oid for one in scanned.added if one.path in whole - repo.state.partial)
     return scanned.added
 
@@ -217,7 +217,7 @@ def _scan_one(
     return same(entries[one.path], snapshot.root)
 
 
-def _record(repo: Repository, requests: Sequence[AddRequest], added: Sequence[AddedPointer], guard: GcGuard) -> None:
+def _record(repo: Repository, added: Sequence[AddedPointer], whole: Collection[bytes], guard: GcGuard) -> None:
     write_pointers(repo, {one.path: one.pointer for one in added}, guard)
     if repo.link_mode.shares_file:
         for one in added:
@@ -225,7 +225,6 @@ def _record(repo: Repository, requests: Sequence[AddRequest], added: Sequence[Ad
             share_with_store(
                 place, repo.store, repo.link_mode, repo.workspace.stat_cache, scratch=repo.layout.staging_dir
             )
-    whole = {one.path for one in requests if one.target is None or not one.target.inside}
     placed = repo.state.placed
     repo.state.record_placed(
         {one.path: _placed(one, () if one.path in whole else placed.get(one.path, ())) for one in added}
