@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from dver.core.oid import Oid
-from dver.formats.tree import Entry, Kind, read_directory
+from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
 from dver.repo.workspace_state import WorkspaceState
 from dver.store.trees.compare import TreeChange, TreeReader, compare_part
-from dver.store.trees.edit import overlay
+from dver.store.trees.edit import NewTrees, overlay
 from dver.tracking.targets import is_at_or_below
 from dver.workspace.scan.scanner import Snapshot
 
@@ -41,16 +41,8 @@ def complete_partial(
     read = repo.workspace.trees([snapshot], stored=stored)
     if not is_partial(repo.state, path, recorded):
         return snapshot.root, read
-    new: dict[Oid, bytes] = {}
-
-    def keep(oid: Oid, content: bytes) -> None:
-        new[oid] = content
-        emit(oid, content)
-
-    def read_new(oid: Oid) -> Sequence[Entry]:
-        return read_directory(new.__getitem__, oid) if oid in new else read(oid)
-
-    return overlay(recorded, snapshot.root, read=read, emit=keep), read_new
+    new = NewTrees(emit)
+    return overlay(recorded, snapshot.root, read=read, emit=new.add), new.reader(read)
 
 
 def partial_changes(repo: Repository, path: bytes, recorded: Entry, snapshot: Snapshot) -> list[TreeChange]:

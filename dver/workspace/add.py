@@ -9,18 +9,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from dver.core.errors import ConflictError
-from dver.core.oid import Oid
 from dver.core.phrasing import quoted
 from dver.core.progress import Progress, Steps
 from dver.core.worker_pool import WorkerPool
 from dver.formats.pointer import Pointer
-from dver.formats.tree import Entry, Kind, read_directory
+from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
 from dver.repo.layout import Layout
 from dver.repo.workspace_state import WorkspaceState
 from dver.store.trash.guard import GcGuard
-from dver.store.trees.compare import TreeReader, same
-from dver.store.trees.edit import replace_entry
+from dver.store.trees.compare import same
+from dver.store.trees.edit import NewTrees, replace_entry
 from dver.store.writer import StoreWriter
 from dver.tracking.availability import availability_of
 from dver.tracking.directory_listings import DirectoryReader
@@ -66,24 +65,6 @@ class ScannedRequests:
     added: list[AddedPointer]
     complete: frozenset[bytes]
     """Data paths whose tracked data is in the workspace completely."""
-
-
-class _NewTrees:
-    """New trees, readable before they are in the store."""
-
-    def __init__(self, intake: Intake) -> None:
-        self.intake = intake
-        self._new: dict[Oid, bytes] = {}
-
-    def emit(self, oid: Oid, content: bytes) -> None:
-        """Pass on a new tree object."""
-        self._new[oid] = content
-        self.intake.tree(oid, content)
-
-    def reader(self, stored: TreeReader) -> TreeReader:
-        """A reader of directories, new ones or those of `stored`."""
-        new = self._new
-        return lambda oid: read_directory(new.__getitem__, oid) if oid in new else stored(oid)
 
 
 def store_and_record(
@@ -137,14 +118,14 @@ def scan_requests(
             writer = stack.enter_context(StoreWriter(repo.store))
             intake = stack.enter_context(KeepInStore(writer, repo.link_mode, pool))
         entries: dict[bytes, Entry] = {}
-        trees = _NewTrees(intake)
+        trees = NewTrees(intake.tree)
         ignore = repo.workspace.ignore()
         sizes = [_size(repo.layout, request, ignore) for request in requests]
         complete: set[bytes] = set()
         with repo.workspace.stat_cache.together(), progress.task("hash", total=sum(sizes)) as task:
             steps = Steps(task)
             for request, size in zip(requests, sizes, strict=True):
-                if _scan_one(repo, request, entries, trees, steps.step(size)):
+                if _scan_one(repo, request, entries, intake, trees, steps.step(size)):
                     complete.add(request.path)
     added = []
     for path, entry in entries.items():
@@ -195,10 +176,15 @@ def _size_below(path: bytes, ignore: IgnoreRules) -> int:
 
 
 def _scan_one(
-    repo: Repository, request: AddRequest, entries: dict[bytes, Entry], trees: _NewTrees, progress: Progress
+    repo: Repository,
+    request: AddRequest,
+    entries: dict[bytes, Entry],
+    intake: Intake,
+    trees: NewTrees,
+    progress: Progress,
 ) -> bool:
     """Scan one request into `entries`. Returns whether the workspace has all of its tracked data."""
-    snapshot = repo.workspace.scan(request.path, trees.intake, progress=progress)
+    snapshot = repo.workspace.scan(request.path, intake, progress=progress)
     found = snapshot.root if snapshot else None
     target = request.target
     if target is None:
@@ -208,12 +194,12 @@ def _scan_one(
     one, stored = target.tracked, DirectoryReader(repo, target.tracked)
     if target.inside:
         top = entries.get(one.path, one.entry)
-        entries[one.path] = replace_entry(top, target.inside, found, read=trees.reader(stored), emit=trees.emit)
+        entries[one.path] = replace_entry(top, target.inside, found, read=trees.reader(stored), emit=trees.add)
         return False
     assert snapshot is not None
     if snapshot.root.kind is Kind.SYMLINK:
         raise replaced_by_link(repo.layout, one.path)
-    entries[one.path], _ = complete_partial(repo, one.path, one.entry, snapshot, stored=stored, emit=trees.emit)
+    entries[one.path], _ = complete_partial(repo, one.path, one.entry, snapshot, stored=stored, emit=trees.add)
     return same(entries[one.path], snapshot.root)
 
 

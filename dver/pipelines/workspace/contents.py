@@ -18,7 +18,7 @@ from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.files import read_regular
 from dver.core.oid import Oid
 from dver.core.progress import Progress
-from dver.formats.tree import Entry, Kind, read_directory, write_directory
+from dver.formats.tree import Entry, Kind, write_directory
 from dver.pipelines.definition.param_files import parse_values
 from dver.pipelines.definition.stage import is_pattern
 from dver.pipelines.definition.yaml_tree import MAX_SIZE
@@ -26,7 +26,7 @@ from dver.pipelines.engine.graph import literal_directory
 from dver.pipelines.workspace.dependency_ignore import DependencyIgnore, DependencyRules
 from dver.repo import Repository
 from dver.store.trees.compare import ChangeStatus, TreeChange, TreeReader, compare, with_renames
-from dver.store.trees.edit import directory_entry
+from dver.store.trees.edit import NewTrees, directory_entry
 from dver.tracking.partial_directories import complete_partial
 from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.scan.scanner import Snapshot
@@ -262,11 +262,10 @@ class WorkspaceContents:
                 found[path] = self._follow_link(path, one, seen) if one.kind is Kind.SYMLINK else one
         states = (part for path in sorted(found) for part in (path, b"\0", self._states[path]))
         self._states[os.fsencode(pattern)] = xxh3_128_digest(b"".join(states))
-        made: dict[Oid, bytes] = {}
+        made = NewTrees()
         parts = {tuple(path.split(b"/")): one for path, one in found.items()}
-        entry = _tree_of(b"", parts, made.__setitem__) if parts else None
-        below = self._repo.workspace.trees(seen)
-        return entry, lambda oid: read_directory(made.__getitem__, oid) if oid in made else below(oid)
+        entry = _tree_of(b"", parts, made.add) if parts else None
+        return entry, made.reader(self._repo.workspace.trees(seen))
 
 
 def _state_of(snapshot: Snapshot | None) -> bytes:

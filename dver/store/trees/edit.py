@@ -6,8 +6,26 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
-from dver.formats.tree import Entry, Kind, totals, write_directory
+from dver.formats.tree import Entry, Kind, read_directory, totals, write_directory
 from dver.store.trees.compare import TreeReader
+
+
+class NewTrees:
+    """Trees that an edit creates, readable before they are in the store. `emit` receives each of them, too."""
+
+    def __init__(self, emit: Callable[[Oid, bytes], None] = lambda oid, content: None) -> None:
+        self._emit = emit
+        self._new: dict[Oid, bytes] = {}
+
+    def add(self, oid: Oid, content: bytes) -> None:
+        """Add an encoded tree."""
+        self._new[oid] = content
+        self._emit(oid, content)
+
+    def reader(self, stored: TreeReader) -> TreeReader:
+        """A reader of directories, new ones or those of `stored`."""
+        new = self._new
+        return lambda oid: read_directory(new.__getitem__, oid) if oid in new else stored(oid)
 
 
 def replace_entry(

@@ -8,15 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from dver.core.errors import DverError
-from dver.core.oid import Oid
 from dver.core.progress import Progress
-from dver.formats.tree import read_directory
 from dver.git.index import tracked_under
 from dver.git.pointers import read_blobs
 from dver.repo import Repository
 from dver.sharing.prefetch import with_listings
 from dver.store.trash.guard import GcGuard
-from dver.store.trees.edit import keep_common
+from dver.store.trees.edit import NewTrees, keep_common
 from dver.tracking.browse import entry_at
 from dver.tracking.pointer_files import write_pointers
 from dver.tracking.revision_scope import RevisionScope, targets_in
@@ -91,16 +89,11 @@ def _restore_part(
     snapshot = repo.workspace.scan(target.path, HashOnly(), progress=progress)
     if snapshot is None or target.entry is None:
         return joined([])
-    made: dict[Oid, bytes] = {}
+    made = NewTrees()
     read = repo.workspace.trees([snapshot])
-    want = keep_common(target.entry, snapshot.root, entries=repo.store.entries, read=read, emit=made.__setitem__)
+    want = keep_common(target.entry, snapshot.root, entries=repo.store.entries, read=read, emit=made.add)
     subject = CheckoutSubject(target.path, snapshot.root, want, repo.state.placed.get(target.path, ()))
-    plan = plan_checkout(
-        [subject],
-        read=lambda oid: read_directory(made.__getitem__, oid) if oid in made else read(oid),
-        saved=repo.store.present,
-        force=force,
-    )
+    plan = plan_checkout([subject], read=made.reader(read), saved=repo.store.present, force=force)
     plan_relink(repo, plan, target.path, snapshot, every=relink)
     if relink:
         keep_loose(repo, plan)
