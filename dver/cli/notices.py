@@ -22,9 +22,10 @@ def print_staged(ctx: Context, repo: Repository, *, then: str = "") -> None:
 
     A file that equals its version in HEAD is left out: there is nothing to commit.
     """
-    files = sorted(recorded_by_commit(repo.git, repo.staged), key=_is_hidden) if repo.staged else []
+    files = recorded_by_commit(repo.git, repo.staged) if repo.staged else []
     if files:
-        ctx.note(staged_line([path_text(repo, one) for one in files]) + then)
+        hidden_last = sorted(files, key=lambda path: os.path.basename(path).startswith(b"."))
+        ctx.note(staged_line([path_text(repo, one) for one in hidden_last]) + then)
     for path in repo.not_staged:
         command = terminal.printable(f"git add {quoted(os.fsdecode(repo.layout.shown(path)))}")
         ctx.note(f"not staged: {path_text(repo, path)} has other unstaged changes; `{command}` stages all")
@@ -33,10 +34,6 @@ def print_staged(ctx: Context, repo: Repository, *, then: str = "") -> None:
 def staged_line(files: Sequence[str]) -> str:
     """The note that `files`, printable names, were staged."""
     return f"staged {join_limited(files)}: `git commit` records {'it' if len(files) == 1 else 'them'}"
-
-
-def _is_hidden(path: bytes) -> bool:
-    return os.path.basename(path).startswith(b".")
 
 
 def warn_about_ignored_settings(ctx: Context, repo: Repository) -> None:

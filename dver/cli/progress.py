@@ -44,7 +44,6 @@ class _Task:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the task began."""
         return time.monotonic() - self.started
 
 

@@ -32,11 +32,6 @@ def print_installed(ctx: Context, result: InstallResult) -> None:
         types = " ".join(f"-t {name}" for name in result.pending)
         ctx.note(f"to run them with the pre-commit framework: pre-commit install {types} && dver install")
     if result.by_hand:
-        _print_manual_steps(ctx, result)
-
-
-def _print_manual_steps(ctx: Context, result: InstallResult) -> None:
-    folder = terminal.printable(result.folder)
-    ctx.warn(f"core.hooksPath is {folder}, not this clone's hooks directory: add these lines to its hooks")
-    for name in result.by_hand:
-        ctx.note(f"    {terminal.printable((result.scripts or result.folder) / name)}: {hook_line(name)}")
+        ctx.warn(f"core.hooksPath is {folder}, not this clone's hooks directory: add these lines to its hooks")
+        for name in result.by_hand:
+            ctx.note(f"    {terminal.printable((result.scripts or result.folder) / name)}: {hook_line(name)}")

@@ -32,11 +32,11 @@ def print_comparison(
         )
     else:
         header = ["Path", word, old.side, new.side, *(["Change"] if measured else [])]
-        rows = [(file, one) for file, found in changes.items() for one in found]
+        rows = [_row(file, one, measured) for file, found in changes.items() for one in found]
         if form == "csv":
-            tables.print_csv(ctx, header, [_raw(file, one, measured) for file, one in rows])
+            tables.print_csv(ctx, header, rows)
         else:
-            _print_form(ctx, header, [_cells(file, one, precision, measured) for file, one in rows], form=form)
+            _print_form(ctx, header, [_cells(row, precision) for row in rows], form=form)
         if not rows and not table.problems and form == "table":
             ctx.note(f"no {word.lower()}s differ" if files else f"there are no {word.lower()}s")
     print_problems(ctx, table.problems, nothing=not files, named=named)
@@ -140,13 +140,12 @@ def _sides(change: ValueChange, measured: bool) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not ABSENT}
 
 
-def _cells(file: str, change: ValueChange, precision: int | None, measured: bool) -> list[str]:
-    grown = change.difference
-    cells = [file, change.key, tables.cell_text(change.old, precision), tables.cell_text(change.new, precision)]
-    return [*cells, "-" if grown is None else tables.cell_text(grown, precision, signed=True)] if measured else cells
+def _row(file: str, change: ValueChange, measured: bool) -> list[Any]:
+    row = [file, change.key, change.old, change.new]
+    return [*row, ABSENT if change.difference is None else change.difference] if measured else row
 
 
-def _raw(file: str, change: ValueChange, measured: bool) -> list[Any]:
-    grown = change.difference
-    cells = [file, change.key, change.old, change.new]
-    return [*cells, ABSENT if grown is None else grown] if measured else cells
+def _cells(row: Sequence[Any], precision: int | None) -> list[str]:
+    file, key, old, new, *change = row
+    values = [tables.cell_text(one, precision) for one in (old, new)]
+    return [file, key, *values, *(tables.cell_text(one, precision, signed=True) for one in change)]

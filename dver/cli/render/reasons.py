@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -52,7 +51,7 @@ def step_lines(step: StagePlan, style: Style, *, every_file: bool = False) -> It
         yield f"  {reason_text(reason)}"
         if every_file and isinstance(reason, (DependencyChanged, OutputChanged)):
             for change in reason.files or ():
-                yield f"    {change_line(change, style, _shown)}"
+                yield f"    {change_line(change, style, printable)}"
 
 
 def step_json(step: StagePlan) -> dict[str, Any]:
@@ -142,17 +141,13 @@ def _difference(old: LockedItem, new: LockedItem, files: Sequence[TreeChange] | 
 
 
 def _names(files: Sequence[TreeChange]) -> str:
-    names = ", ".join(_shown(change.path) for change in files[:_NAMED])
+    names = ", ".join(printable(change.path) for change in files[:_NAMED])
     return names + (", …" if len(files) > _NAMED else "")
 
 
 def _measured(item: LockedItem) -> str:
     size = human_size(item.size)
     return f"{count(item.files, 'file')}, {size}" if item.kind is ObjectKind.TREE else size
-
-
-def _shown(path: bytes) -> str:
-    return printable(os.fsdecode(path))
 
 
 def _values(old: Any, new: Any) -> str:

@@ -12,18 +12,19 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
+from dver.cli.render.changes import path_text
 from dver.cli.render.terminal import one_line
 from dver.cli.render.transfers import amount_text
 from dver.core.errors import DverError, UsageError
 from dver.core.phrasing import quoted
 from dver.core.worktree_lock import waiting
 from dver.git.git_repo import discover
-from dver.repo.layout import Layout
 from dver.workspace.state.followed import has_followed
 
 if TYPE_CHECKING:
     from dver.git.git_repo import GitRepo
     from dver.ops.git.pre_commit import PreCommitResult
+    from dver.repo import Repository
 
 _PATIENCE: Final = 10.0
 """Seconds to wait for another dver process."""
@@ -90,38 +91,39 @@ def pre_commit(ctx: Context) -> int | None:
     refused = False
     for root, part in staged_by_project(git, roots, staged(git)):
         with Repository(root, git, cwd=cwd, in_hook=True) as repo:
-            refused = _print_result(ctx, repo.layout, check_commit(repo, part, progress=ctx.progress)) or refused
+            refused = _print_result(ctx, repo, check_commit(repo, part, progress=ctx.progress)) or refused
     if refused:
         ctx.note("dver: nothing was committed; `git commit --no-verify` skips this check")
     return 1 if refused else None
 
 
-def _print_result(ctx: Context, layout: Layout, result: PreCommitResult) -> bool:
+def _print_result(ctx: Context, repo: Repository, result: PreCommitResult) -> bool:
     """Print the findings of the hook; return whether it refuses the commit."""
+
+    def argument(path: bytes) -> str:
+        return one_line(quoted(repo.layout.shown(path)))
+
     for problem in result.problems:
-        ctx.note(f"dver: {terminal.printable(layout.shown(problem.path))}: {one_line(problem.what)}")
+        ctx.note(f"dver: {path_text(repo, problem.path)}: {one_line(problem.what)}")
         for label, text in (("why", problem.why), ("fix", problem.fix)):
             if text:
                 ctx.note(f"    {label}: {one_line(text)}")
     for path in result.changed:
-        shown = layout.shown(path)
-        ctx.warn(f"{terminal.printable(shown)} has unrecorded changes: dver add {one_line(quoted(shown))}")
+        ctx.warn(f"{path_text(repo, path)} has unrecorded changes: dver add {argument(path)}")
     for one in result.out_of_date:
-        shown = layout.shown(one.path)
         verb = "checkout" if one.in_store else "pull"
-        ctx.warn(f"{terminal.printable(shown)} is out of date: dver {verb} {one_line(quoted(shown))}")
+        ctx.warn(f"{path_text(repo, one.path)} is out of date: dver {verb} {argument(one.path)}")
     for path in result.diverged:
-        shown = terminal.printable(layout.shown(path))
+        shown = path_text(repo, path)
         ctx.warn(f"{shown} was edited from another version than its pointer's: `dver status` shows what to do")
     for path, stage in result.remade:
-        shown = layout.shown(path)
-        fix = f"dver repro {one_line(quoted(shown))}, or dver commit {one_line(quoted(stage))}"
-        ctx.warn(f"{terminal.printable(shown)} differs from the output of stage {one_line(stage)}: {fix}")
+        fix = f"dver repro {argument(path)}, or dver commit {one_line(quoted(stage))}"
+        ctx.warn(f"{path_text(repo, path)} differs from the output of stage {one_line(stage)}: {fix}")
     for behind in result.outdated_stages:
-        stage, shown = one_line(behind.stage), terminal.printable(layout.shown(behind.path))
+        stage, shown = one_line(behind.stage), path_text(repo, behind.path)
         ctx.warn(f"stage {stage} ran with another version of {shown}: `dver repro` runs it again unless it is frozen")
     for path in result.added:
-        ctx.note(f"dver: added {terminal.printable(layout.shown(path))}")
+        ctx.note(f"dver: added {path_text(repo, path)}")
     return bool(result.problems)
 
 
