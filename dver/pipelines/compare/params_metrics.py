@@ -157,6 +157,6 @@ def _stages(folder: str, file: PipelineFile) -> Iterator[Stage]:
 
 def _top_path(folder: str, path: str) -> str:
     found = os.path.normpath(os.path.join(folder, path))
-    if found.startswith("../"):
+    if found.split("/")[0] == "..":
         raise UsageError(f"{path!r} in {os.path.join(folder, FILE_NAME)!r} is outside of the repository")
     return found
