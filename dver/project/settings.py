@@ -96,7 +96,7 @@ def _ignore_own_directories(repo: Repository, scope: Scope, changes: Sequence[Se
     project's config, in this clone only for others."""
     for directory in _directories_in_worktree(repo, changes):
         path = os.path.relpath(os.path.normpath(os.fsencode(directory)), repo.layout.top)
-        if path.startswith(b"..") or path == b"." or path.split(b"/")[0] == b".git":
+        if path.split(b"/")[0] in (b".", b"..", b".git"):
             continue
         if index.ignored(repo.git, [path + b"/packs"]):
             continue

@@ -42,7 +42,7 @@ class Layout:
     def subdirectory(self) -> str:
         """The user's current directory, relative to the top of the Git worktree; empty at the top or outside of it."""
         relative = os.fsdecode(os.path.relpath(self._cwd, os.path.realpath(self.top)))
-        return "" if relative == "." or relative.startswith("..") else relative
+        return "" if relative.split("/")[0] in (".", "..") else relative
 
     def absolute(self, path: bytes) -> bytes:
         """The absolute path of a data path."""

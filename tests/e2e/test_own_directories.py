@@ -39,3 +39,8 @@ def test_directories_elsewhere_and_ignored_ones_need_no_line(run: Run, repo: Pat
     (repo / ".gitignore").write_text("*.cache\n")
     run("config", "set", "cache.dir", "my.cache", cwd=repo)
     assert (repo / ".gitignore").read_text() == "*.cache\n"
+
+
+def test_a_store_whose_name_begins_with_two_dots_is_ignored(run: Run, repo: Path) -> None:
+    run("config", "set", "cache.dir", "..store", cwd=repo)
+    assert "/..store/" in git("show", ":.gitignore", cwd=repo)
