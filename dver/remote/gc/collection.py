@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Final, Self
 
+from dver.core.batches import batched
 from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.core.phrasing import count
@@ -213,10 +214,9 @@ class _Execution:
         keys += [pack_key(ref.name) for ref in self.plan.deleted_packs]
         due = self._state.due(self.plan.now).keys()
         with progress.task("delete", total=len(keys), unit="objects") as task:
-            for start in range(0, len(keys), _AT_ONCE):
+            for part in batched(keys, _AT_ONCE):
                 if not due <= list_contents(self._storage).lists:
                     raise RemoteChanged
-                part = keys[start : start + _AT_ONCE]
                 for _ in in_parallel(self._storage.delete, part, jobs=self._catalog.jobs):
                     task.advance(1)
         for name in self.plan.deleted_lists:

@@ -186,7 +186,7 @@ class _RemoteReader:
         """
         missing: list[Oid] = []
         self._sizes.update((root.oid, root.size or SIZE_MAX) for root in roots if root.kind is ObjectKind.BLOB)
-        for batch in walk([root.key for root in roots], self, lambda _, oids: self._complete(oids)):
+        for batch in walk([root.key for root in roots], self, self._complete):
             if batch.kind is ObjectKind.BLOB:
                 present = self.store.present(batch.oids) - self.bad
                 absent = [oid for oid in batch.oids if oid not in present]
@@ -243,15 +243,16 @@ class _RemoteReader:
                 self.bad |= _damaged(self.store, recipe)
             yield oid, recipe
 
-    def _complete(self, oids: Sequence[Oid]) -> set[Oid]:
+    def _complete(self, _: ObjectKind, oids: Sequence[Oid]) -> set[Oid]:
         return set() if self.bad else self.store.index.complete(oids)
 
     def _trees_from_remote(self, oids: Sequence[Oid]) -> Iterator[tuple[Oid, Leaf | Sharded]]:
         missing = set(oids)
         found = [one for one in self._locate(oids) if one.codec is not Codec.CHUNKED]
         for frame in self._frames(found):
-            content = _decoded(frame)
-            if content is None:
+            try:
+                content = tree.decode(frame.content)
+            except CorruptError:
                 self.bad.add(frame.row.oid)
                 continue
             missing.discard(frame.row.oid)
@@ -327,14 +328,6 @@ def _damaged(store: Store, recipe: Recipe) -> set[Oid]:
     """The chunks of `recipe` that are damaged in the store."""
     found = [one for one in store.locate(set(recipe.oids)) if one.codec is not Codec.CHUNKED]
     return {one.oid for one, content in store.read_all(found) if isinstance(content, CorruptError)}
-
-
-def _decoded(frame: FetchedFrame) -> Leaf | Sharded | None:
-    """The tree in `frame`. None if it has none."""
-    try:
-        return tree.decode(frame.content)
-    except CorruptError:
-        return None
 
 
 def _root_of(wanted: Wanted) -> ObjectRef:

@@ -127,11 +127,9 @@ def _upload_all(
         uploader = _Uploader(catalog.storage, store.scratch, task, condemned)
         packs = uploader.upload_all(plan.uploads, jobs=catalog.jobs)
         index = _index_of(plan.roots, packs)
-        listing = catalog.publish(index, condemned)
-        while listing is None:
+        while (listing := catalog.publish(index, condemned)) is None:
             packs.append(_Uploader(catalog.storage, store.scratch, task).upload_salt())
             index = _index_of(plan.roots, packs)
-            listing = catalog.publish(index, condemned)
     refresh_listing(catalog.storage)
     fresh = [pack for pack in packs if pack.is_new]
     size = listing.size + sum(pack.ref.size for pack in fresh)
