@@ -14,10 +14,10 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def join_limited(names: Sequence[str], total: int | None = None) -> str:
-    """`a, b, c and 7 more`: the first few of `names`, out of `total`."""
-    rest = (len(names) if total is None else total) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
+def join_limited(names: Sequence[str], limit: int = NAMED) -> str:
+    """`a, b, c and 7 more`: the first few of `names`."""
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def quoted(path: str) -> str:

@@ -19,17 +19,22 @@ def test_an_irregular_plural_is_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "total", "text"),
+    ("names", "limit", "text"),
     [
-        ([], None, ""),
-        (["a", "b", "c"], None, "a, b, c"),
-        (["a", "b", "c", "d"], None, "a, b, c and 1 more"),
-        (["a", "b", "c"], 2003, "a, b, c and 2,000 more"),
+        ([], 3, ""),
+        (["a", "b", "c"], 3, "a, b, c"),
+        (["a", "b", "c", "d"], 3, "a, b, c and 1 more"),
+        (["a", "b", "c"] * 1001, 3, "a, b, c and 3,000 more"),
         (["a"], 1, "a"),
+        (["a", "b", "c", "d"], 2, "a, b and 2 more"),
     ],
 )
-def test_a_list_names_three_and_counts_the_rest(names: list[str], total: int | None, text: str) -> None:
-    assert join_limited(names, total) == text
+def test_a_list_names_some_and_counts_the_rest(names: list[str], limit: int, text: str) -> None:
+    assert join_limited(names, limit) == text
+
+
+def test_a_list_names_three_by_default() -> None:
+    assert join_limited(["a", "b", "c", "d"]) == "a, b, c and 1 more"
 
 
 @pytest.mark.parametrize(

@@ -198,20 +198,16 @@ def _has_space(store: Store) -> bool:
     """Is there enough disk space for a gc?"""
     try:
         path, fd = store.scratch.create("space")
+        try:
+            written = os.write(fd, bytes(_SPACE))  # may write less before the disk is full
+            blocks.sync(fd)
+        finally:
+            path.unlink()
+            os.close(fd)
     except OSError as error:
         if is_disk_full(error):
             return False
         raise
-    try:
-        written = os.write(fd, bytes(_SPACE))  # may write less before the disk is full
-        blocks.sync(fd)
-    except OSError as error:
-        if is_disk_full(error):
-            return False
-        raise
-    finally:
-        path.unlink()
-        os.close(fd)
     return written == _SPACE
 
 

@@ -204,6 +204,14 @@ class ScratchDirectory:
         return []
 
 
+def list_names(folder: Path) -> list[str]:
+    """The sorted names in `folder`; none if it is missing, or is no directory."""
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def is_store(root: Path) -> bool:
     """Is `root` a store that is not empty?"""
     return any((root / name).is_dir() and any((root / name).iterdir()) for name in ("packs", "loose"))

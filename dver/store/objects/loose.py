@@ -17,7 +17,7 @@ from dver.core.oid import Oid
 from dver.core.platform import blocks
 from dver.core.platform.blocks import reflink
 from dver.store.objects.codec import missing, verified
-from dver.store.objects.file_creation import FINISHED, ScratchDirectory, explaining_permissions
+from dver.store.objects.file_creation import FINISHED, ScratchDirectory, explaining_permissions, list_names
 
 PIECE: Final = 4 << 20
 _ASKED_ONE_BY_ONE: Final = 16
@@ -99,11 +99,10 @@ class LooseBlobs:
         return sum([self.path(oid).stat().st_size for oid in oids])
 
     def all(self) -> Iterator[Oid]:
-        with suppress(FileNotFoundError):
-            for folder in sorted(os.listdir(self.root)):
-                for name in sorted(os.listdir(self.root / folder)):
-                    if (oid := Oid.from_hex(folder + name)) is not None:
-                        yield oid
+        for folder in list_names(self.root):
+            for name in list_names(self.root / folder):
+                if (oid := Oid.from_hex(folder + name)) is not None:
+                    yield oid
 
     def inodes(self) -> dict[tuple[int, int], Oid]:
         """The blobs with other hard links, by device and inode."""

@@ -39,7 +39,7 @@ class OpenBatch:
 
     def add_loose(self, oid: Oid) -> bool:
         """Move a loose blob here; False if it is gone."""
-        return self._move(self._store.loose.path(oid), self.batch.loose_path(oid))
+        return self._move(self._store.loose.path(oid), self.batch.loose.path(oid))
 
     def delete_pack(self, name: Oid) -> None:
         """Delete a pack that was moved here: other packs hold all its objects."""

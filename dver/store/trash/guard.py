@@ -86,7 +86,7 @@ def _find_and_restore(store: StoreFiles, missing: set[Oid]) -> list[Oid] | None:
     recipes: list[Oid] = []
     found = False
     for batch in reversed(batches(store.trash)):
-        for oid in missing.intersection(batch.loose_oids()):
+        for oid in missing.intersection(batch.loose.all()):
             found |= restore_loose(store, batch, oid)
             missing.discard(oid)
         for name in batch.pack_names():

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -21,7 +20,7 @@ from dver.core.errors import CorruptError
 from dver.core.files import delete_any, fsync_dir, temporary_name
 from dver.core.oid import Oid
 from dver.formats.pack import Codec, Row
-from dver.store.objects.file_creation import ScratchDirectory
+from dver.store.objects.file_creation import ScratchDirectory, list_names
 from dver.store.objects.loose import LooseBlobs
 from dver.store.objects.packs import PackReader, pack_file_name, parse_pack_file_name
 
@@ -58,8 +57,8 @@ class Batch(NamedTuple):
         return self.path / "packs"
 
     @property
-    def loose(self) -> Path:
-        return self.path / "loose"
+    def loose(self) -> LooseBlobs:
+        return LooseBlobs(self.path / "loose")
 
     @property
     def owner(self) -> Path:
@@ -67,23 +66,13 @@ class Batch(NamedTuple):
         return self.path / "owner"
 
     def pack_names(self) -> list[Oid]:
-        return [name for name in map(parse_pack_file_name, _listed(self.packs)) if name is not None]
+        return [name for name in map(parse_pack_file_name, list_names(self.packs)) if name is not None]
 
     def pack_rows(self, name: Oid) -> list[Row]:
         """The objects in its pack `name`; none if the pack is gone or corrupt."""
         with suppress(FileNotFoundError, CorruptError), PackReader(self.packs / pack_file_name(name)) as reader:
             return reader.rows(name)
         return []
-
-    def loose_oids(self) -> Iterator[Oid]:
-        for folder in _listed(self.loose):
-            for name in _listed(self.loose / folder):
-                if (oid := Oid.from_hex(folder + name)) is not None:
-                    yield oid
-
-    def loose_path(self, oid: Oid) -> Path:
-        """The path that the loose blob `oid` has in it."""
-        return self.loose / oid.hex()[:2] / oid.hex()[2:]
 
     def size(self) -> int:
         """Bytes in it, including corrupt files that a repair has moved there."""
@@ -98,7 +87,7 @@ def batch_name(seconds: int) -> str:
 def batches(trash: Path) -> list[Batch]:
     """All batches, the oldest first."""
     found = []
-    for name in sorted(_listed(trash)):
+    for name in list_names(trash):
         match = _NAME.fullmatch(name)
         if match:
             made = _seconds(match[1].partition("-")[0])
@@ -109,7 +98,7 @@ def batches(trash: Path) -> list[Batch]:
 
 def has_unfinished(trash: Path) -> bool:
     """Is a gc running, or was one killed?"""
-    return any(name.endswith(UNFINISHED) for name in _listed(trash))
+    return any(name.endswith(UNFINISHED) for name in list_names(trash))
 
 
 def last_gc(trash: Path) -> bytes:
@@ -128,7 +117,7 @@ def restore(store: StoreFiles, batch: Batch) -> list[Oid]:
     recipes: list[Oid] = []
     for name in batch.pack_names():
         recipes += restore_pack(store, batch, name)
-    for oid in batch.loose_oids():
+    for oid in batch.loose.all():
         restore_loose(store, batch, oid)
     discard_if_empty(batch)
     store.refresh()
@@ -146,7 +135,7 @@ def restore_pack(store: StoreFiles, batch: Batch, name: Oid) -> list[Oid]:
 def restore_loose(store: StoreFiles, batch: Batch, oid: Oid) -> bool:
     """Move a loose blob back into the store. False if it is gone."""
     target = store.loose.path(oid)
-    moved = move(store.scratch, batch.loose_path(oid), target)
+    moved = move(store.scratch, batch.loose.path(oid), target)
     fsync_dir(target.parent)
     return moved
 
@@ -176,13 +165,6 @@ def move(scratch: ScratchDirectory, source: Path, target: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _listed(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
 
 
 def _size(path: Path) -> int:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 from dver.core.batches import batched
 from dver.core.oid import Oid
+from dver.core.phrasing import join_limited
 from dver.formats.objectref import ObjectKey, ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
@@ -134,9 +135,7 @@ def _lacking_chunks(blobs: Mapping[Oid, ObjectRef], reader: Reader, present: Fin
 
 def describe_missing(missing: Sequence[MissingObject]) -> str:
     """The paths of the first few of `missing`, and the number of the others, for a message."""
-    shown = [os.fsdecode(one.path) if one.path else str(one.oid) for one in missing[:NAMED]]
-    more = len(missing) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    return join_limited([os.fsdecode(one.path) if one.path else str(one.oid) for one in missing], NAMED)
 
 
 def _named_children(parent: ObjectRef, found: Leaf | Sharded) -> Iterator[ObjectRef]:

@@ -268,7 +268,7 @@ def test_loose_blobs_go_to_the_trash_and_come_back(clone: Clone, tmp_path: Path)
         writer.add_loose(Oid.of(content), [content])
     collect(clone.store, [])
     assert Oid.of(content) not in clone.store
-    assert [Oid.of(content)] == list(batch_of(clone.store).loose_oids())
+    assert [Oid.of(content)] == list(batch_of(clone.store).loose.all())
     trash.restore(clone.store, batch_of(clone.store))
     assert b"".join(clone.store.stream(Oid.of(content))) == content
 

@@ -52,7 +52,7 @@ def test_a_batch_has_what_was_moved_and_is_restored_as_a_whole(store: Store) -> 
     assert both(store) == set()
     assert batch.finished
     assert abs(batch.made - time.time()) < 60
-    assert list(batch.loose_oids()) == [Oid.of(LARGE)]
+    assert list(batch.loose.all()) == [Oid.of(LARGE)]
     assert [row.oid for name in batch.pack_names() for row in batch.pack_rows(name)] == [Oid.of(SMALL)]
     assert batch.size() > len(SMALL + LARGE)
     assert trash.last_gc(store.trash) == batch.name.encode()
@@ -106,3 +106,8 @@ def test_names_that_are_no_batches_are_ignored(store: Store) -> None:
     for name in ("notes", "20260131T235959Z", "20269931T235959Z-1a2b3c4d"):
         (store.trash / name).mkdir()
     assert trash.batches(store.trash) == [batch]
+
+
+def test_a_stray_file_beside_loose_blobs_is_no_error(store: Store) -> None:
+    (store.loose.root / "zz").write_bytes(b"")
+    assert list(store.loose.all()) == [Oid.of(LARGE)]
