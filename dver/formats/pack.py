@@ -117,7 +117,10 @@ def decode_frame_header(content: bytes | memoryview, offset: int) -> Row:
     magic, kind, codec, raw_size, stored_size, oid, checksum = _FRAME.unpack(content)
     if magic != _FRAME_MAGIC:
         raise CorruptError("not a frame", why=f"no frame begins at byte {offset}")
-    return Row(Oid(oid), _kind(kind), _codec(codec), offset, raw_size, stored_size, checksum)
+    try:
+        return Row(Oid(oid), _KINDS[kind], _CODECS[codec], offset, raw_size, stored_size, checksum)
+    except IndexError:
+        raise NewerVersionError(f"an object of the unknown kind {kind} or codec {codec}") from None
 
 
 def check_frame(row: Row, frame: bytes | memoryview) -> memoryview:
@@ -197,15 +200,3 @@ def check_header(content: bytes | memoryview) -> None:
     """Read the first 16 bytes of a pack. Raises CorruptError."""
     cursor = Cursor(content, "pack")
     cursor.expect(MAGIC, VERSION)
-
-
-def _kind(number: int) -> ObjectKind:
-    if number >= len(_KINDS):
-        raise NewerVersionError(f"an object of the unknown kind {number}")
-    return _KINDS[number]
-
-
-def _codec(number: int) -> Codec:
-    if number >= len(_CODECS):
-        raise NewerVersionError(f"an object of the unknown codec {number}")
-    return _CODECS[number]

@@ -69,7 +69,7 @@ def _project(repo: Repository, *, offline: bool, seconds: float) -> Iterator[Fin
 def _versions() -> Iterator[Finding]:
     python = platform.python_version()
     yield Finding(Level.OK, "versions", f"dver {__version__}, Python {python} ({sys.executable})")
-    yield Finding(Level.OK, "versions", f"{platform.platform()}")
+    yield Finding(Level.OK, "versions", platform.platform())
     found, missing = [], []
     for name in (*_NEEDED, *_NEEDED_TOO):
         try:
