@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dver.core.oid import Oid
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer
 from dver.repo import Repository
-from dver.store.store import Store
+
+if TYPE_CHECKING:
+    from dver.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

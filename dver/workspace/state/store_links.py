@@ -12,12 +12,14 @@ import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.phrasing import quoted
-from dver.store.store import Store
+
+if TYPE_CHECKING:
+    from dver.store.store import Store
 
 _SHAPE: Final = re.compile(rb"(/.*)/loose/([0-9a-f]{2})/([0-9a-f]{62})", re.DOTALL)
 _SHORTEST: Final = len("/s/loose//") + 64
