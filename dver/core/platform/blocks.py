@@ -73,7 +73,7 @@ def _replace_by_clone(clone: Any, source: int, target: int, path: Name) -> bool:
             try:
                 with suppress(OSError):  # a network disk without locks
                     filelock.try_lock(fd, shared=True)
-                if os.fstat(fd).st_nlink:  # nobody cleared it as a leftover before it was locked
+                if os.fstat(fd).st_nlink:  # not deleted as a leftover before it was locked
                     os.fchmod(fd, mode)
                     os.utime(fd)
                     os.dup2(fd, target, inheritable=False)

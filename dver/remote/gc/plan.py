@@ -31,7 +31,7 @@ LEAST_LIVE: Final = 0.5
 LEAST_FREED: Final = 16 << 10
 """... and if that frees this many bytes. Header and footer of a tiny pack are larger than its objects."""
 CLOCK_MARGIN: Final = 3600
-"""Seconds by which clocks may differ: nobody carries out a condemned list that long before it is due."""
+"""Seconds by which clocks may differ: no client executes a condemned list that long before it is due."""
 
 _FREE, _FAR_LISTED, _DOOMED = range(3)
 

@@ -94,7 +94,7 @@ def _new_batch(store: StoreFiles, stack: ExitStack) -> Batch:
             stack.enter_context(_locked(making))
         else:
             store.scratch.write(making.owner, f"{os.getpid()}@{process_space()}".encode())
-        if move(store.scratch, making.path, batch.path):  # nobody cleared it as a leftover before it was locked
+        if move(store.scratch, making.path, batch.path):  # not deleted as a leftover before it was locked
             fsync_dir(store.trash)
             return batch
 

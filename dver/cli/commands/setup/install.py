@@ -25,8 +25,8 @@ from dver.ops.setup.install import install
 def command(ctx: Context, *, no_hooks: bool, as_json: bool) -> None:
     """Install Git hooks and merge drivers.
 
-    With the hooks, data follows checkouts, merges, rebases and stashes, `git commit` refuses commits whose data nobody
-    could check out, and `git push` uploads data first. With the drivers, which .gitattributes names, Git merges and
+    With the hooks, data follows checkouts, merges, rebases and stashes, `git commit` refuses commits whose data is
+    missing, and `git push` uploads data first. With the drivers, which .gitattributes names, Git merges and
     compares pointers file by file.
 
     Keeps hooks that exist already, and runs them first. Leaves hooks of the pre-commit framework to it.
