@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {
+    "access": ["access"],
     "cli": ["cli"],
     "config": ["config", "project"],
     "core": ["core", "formats"],

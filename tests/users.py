@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
-from dver.core import hashing
-
 for _name in ("grp", "pwd", "shutil", "pyfastcdc"):
     import_module(_name)  # which dver does when it needs it: the others may not be able to read where Python is
 
@@ -44,7 +42,6 @@ class User:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
     def _act(self, action: Callable[[], object]) -> int:
-        hashing.THREADS = 1  # those of the parent are not here
         try:
             os.umask(self.umask)
             if REAL:

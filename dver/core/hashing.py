@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from blake3 import blake3
 
 from dver.core.files import read_pieces
@@ -11,8 +13,15 @@ from dver.core.progress import Task
 THREADS = blake3.AUTO
 """The number of threads that hash one object.
 
-It must be 1 in a process that was forked after a hash: the threads of BLAKE3 do not exist there, and it would wait for
-them forever."""
+It is 1 in a forked process: the threads of BLAKE3 do not exist there, and it would wait for them forever."""
+
+
+def _hash_with_one_thread() -> None:
+    global THREADS
+    THREADS = 1
+
+
+os.register_at_fork(after_in_child=_hash_with_one_thread)
 
 
 def large_hash() -> blake3:

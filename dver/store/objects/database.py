@@ -90,7 +90,7 @@ _TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table' AND name N
 
 
 class Database:
-    """One connection to the index database at `path`, for one thread."""
+    """One connection to the index database at `path`. One thread uses it at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -207,7 +207,7 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         self._in_memory = False
-        connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+        connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA page_size = {_PAGE}")
         connection.execute("PRAGMA journal_mode = TRUNCATE")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -219,7 +219,7 @@ class Database:
 
 
 def _empty_in_memory() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     _create(connection)
     return connection
 
@@ -228,7 +228,7 @@ def _copy_in_memory(path: Path, source: sqlite3.Connection) -> sqlite3.Connectio
     """A copy of `source` in memory, uncommitted rows included, as far as it can be read."""
     with suppress(OSError, sqlite3.Error):
         if path.stat().st_size <= _COPIED_MAX:
-            copy = sqlite3.connect(":memory:", isolation_level=None)
+            copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
             source.backup(copy)
             (version,) = copy.execute("PRAGMA user_version").fetchone()
             if version == VERSION:
