@@ -103,15 +103,17 @@ class ProjectFiles:
         return [self._info(os.path.join(absolute, name), "") for name in names]
 
     def _info(self, absolute: bytes, typed: str) -> FileInfo:
+        target = target_containing(self._tracked, absolute) if absolute else None  # first: Git's list may be long
+        if target is not None:
+            entry = self._entry(target.tracked, target.inside)
+            if entry is None:
+                raise self._not_found(typed)
+            return self._of_entry(absolute, entry)
         if absolute in self._tree.directories:
             return FileInfo(self._shown(absolute), "directory", 0)
         if (file := self._git_files.get(absolute)) is not None:
             return self._of_git_file(absolute, file)
-        target = target_containing(self._tracked, absolute)
-        entry = self._entry(target.tracked, target.inside) if target is not None else None
-        if entry is None:
-            raise self._not_found(typed)
-        return self._of_entry(absolute, entry)
+        raise self._not_found(typed)
 
     def _of_entry(self, absolute: bytes, entry: Entry) -> FileInfo:
         executable = entry.kind is Kind.EXECUTABLE
