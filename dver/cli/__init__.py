@@ -31,7 +31,7 @@ line of the command's docstring repeats the summary; a test compares them.
   `DverError` for every failure. It never prints an error or calls `sys.exit`.
 - The result goes to stdout through `ctx.say` (text) or `ctx.emit_json` (once). Notes go to stderr through `ctx.note`,
   warnings through `ctx.warn`. Nothing else prints. `-q` suppresses notes and progress, not results and warnings.
-- Paths go through `terminal.printable`, sizes through `terminal.human_size`, numbers of things through
+- Paths go through `terminal.printable`, sizes through `human_size`, numbers of things through
   `terminal.count`, tables through `ctx.table`, colours through `ctx.style`.
 - Modules of commands import click, `dver.cli` and their operation at the top. Slow libraries are imported in functions.
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TextIO
 
-from dver.cli.render.terminal import human_size, is_terminal, width
+from dver.cli.render.terminal import is_terminal, width
+from dver.core.phrasing import human_size
 from dver.core.progress import Unit
 from dver.core.traffic import TRAFFIC
 

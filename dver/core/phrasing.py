@@ -1,4 +1,4 @@
-"""Phrases for messages: counts, lists of names, quoted arguments."""
+"""Phrases for messages: counts, sizes, lists of names, quoted arguments."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ NAMED: Final = 3
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """`1 file`, `2,000 files`. `plural` is for nouns whose plural is not formed with an s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def human_size(size: int) -> str:
+    """`size` in bytes, in decimal units: `999 B`, `1.5 MB`, `12 GB`."""
+    if size < 1000:
+        return f"{size} B"
+    amount, units = size / 1000, iter(("MB", "GB", "TB", "PB"))
+    unit = "kB"
+    while amount >= 999.5 and unit != "PB":
+        amount, unit = amount / 1000, next(units)
+    # 9.95 and above would round to 10.0, which is written 10.
+    return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
 
 
 def join_limited(names: Sequence[str], limit: int = NAMED) -> str:

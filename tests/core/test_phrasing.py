@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from dver.core.phrasing import count, join_limited, quoted
+from dver.core.phrasing import count, human_size, join_limited, quoted
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,24 @@ def test_a_list_names_three_by_default() -> None:
 def test_a_path_is_quoted_as_one_argument(path: str, text: str) -> None:
     assert quoted(path) == text
     assert len(shlex.split(quoted(path))) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (1_500_000, "1.5 MB"),
+        (9_949_999, "9.9 MB"),
+        (9_950_000, "10 MB"),
+        (12_345_678, "12 MB"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (2_000_000_000, "2.0 GB"),
+        (3 * 10**12, "3.0 TB"),
+        (4 * 10**18, "4000 PB"),
+    ],
+)
+def test_sizes_are_decimal_and_short(size: int, shown: str) -> None:
+    assert human_size(size) == shown

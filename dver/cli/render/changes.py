@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from dver.cli.render import terminal
+from dver.core.phrasing import human_size
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
 
@@ -48,14 +49,14 @@ def _detail(change: TreeChange) -> str:
         if old.kind != new.kind:
             return f"  ({_kind(old)} -> {_kind(new)})"
         if old.size != new.size:
-            return f"  ({terminal.human_size(old.size)} -> {terminal.human_size(new.size)})"
+            return f"  ({human_size(old.size)} -> {human_size(new.size)})"
         return ""
     entry = new or old
     return f"  ({_size(entry)})" if entry is not None else ""
 
 
 def _size(entry: Entry) -> str:
-    return "empty directory" if entry.kind is Kind.DIRECTORY else terminal.human_size(entry.size)
+    return "empty directory" if entry.kind is Kind.DIRECTORY else human_size(entry.size)
 
 
 def _kind(entry: Entry) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dver.cli.render.changes import change_line, change_summary
 from dver.cli.render.json_output import simplified
-from dver.cli.render.terminal import Style, count, human_size, printable
+from dver.cli.render.terminal import Style, count, printable
+from dver.core.phrasing import human_size
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.pipelines.definition.param_files import ABSENT, NoValue

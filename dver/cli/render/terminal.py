@@ -44,18 +44,6 @@ def _escape(char: str) -> str:
     return "".join(f"\\{byte:03o}" for byte in raw)
 
 
-def human_size(size: int) -> str:
-    """`size` in bytes, in decimal units: `999 B`, `1.5 MB`, `12 GB`."""
-    if size < 1000:
-        return f"{size} B"
-    amount, units = size / 1000, iter(("MB", "GB", "TB", "PB"))
-    unit = "kB"
-    while amount >= 999.5 and unit != "PB":
-        amount, unit = amount / 1000, next(units)
-    # 9.95 and above would round to 10.0, which is written 10.
-    return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
-
-
 def duration(seconds: float) -> str:
     """A time span: `0.4 s`, `12 s`, `1:05`, `2:00:00`."""
     if seconds < 9.95:

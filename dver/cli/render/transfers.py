@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.core.errors import DverError
-from dver.core.phrasing import join_limited
+from dver.core.phrasing import human_size, join_limited
 from dver.remote.transfer.fetch import DownloadResult
 
 
@@ -59,7 +59,7 @@ def amount_text(files: int, size: int) -> str:
     if not size:
         return "nothing"
     what = terminal.count(files, "file") if files else "directory listings"
-    return f"{what}, {terminal.human_size(size)}"
+    return f"{what}, {human_size(size)}"
 
 
 def first_error(remotes: Sequence[DownloadResult]) -> DverError | None:

@@ -39,27 +39,6 @@ def test_every_byte_of_a_name_can_be_shown() -> None:
         assert shown.isascii()
 
 
-@pytest.mark.parametrize(
-    ("size", "shown"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (1_500_000, "1.5 MB"),
-        (9_949_999, "9.9 MB"),
-        (9_950_000, "10 MB"),
-        (12_345_678, "12 MB"),
-        (999_499, "999 kB"),
-        (999_500, "1.0 MB"),
-        (2_000_000_000, "2.0 GB"),
-        (3 * 10**12, "3.0 TB"),
-        (4 * 10**18, "4000 PB"),
-    ],
-)
-def test_sizes_are_decimal_and_short(size: int, shown: str) -> None:
-    assert terminal.human_size(size) == shown
-
-
 def test_numbers_agree_with_their_nouns() -> None:
     assert terminal.count(1, "file") == "1 file"
     assert terminal.count(0, "file") == "0 files"

@@ -8,6 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
+from dver.core.phrasing import human_size
 from dver.formats.tree import Kind
 from dver.ops.inspect.ls import ListedPath, LsResult, ls
 from dver.repo import Repository
@@ -49,15 +50,12 @@ def command(
 
 def _print_sizes(ctx: Context, repo: Repository, listing: LsResult) -> None:
     ctx.table(
-        (
-            (terminal.human_size(one.size), terminal.count(one.files, "file"), _name(ctx, repo, one))
-            for one in listing.entries
-        ),
+        ((human_size(one.size), terminal.count(one.files, "file"), _name(ctx, repo, one)) for one in listing.entries),
         right=(0, 1),
     )
     if len(listing.entries) > 1:
         files = terminal.count(sum(one.files for one in listing.entries), "file")
-        ctx.note(f"{terminal.human_size(sum(one.size for one in listing.entries))} in {files}")
+        ctx.note(f"{human_size(sum(one.size for one in listing.entries))} in {files}")
 
 
 def _name(ctx: Context, repo: Repository, one: ListedPath) -> str:

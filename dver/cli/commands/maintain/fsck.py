@@ -11,6 +11,7 @@ from dver.cli import options
 from dver.cli.context import LISTED, Context
 from dver.cli.render import terminal
 from dver.core.errors import CorruptError
+from dver.core.phrasing import human_size
 from dver.git.history.commit_names import NamedCommits
 from dver.maintenance.affected_paths import AffectedPath, UnreadablePointer
 from dver.maintenance.fsck_result import BadObject, FsckResult
@@ -158,7 +159,7 @@ def _summary_line(ctx: Context, result: FsckResult) -> str:
     what = [terminal.count(result.packs, "pack"), terminal.count(result.objects, "object")]
     if result.loose:
         what.insert(1, terminal.count(result.loose, "large file"))
-    text = f"checked {', '.join(what)}, {terminal.human_size(result.size)} in {where}: "
+    text = f"checked {', '.join(what)}, {human_size(result.size)} in {where}: "
     if result.is_well:
         return text + (
             ctx.style.green("repaired") if result.repaired and result.damages else ctx.style.green("no errors")

@@ -14,6 +14,7 @@ from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render import terminal
 from dver.config.schema import parse_duration
 from dver.core.errors import UsageError
+from dver.core.phrasing import human_size
 from dver.maintenance.unreferenced import UnreferencedData
 from dver.ops.maintain.gc import GcReport, RestoreReport, TrashBatch, forget, gc, restore
 from dver.ops.maintain.gc_remote import RemoteGcReport, forget_repository, gc_remote
@@ -133,12 +134,12 @@ def _print_result(ctx: Context, report: GcReport) -> None:
     elif not report.objects:
         ctx.say(f"{did('merge', 'merged')} {terminal.count(report.rewritten, 'small pack')} into one")
     else:
-        what = f"{terminal.count(report.objects, 'object')}, {terminal.human_size(report.size)}"
+        what = f"{terminal.count(report.objects, 'object')}, {human_size(report.size)}"
         ctx.say(f"{did('move', 'moved')} {what} to the trash")
     if report.objects or ctx.verbose:
         ctx.listing([f"  {_unreferenced_line(one)}" for one in report.unreferenced])
     if report.left_size:
-        size = terminal.human_size(report.left_size)
+        size = human_size(report.left_size)
         ctx.say(f"left {size} of unreferenced data in packs that are mostly referenced")
     for pack in report.damaged:
         ctx.warn(f"kept the pack {pack[:12]}: an object in it is damaged; run `dver fsck`")
@@ -147,7 +148,7 @@ def _print_result(ctx: Context, report: GcReport) -> None:
         commits = terminal.count(holder.commits, "commit")
         ctx.say(f"  {terminal.printable(holder.source)} keeps {commits} that no branch or tag reaches")
     if report.deleted:
-        size = terminal.human_size(sum(one.size for one in report.deleted))
+        size = human_size(sum(one.size for one in report.deleted))
         ctx.say(f"{did('delete', 'deleted')} {size} of trash that was older than the grace period")
     _print_trash(ctx, report.trash)
 
@@ -159,12 +160,12 @@ def _kept_line(report: GcReport) -> str:
         terminal.count(why.worktrees, "worktree"),
         *([terminal.count(why.clones, "clone")] if why.clones > 1 else []),
     ]
-    size = terminal.human_size(report.kept_size)
+    size = human_size(report.kept_size)
     return f"kept {terminal.count(report.kept_objects, 'object')}, {size}: referenced by " + " and ".join(places)
 
 
 def _unreferenced_line(one: UnreferencedData) -> str:
-    size = terminal.human_size(one.size)
+    size = human_size(one.size)
     if one.path is not None:
         return f"{terminal.printable(one.path)}  {size}  last in commit {(one.commit or '')[:12]}"
     if one.names:
@@ -177,12 +178,12 @@ def _print_trash(ctx: Context, batches: tuple[TrashBatch, ...]) -> None:
     if batches:
         ctx.note("in the trash; `dver gc --restore` restores it:")
     for one in batches:
-        ctx.note(f"  {one.name}  {terminal.human_size(one.size)}  until {_time_text(one.expires)}")
+        ctx.note(f"  {one.name}  {human_size(one.size)}  until {_time_text(one.expires)}")
 
 
 def _print_restored(ctx: Context, report: RestoreReport) -> None:
     for one in report.batches:
-        ctx.say(f"restored {one.name}, {terminal.human_size(one.size)}")
+        ctx.say(f"restored {one.name}, {human_size(one.size)}")
     if not report.batches:
         ctx.say("the trash is empty")
     else:
@@ -195,12 +196,12 @@ def _print_remote(ctx: Context, report: RemoteGcReport) -> None:
     if not (report.condemned_packs or report.deleted_packs):
         ctx.say(f"nothing to remove on {where}")
     if report.condemned_packs:
-        packs = f"{terminal.count(report.condemned_packs, 'pack')}, {terminal.human_size(report.condemned_size)}"
+        packs = f"{terminal.count(report.condemned_packs, 'pack')}, {human_size(report.condemned_size)}"
         ctx.say(f"{did('condemn', 'condemned')} {packs} on {where}")
     if report.copied_size:
-        ctx.say(f"{did('copy', 'copied')} {terminal.human_size(report.copied_size)} that is referenced")
+        ctx.say(f"{did('copy', 'copied')} {human_size(report.copied_size)} that is referenced")
     if report.deleted_packs:
-        packs = f"{terminal.count(report.deleted_packs, 'pack')}, {terminal.human_size(report.deleted_size)}"
+        packs = f"{terminal.count(report.deleted_packs, 'pack')}, {human_size(report.deleted_size)}"
         ctx.say(f"{did('delete', 'deleted')} {packs} that an earlier run had condemned")
     if report.next_due is not None:
         after = _time_text(report.next_due)

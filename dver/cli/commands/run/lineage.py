@@ -12,6 +12,7 @@ from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.tables import cell_text
 from dver.cli.render.terminal import printable
+from dver.core.phrasing import human_size
 from dver.formats.pack import ObjectKind
 from dver.formats.run_record import RunRecord
 from dver.ops.run.lineage import InputOrigin, Lineage, LineageInput, LineageStep, lineage
@@ -81,7 +82,7 @@ def _circumstances(record: RunRecord | None) -> Iterator[str]:
         return
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.started))
     took = f"{record.ended - record.started:,.1f} s"
-    memory = f", {terminal.human_size(record.peak_memory)} of memory" if record.peak_memory else ""
+    memory = f", {human_size(record.peak_memory)} of memory" if record.peak_memory else ""
     yield f"when    {when}, {took}{memory}"
     if record.commit:
         yield f"commit  {record.commit[:12]}{', with uncommitted changes' if record.dirty else ''}"

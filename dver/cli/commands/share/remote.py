@@ -12,6 +12,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged
 from dver.cli.render import terminal
+from dver.core.phrasing import human_size
 from dver.ops.share import remote
 from dver.repo import Repository
 
@@ -235,7 +236,7 @@ def _repository(one: RegisteredRepository) -> str:
 
 
 def _rate(rate: float | None) -> str:
-    return "" if rate is None else f", {terminal.human_size(round(rate))} a second"
+    return "" if rate is None else f", {human_size(round(rate))} a second"
 
 
 def _clock(skew: float) -> str:

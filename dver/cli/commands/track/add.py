@@ -9,7 +9,7 @@ from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
-from dver.core.phrasing import quoted
+from dver.core.phrasing import human_size, quoted
 from dver.ops.track.add import AddResult, add
 from dver.repo import Repository
 from dver.workspace.add import AddedPointer
@@ -82,4 +82,4 @@ def _verb(one: AddedPointer, result: AddResult) -> str:
 
 
 def _size(one: AddedPointer) -> str:
-    return f"{terminal.count(one.pointer.files, 'file')}, {terminal.human_size(one.pointer.size)}"
+    return f"{terminal.count(one.pointer.files, 'file')}, {human_size(one.pointer.size)}"

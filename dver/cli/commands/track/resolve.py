@@ -13,7 +13,7 @@ from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
 from dver.cli.render.checkout import exit_code_of, print_restored
 from dver.core.errors import UsageError
-from dver.core.phrasing import quoted
+from dver.core.phrasing import human_size, quoted
 from dver.formats.tree import Entry, Kind
 from dver.ops.track.resolve import ResolveResult, resolve
 from dver.repo import Repository
@@ -98,5 +98,5 @@ def _side(entry: Entry | None) -> str:
     if entry is None:
         return "deleted"
     if entry.kind is Kind.DIRECTORY:
-        return f"{terminal.count(entry.files, 'file')}, {terminal.human_size(entry.size)}"
-    return "link" if entry.kind is Kind.SYMLINK else terminal.human_size(entry.size)
+        return f"{terminal.count(entry.files, 'file')}, {human_size(entry.size)}"
+    return "link" if entry.kind is Kind.SYMLINK else human_size(entry.size)

@@ -8,6 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
+from dver.core.phrasing import human_size
 from dver.ops.track.unlock import unlock
 from dver.repo import Repository
 
@@ -41,4 +42,4 @@ def command(ctx: Context, *, paths: tuple[str, ...], as_json: bool) -> None:
                 ctx.warn(f"{path_text(repo, path)} was edited through its link to the store; it keeps the edits")
             if result.edited:
                 ctx.warn("the earlier version is damaged in the store: `dver fsck --repair` looks for a good copy")
-            ctx.say(f"unlocked {terminal.count(len(result.unlocked), 'file')}, {terminal.human_size(result.size)}")
+            ctx.say(f"unlocked {terminal.count(len(result.unlocked), 'file')}, {human_size(result.size)}")
