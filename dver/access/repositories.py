@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.access.cache import ObjectCache
 from dver.access.files import Files
-from dver.access.objects import NoCache
 from dver.access.project_files import ProjectFiles
 from dver.access.reopened_files import ReopenedFiles
 from dver.git import revisions
@@ -47,4 +47,6 @@ class LocalProject:
         """Open its files."""
         repo = Repository.open(self.directory)
         base = os.path.relpath(os.fsencode(self.directory), repo.layout.top)
-        return ProjectFiles(repo, self.commit, NoCache(), base=b"" if base == b"." else base, remote=self.remote)
+        return ProjectFiles(
+            repo, self.commit, ObjectCache.of_user(), base=b"" if base == b"." else base, remote=self.remote
+        )

@@ -51,6 +51,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Maintain": {
         "gc": "Remove unreferenced data.",
         "fsck": "Verify stored data and repair corrupt objects.",
+        "cache": "List and clear your cache of data from remotes.",
         "doctor": "Check the installation, disk and project for problems.",
     },
     "Get help": {

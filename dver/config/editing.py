@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from dver.config.reading import ConfigPaths
-from dver.config.schema import Scope, Value, check_remote_name, parse_value, spec_of
+from dver.config.schema import USER_KEYS, Scope, Value, check_remote_name, parse_value, spec_of
 from dver.config.toml_files import parse_toml, read_file
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.files import clear_leftovers, read_regular, write_atomic
@@ -37,6 +37,12 @@ def edit(paths: ConfigPaths, scope: Scope, key: str, value: str | None) -> None:
     spec = spec_of(key)
     parsed = parse_value(key, spec, value)
     _refuse_secret(spec, scope, key, value)
+    if key in USER_KEYS and scope != "global":
+        raise UsageError(
+            f"{key} is a setting of each user",
+            why="the cache is for all projects",
+            fix=f"dver config set --global {key} {value}",
+        )
     if scope == "local":
         _make_private(path, secret=spec.secret)
     _change(path, lambda document: _put_in(document, key.split("."), parsed))

@@ -14,6 +14,7 @@ from dver.config.schema import (
     KEYS,
     REMOTE_NAME,
     SCOPES,
+    USER_KEYS,
     Origin,
     Scope,
     Value,
@@ -92,6 +93,11 @@ class Config:
                     ignored.append(item)
         items.update((item.key, item) for item in _from_environment(environ))
         return cls(paths.root, items, tuple(ignored))
+
+    @classmethod
+    def load_user(cls, environ: Mapping[str, str] = os.environ) -> Config:
+        """Read the user's own settings, outside of any project."""
+        return cls.load(ConfigPaths.of(Path(), Path(), environ), environ, scopes=("global",))
 
     def get(self, key: str) -> Value | None:
         """The value of `key`, its default, or None. Raises UsageError for an unknown key."""
@@ -185,6 +191,11 @@ class Config:
         return parse_size(str(self.get("hooks.max_file_size")))
 
     @property
+    def user_cache_size(self) -> int:
+        """`user_cache.size`, in bytes."""
+        return parse_size(str(self.get("user_cache.size")))
+
+    @property
     def default_remote(self) -> str | None:
         """`core.remote`, or the only remote."""
         value = self.get("core.remote")
@@ -231,6 +242,8 @@ def _accept(paths: ConfigPaths, scope: Scope, key: str, value: Any) -> Setting:
         raise _unusable(path, key, error.why or "unknown setting", error.fix) from error
     if problem is not None:
         raise _unusable(path, key, f"expected {problem}, not {value!r}")
+    if key in USER_KEYS and scope != "global":
+        raise _unusable(path, key, "it is a setting of each user", f"dver config set --global {key} {value}")
     return Setting(key, value, scope, secret=False, trusted=_is_trusted(paths, scope, key, value))
 
 

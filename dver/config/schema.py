@@ -16,6 +16,9 @@ Value = str | bool | int
 SCOPES: Final[tuple[Scope, ...]] = ("global", "project", "local")
 """From the lowest priority to the highest."""
 
+_SIZE: Final = r"[0-9]{1,9}(B|kB|KB|MB|GB|TB)"
+_A_SIZE: Final = "a size: a number and B, kB, MB, GB or TB, such as 10MB"
+
 KEYS: Final[tuple[SettingSpec, ...]] = (
     SettingSpec("cache.dir", str, "the directory of the store, relative to the project; default: in the Git directory"),
     SettingSpec(
@@ -49,8 +52,8 @@ KEYS: Final[tuple[SettingSpec, ...]] = (
         "hooks.max_file_size",
         str,
         "the size from which the pre-commit hook refuses a file in Git",
-        pattern=r"[0-9]{1,9}(B|kB|KB|MB|GB|TB)",
-        expected="a size: a number and B, kB, MB, GB or TB, such as 10MB",
+        pattern=_SIZE,
+        expected=_A_SIZE,
     ),
     SettingSpec(
         "hooks.pre_commit",
@@ -70,6 +73,13 @@ KEYS: Final[tuple[SettingSpec, ...]] = (
         "how `${…}` writes lists of a mapping in a command: `--name 1 2` or `--name 1 --name 2`",
         choices=("nargs", "append"),
     ),
+    SettingSpec(
+        "user_cache.size",
+        str,
+        "the size limit of your cache of objects from remotes; 0B turns it off (only with --global)",
+        pattern=_SIZE,
+        expected=_A_SIZE,
+    ),
 )
 """All settings except those of remotes, which are in `dver.core.remote_schema.SETTINGS`."""
 
@@ -83,7 +93,11 @@ DEFAULTS: Final[Mapping[str, Value]] = {
     "hooks.pre_commit": "check",
     "parsing.bool": "store_true",
     "parsing.list": "nargs",
+    "user_cache.size": "10GB",
 }
+
+USER_KEYS: Final = frozenset({"user_cache.size"})
+"""Settings of a user, who has one cache for all projects: only the global file and the environment have them."""
 
 _BYTES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SECONDS: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}

@@ -88,7 +88,16 @@ def test_every_error_of_every_verb_is_json_on_stdout_and_text_on_stderr(
             raise _failure
 
         monkeypatch.setattr(Repository, "open", fail)
-        for name in ("init", "install", "uninstall", "doctor", "get_setting", "list_settings"):
+        for name in (
+            "init",
+            "install",
+            "uninstall",
+            "doctor",
+            "get_setting",
+            "list_settings",
+            "list_cache",
+            "clear_cache",
+        ):
             module = import_module(module_of(verb.split()[0]))
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, fail)

@@ -108,6 +108,7 @@ def test_list_says_where_each_setting_comes_from_and_masks_secrets(run: Run, pro
         ["parsing.bool", "store_true", "default"],
         ["parsing.list", "nargs", "default"],
         ["remote.origin.secret_access_key", "********", "local"],
+        ["user_cache.size", "10GB", "default"],
     ]
     assert "hush" not in run("config", "list", "--json", cwd=project).out
     assert run("config", "get", "remote.origin.secret_access_key", cwd=project).out == "hush\n"
