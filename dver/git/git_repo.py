@@ -31,6 +31,19 @@ _LOCATING: Final = (
 )
 """Environment variables that change the repository that git finds."""
 
+_OF_ONE_REPOSITORY: Final = frozenset(
+    {
+        *_LOCATING,
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_GRAFT_FILE",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_PREFIX",
+        "GIT_SHALLOW_FILE",
+    }
+)
+"""Environment variables that hooks of one repository have, and that mislead git in another one."""
+
 _SUPER_PREFIX: Final = "GIT_INTERNAL_SUPER_PREFIX"
 """Set in hooks of submodules by Git before 2.40. Most commands then refuse to run."""
 
@@ -60,6 +73,8 @@ class GitRepo:
     """Whether the clone may belong to another user. Then no configured program runs, and nothing is fetched."""
     raw: bool = False
     """Whether objects are read as stored, without replacements (`git replace`) and grafts."""
+    bare: bool = False
+    """Whether there is no worktree. `worktree` is then the Git directory, and the environment names no other one."""
 
 
 def discover(cwd: Path) -> GitRepo:
@@ -162,14 +177,23 @@ def environment(git: GitRepo, *, literal: bool = True) -> Mapping[str, str]:
     if git.explicit:
         # They may be relative to dver's current directory, but git runs at the top.
         env.update(GIT_DIR=str(git.git_dir), GIT_WORK_TREE=str(git.worktree), GIT_COMMON_DIR=str(git.common_dir))
+    if git.bare:
+        env = {name: value for name, value in env.items() if name not in _OF_ONE_REPOSITORY}
+        env["GIT_DIR"] = str(git.git_dir)
     if git.raw:
         env.update(GIT_NO_REPLACE_OBJECTS="1", GIT_GRAFT_FILE=os.devnull)
     if git.foreign:
-        number = int(env.get("GIT_CONFIG_COUNT") or 0)
-        env.update(GIT_NO_LAZY_FETCH="1", GIT_CONFIG_COUNT=str(number + len(_HARMLESS)))
-        for at, (key, value) in enumerate(_HARMLESS.items(), number):
-            env.update({f"GIT_CONFIG_KEY_{at}": key, f"GIT_CONFIG_VALUE_{at}": value})
+        env = {**with_settings(env, _HARMLESS), "GIT_NO_LAZY_FETCH": "1"}
     return env
+
+
+def with_settings(env: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment `env` with more settings of Git. Other users of this machine cannot see them."""
+    number = int(env.get("GIT_CONFIG_COUNT") or 0)
+    more = {"GIT_CONFIG_COUNT": str(number + len(settings))}
+    for at, (key, value) in enumerate(settings.items(), number):
+        more.update({f"GIT_CONFIG_KEY_{at}": key, f"GIT_CONFIG_VALUE_{at}": value})
+    return {**env, **more}
 
 
 _DISK: Final = {
