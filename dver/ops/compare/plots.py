@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError, PipelineError, UsageError
-from dver.core.files import read_regular, write_atomic
+from dver.core.files import write_atomic
+from dver.core.html_page import refuse_foreign_page
 from dver.core.phrasing import quoted
 from dver.pipelines.compare.compared_versions import open_sides, resolve_sides, sides_in_scope
 from dver.pipelines.compare.plots import ComparedPlots, PlotReader
@@ -66,7 +67,7 @@ def write_page(layout: Layout, found: ComparedPlots, to: Path) -> WrittenPlots:
     script = javascript(layout.worktree_dir) if drawn else ""
     content = render_page(found.plots, "Plots of " + ", ".join(found.revs), script)
     if to.suffix.lower() in (".html", ".htm"):
-        _refuse_foreign_file(to)
+        refuse_foreign_page(to, MARK, "plots")
         to.parent.mkdir(parents=True, exist_ok=True)
         path = to
     else:
@@ -129,13 +130,3 @@ def _own_directory(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(mark, _OWN, durable=False)
     return folder
-
-
-def _refuse_foreign_file(path: Path) -> None:
-    if not path.exists() or (path.is_file() and read_regular(path, len(MARK)) == MARK):
-        return
-    raise ConflictError(
-        f"{os.fspath(path)!r} already exists and is not a page of plots",
-        why="dver would overwrite it",
-        fix="choose another file, or remove it",
-    )

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dver.core.html_page import mark_of, render_document
 from dver.pipelines.plots.definition import IMAGES
 
-MARK: Final = b"<!DOCTYPE html>\n<!-- made by dver plots -->\n"
+MARK: Final = mark_of("plots")
 """The beginning of each page, by which dver recognizes it."""
 
 _POLICY: Final = (
@@ -90,14 +91,8 @@ def render_page(plots: Sequence[RenderedPlot], title: str, javascript: str) -> b
         f'<script type="application/json" id="charts">{_json(specs)}</script>\n'
         f"<script>{_script(javascript)}</script>\n<script>\n{_DRAW}</script>\n"
     )
-    text = (
-        f'<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{html.escape(title)}</h1>\n<main>\n{sections}</main>\n{scripts if specs else ''}</body>\n</html>\n"
-    )
-    return MARK + text.encode("utf-8", "replace")
+    body = f"<h1>{html.escape(title)}</h1>\n<main>\n{sections}</main>\n{scripts if specs else ''}"
+    return render_document(MARK, title, body, style=_STYLE, policy=_POLICY)
 
 
 def _section(one: RenderedPlot, content: str) -> str:
