@@ -21,6 +21,7 @@ PACKAGES = {
     "remote-index": ["remote/index", "remote/packs", "remote/gc", "remote/repair"],
     "remote-transfer": ["remote/transfer"],
     "repo": ["repo"],
+    "reports": ["reports"],
     "sharing": ["sharing"],
     "store": ["store"],
     "tracking": ["tracking"],
