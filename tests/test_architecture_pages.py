@@ -17,7 +17,7 @@ PACKAGES = {
     "maintenance": ["maintenance"],
     "pipelines-definition": ["pipelines/definition", "pipelines/compare", "pipelines/plots"],
     "pipelines-runs": ["pipelines/engine", "pipelines/workspace", "pipelines/execution", "pipelines/run_cache"],
-    "remote-backends": ["remote/backends"],
+    "remote-backends": ["remote/backends", "remote/urls"],
     "remote-index": ["remote/index", "remote/packs", "remote/gc", "remote/repair"],
     "remote-transfer": ["remote/transfer"],
     "repo": ["repo"],

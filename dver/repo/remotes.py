@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from dver.remote.index.mirror import Mirror
     from dver.remote.settings import RemoteSettings
     from dver.remote.storage import Storage
+    from dver.remote.urls.url_files import UrlFiles
     from dver.repo.repository import Repository
 
 
@@ -63,6 +66,19 @@ class Remotes:
         from dver.remote.parallel import JOBS
 
         return Catalog(self.mirror(name), self.connect(name), jobs=jobs or self.jobs(name) or JOBS)
+
+    def url_files(self, base: Path) -> UrlFiles:
+        """Reads files at URLs outside of the project; relative paths start at `base`."""
+        from dver.remote.urls.url_files import UrlFiles
+
+        return UrlFiles(self._valid_settings(), base=base)
+
+    def _valid_settings(self) -> Iterator[RemoteSettings]:
+        """The settings of all remotes but those that are not valid; the default remote first."""
+        default = self._repo.config.default_remote
+        for name in sorted(self._repo.config.remote_names, key=lambda name: (name != default, name)):
+            with suppress(RepositoryError):
+                yield self.settings(name)
 
     def _base_of(self, settings: RemoteSettings) -> Path:
         from dver.remote.backends.connect import is_relative

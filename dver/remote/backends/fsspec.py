@@ -75,7 +75,7 @@ class FsspecStorage:
         self._settings: Final = settings
         self.url: Final = settings.url.rstrip("/")
         self._protocol: Final = self.url.partition("://")[0]
-        self._plugin: Final = PLUGINS.get(self._protocol) or Plugin()
+        self.plugin: Final = PLUGINS.get(self._protocol) or Plugin()
         self._retry: Final = Retrier(policy or RetryPolicy())
         self._lock: Final = threading.RLock()
         self._shared: list[_Connection] = []
@@ -89,19 +89,19 @@ class FsspecStorage:
         path = self._path(key)
         if if_absent and self.stat(key) is not None:
             return False
-        if body.size < self._plugin.single_put:
+        if body.size < self.plugin.single_put:
             content = b"".join(checked_chunks(body))
-            self._call(lambda fs: fs.pipe_file(path, content), f"write {key!r}")
+            self.call(lambda fs: fs.pipe_file(path, content), f"write {key!r}")
             Meter(on_bytes).at(len(content))
             return True
-        temporary = self._path_of(f"{RESERVED}tmp/{temporary_name('put')}")
+        temporary = self.path_of(f"{RESERVED}tmp/{temporary_name('put')}")
         meter = Meter(on_bytes)
         try:
             self._retry(lambda: self._write(temporary, body, meter, f"write {key!r}"))
-            self._call(lambda fs: self._rename(fs, temporary, path), f"write {key!r}")
+            self.call(lambda fs: self._rename(fs, temporary, path), f"write {key!r}")
         except BaseException:
             with suppress(RemoteError):
-                self._call(self._removing(temporary), "clean up")
+                self.call(self._removing(temporary), "clean up")
             raise
         return True
 
@@ -112,7 +112,7 @@ class FsspecStorage:
 
         def read(fs: AbstractFileSystem) -> bytes:
             try:
-                content = self._plugin.read(fs, path, start, end) if length != 0 else b""
+                content = self.plugin.read(fs, path, start, end) if length != 0 else b""
             except (FileNotFoundError, IsADirectoryError):
                 raise
             except plugin_failures():
@@ -129,7 +129,7 @@ class FsspecStorage:
             return content
 
         try:
-            content = self._call(read, f"read {key!r}")
+            content = self.call(read, f"read {key!r}")
         except RemoteError as error:
             if isinstance(error.__cause__, (FileNotFoundError, IsADirectoryError)):
                 raise MissingKey(self.url, key) from None
@@ -139,9 +139,9 @@ class FsspecStorage:
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         directory = prefix.rpartition("/")[0]
-        path = self._path(directory) if directory else self._path_of("")
+        path = self._path(directory) if directory else self.path_of("")
         # Paths come back with or without a leading slash, depending on the plugin.
-        skip = len(root) + 1 if (root := self._path_of("").strip("/")) else 0
+        skip = len(root) + 1 if (root := self.path_of("").strip("/")) else 0
 
         def find(fs: AbstractFileSystem) -> dict[str, dict[str, Any]]:
             fs.invalidate_cache()
@@ -151,7 +151,7 @@ class FsspecStorage:
                 return {}
             return found
 
-        for name, info in self._call(find, "list objects").items():
+        for name, info in self.call(find, "list objects").items():
             key = name.strip("/")[skip:]
             if key.startswith(prefix) and not any(part.startswith(RESERVED) for part in key.split("/")):
                 yield ObjectInfo(key, info["size"])
@@ -167,14 +167,14 @@ class FsspecStorage:
                 return None
             return ObjectInfo(key, info["size"]) if info["type"] == "file" else None
 
-        return self._call(info_of, f"find {key!r}")
+        return self.call(info_of, f"find {key!r}")
 
     def delete(self, key: str) -> None:
         path = self._path(key)
-        self._call(self._removing(path), f"delete {key!r}")
+        self.call(self._removing(path), f"delete {key!r}")
 
     def probe(self) -> Capabilities:
-        self._call(_list_top(self._path_of("")), "list objects")
+        self.call(_list_top(self.path_of("")), "list objects")
         key = probe_key()
         if not is_allowed(lambda: self.put(key, BytesBody(b"dver")), _is_read_only):
             return Capabilities(writable=False, conditional_put=False)
@@ -184,9 +184,10 @@ class FsspecStorage:
     # -- paths ---------------------------------------------------------------------------------------------------
 
     def _path(self, key: str) -> str:
-        return self._path_of(checked_key(key))
+        return self.path_of(checked_key(key))
 
-    def _path_of(self, name: str) -> str:
+    def path_of(self, name: str) -> str:
+        """The path of a file in the file system."""
         root = self._connection().root
         return f"{root}/{name}" if name else root
 
@@ -195,7 +196,7 @@ class FsspecStorage:
     def _connection(self) -> _Connection:
         """The connection of this thread. Opened at the first call, and again after it was lost."""
         held: list[_Connection] = (
-            self._shared if self._plugin.threads_share else self._own.__dict__.setdefault("held", [])
+            self._shared if self.plugin.threads_share else self._own.__dict__.setdefault("held", [])
         )
         with self._lock:
             if not held:
@@ -212,13 +213,13 @@ class FsspecStorage:
     def _load(self) -> _Connection:
         from fsspec.registry import known_implementations
 
-        for name in self._plugin.loggers:
+        for name in self.plugin.loggers:
             logging.getLogger(name).addHandler(logging.NullHandler())
         try:
-            fs, root = self._plugin.open(self._settings)
+            fs, root = self.plugin.open(self._settings)
         except ImportError as error:
             hint = known_implementations.get(self._protocol, {}).get("err", str(error))
-            package = self._plugin.package
+            package = self.plugin.package
             raise RemoteError(
                 f"cannot use {self.url}",
                 why=f"the package for {self._protocol}:// is not installed: {hint}",
@@ -232,7 +233,8 @@ class FsspecStorage:
 
     # -- calls ---------------------------------------------------------------------------------------------------
 
-    def _call(self, work: Callable[[AbstractFileSystem], T], action: str) -> T:
+    def call(self, work: Callable[[AbstractFileSystem], T], action: str) -> T:
+        """Return `work(file system)`. Raises RemoteError; `action` completes its "cannot …"."""
         return self._retry(lambda: self._attempt(work, action))
 
     def _attempt(self, work: Callable[[AbstractFileSystem], T], action: str) -> T:
@@ -252,7 +254,7 @@ class FsspecStorage:
 
         def write(fs: AbstractFileSystem) -> None:
             self._make_directory(fs, path)
-            self._plugin.write(fs, path, iter(source), body.size)
+            self.plugin.write(fs, path, iter(source), body.size)
 
         try:
             self._attempt(write, action)
@@ -263,18 +265,18 @@ class FsspecStorage:
 
     def _rename(self, fs: AbstractFileSystem, source: str, target: str) -> None:
         self._make_directory(fs, target)
-        self._plugin.move(fs, source, target)
+        self.plugin.move(fs, source, target)
 
     def _removing(self, path: str) -> Callable[[AbstractFileSystem], None]:
         def remove(fs: AbstractFileSystem) -> None:
             with suppress(FileNotFoundError, NotADirectoryError):
-                self._plugin.remove(fs, path)
+                self.plugin.remove(fs, path)
 
         return remove
 
     def _make_directory(self, fs: AbstractFileSystem, path: str) -> None:
         directory = path.rpartition("/")[0]
-        if directory not in self._made and self._plugin.has_directories:
+        if directory not in self._made and self.plugin.has_directories:
             fs.makedirs(directory, exist_ok=True)
             self._made.add(directory)
 

@@ -107,7 +107,7 @@ def translate(error: Exception, action: str, settings: RemoteSettings) -> Remote
         return RemoteError(
             f"cannot {action} on {url}",
             why=f"the server does not accept the credentials: {why}",
-            fix=f"set them for this clone: `dver remote set --local {settings.name} {_credential(url)}`",
+            fix=f"set them for this clone: `dver remote set --local {settings.name or 'NAME'} {_credential(url)}`",
         )
     if isinstance(error, READ_ONLY) or status in (403, 405):
         return RemoteError(

@@ -90,7 +90,7 @@ class HttpStorage:
             if self._is_missing(key, response):
                 return None, True
             if response.status == 206:
-                return _content_range(response)[1], True
+                return content_range(response)[1], True
             found = 0 if response.status == 416 else body_size(response)
             return found, found is not None
 
@@ -132,7 +132,7 @@ class HttpStorage:
 
     def _content(self, key: str, response: BaseHTTPResponse, start: int, length: int | None, meter: Meter) -> bytes:
         """The bytes of the range, from a response that has the range or the whole object."""
-        first, total = _content_range(response)
+        first, total = content_range(response)
         if first is not None:
             if first != start or total is None:
                 raise self._unusable(key, "it sent another range than requested")
@@ -164,7 +164,7 @@ class HttpStorage:
         )
 
 
-def _content_range(response: BaseHTTPResponse) -> tuple[int | None, int | None]:
+def content_range(response: BaseHTTPResponse) -> tuple[int | None, int | None]:
     """First byte and total size of a response with a range; some servers send one with status 200."""
     match = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
     if match is None:

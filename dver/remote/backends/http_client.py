@@ -64,14 +64,16 @@ class HttpClient:
     """Makes requests to the server of `url`, and to servers that it redirects to. Safe to use from many threads."""
 
     def __init__(self, name: str, url: str, *, timeout: float = 60.0, policy: RetryPolicy | None = None) -> None:
-        """`name`: the remote's, for messages. `timeout`: seconds without a byte after which a request is retried."""
+        """`name`: the remote's, for messages; empty for a URL that is none. `timeout`: seconds without a byte after
+        which a request is retried."""
         self.skew: float | None = None
         """Seconds by which the server's clock was ahead of ours at the last response, if it has a date."""
         self.name: Final = name
         self.url: Final = url
+        self._command: Final = f": `dver remote set {name} url URL`" if name else ""
         self._server: Final = urlsplit(url).netloc
         self._timeout: Final = timeout
-        self._retry: Final = Retrier(policy or RetryPolicy())
+        self.retry: Final = Retrier(policy or RetryPolicy())
         self._lock: Final = threading.Lock()
         self._managers: Final[dict[tuple[str, str | None], PoolManager]] = {}
 
@@ -88,17 +90,25 @@ class HttpClient:
 
         Raises RefusedError, RemoteError; `action` completes the error's "cannot …".
         """
-        return self._retry(lambda: self._attempt(url, handle, action, method, headers or {}))
 
-    def _attempt(
-        self, url: str, handle: Callable[[BaseHTTPResponse], T], action: str, method: str, headers: dict[str, str]
-    ) -> T:
+        def attempt() -> T:
+            with TRAFFIC.request(), self.open(url, action, method=method, headers=headers) as response:
+                return handle(response)
+
+        return self.retry(attempt)
+
+    @contextmanager
+    def open(
+        self, url: str, action: str, *, method: str = "GET", headers: dict[str, str] | None = None
+    ) -> Iterator[BaseHTTPResponse]:
+        """Make a request once, and follow redirects. Raises as `call` does; also for errors while the block reads."""
         for _ in range(_REDIRECTS_MAX + 1):
-            with TRAFFIC.request(), self._response(url, action, method, headers) as response:
+            with self._response(url, action, method, headers or {}) as response:
                 TRAFFIC.touch()
                 if response.status not in _REDIRECTS:
                     self._check(response, action)
-                    return handle(response)
+                    yield response
+                    return
                 location = response.headers.get("Location", "")
             url = self._redirected(url, location, action)
         raise self._bad_redirect(action, "it redirects without end")
@@ -171,7 +181,7 @@ class HttpClient:
         return RemoteError(
             f"cannot {action} on {self._server}",
             why=why,
-            fix=f"correct the address: `dver remote set {self.name} url URL`",
+            fix=f"correct the address{self._command}",
         )
 
     def _no_response(self, error: HTTPError, url: str, action: str) -> DverError:
@@ -196,7 +206,7 @@ class HttpClient:
         return UnreachableError(
             f"cannot reach {parts.netloc.rpartition('@')[2]}",
             why=why,
-            fix=f"check the network, proxies and the address: `dver remote set {self.name} url URL`",
+            fix=f"check the network, proxies and the address{self._command}",
         )
 
     def _interrupted(self, error: HTTPError, action: str) -> RemoteError:

@@ -109,8 +109,8 @@ class S3Storage:
         async def work(client: Any, pulse: Pulse) -> bytes:
             response = await client.get_object(**request)
             self.sends_ranges = self.sends_ranges if whole else "ContentRange" in response
-            content = await _drain(response, pulse, meter)
-            content = _checked(self.url, key, response, content, start=start, length=length)
+            content = await drain(response, pulse, meter)
+            content = checked_content(self.url, key, response, content, start=start, length=length)
             meter.at(len(content))
             return content
 
@@ -240,7 +240,8 @@ def _joined(body: Body) -> bytes | memoryview:
     return pieces[0] if pieces else b""
 
 
-async def _drain(response: dict[str, Any], pulse: Pulse, meter: Meter) -> bytes:
+async def drain(response: dict[str, Any], pulse: Pulse, meter: Meter) -> bytes:
+    """The body of a response."""
     buffer = io.BytesIO()
     reserve(buffer, response.get("ContentLength", 0))
     async with response["Body"] as stream:
@@ -252,7 +253,9 @@ async def _drain(response: dict[str, Any], pulse: Pulse, meter: Meter) -> bytes:
     return buffer.getvalue()
 
 
-def _checked(url: str, key: str, response: dict[str, Any], content: bytes, *, start: int, length: int | None) -> bytes:
+def checked_content(
+    url: str, key: str, response: dict[str, Any], content: bytes, *, start: int, length: int | None
+) -> bytes:
     """The range in `content`. Raises TransientError if the response was too short."""
     if "ContentRange" in response:
         wanted = range_length(int(response["ContentRange"].rpartition("/")[2]), start, length)

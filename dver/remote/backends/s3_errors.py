@@ -42,7 +42,10 @@ READ_ONLY: Final = frozenset({"AccessDenied", "403", "Forbidden", "MethodNotAllo
 
 @dataclass(frozen=True, slots=True)
 class S3Address:
-    """A remote as messages name it: its name in the configuration, URL, bucket and server."""
+    """A remote as messages name it: its name in the configuration, URL, bucket and server.
+
+    The name is empty for a URL that belongs to no remote: its settings come from the environment.
+    """
 
     name: str
     url: str
@@ -60,7 +63,11 @@ class S3Address:
         return _KEYS.format(profile=self.setting("profile", "PROFILE"))
 
     def setting(self, key: str, value: str) -> str:
-        """The command that changes a setting of the remote."""
+        """The command that changes a setting of the remote, or the variable that has it."""
+        if not self.name:
+            return _VARIABLES.get(
+                key, "`dver remote add NAME s3://{bucket}`, then `dver remote set NAME {key} {value}`"
+            ).format(bucket=self.bucket, key=key, value=value)
         return f"`dver remote set {self.name} {key} {value}`"
 
 
@@ -95,6 +102,12 @@ def _refused(response: dict[str, Any], address: S3Address, action: str) -> Remot
     return RefusedError(f"cannot {action} on {address.url}", why=why, fix=fix, code=code)
 
 
+_VARIABLES: Final = {
+    "url": "{value}",
+    "profile": "AWS_PROFILE={value}",
+    "region": "AWS_DEFAULT_REGION={value}",
+    "endpoint_url": "AWS_ENDPOINT_URL={value}",
+}
 _KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws: {profile}"
 _REGION = "name the bucket's region: {region}"
 _PERMISSIONS = "ask the bucket's owner for ListBucket, GetObject, PutObject and DeleteObject on it, or use another key"
@@ -158,9 +171,9 @@ def _broken(error: Exception, address: S3Address, action: str) -> DverError:
         return untrusted(address.server, _reason_of(error), variable="AWS_CA_BUNDLE")
     if isinstance(error, (boto.ParamValidationError, ValueError, boto.InvalidRegionError)):
         return RemoteError(
-            f"the settings of the remote {address.name!r} are not valid",
+            f"the settings of the remote {address.name!r} are not valid" if address.name else f"cannot {action}",
             why=_reason_of(error),
-            fix="check them: `dver config list`",
+            fix="check them: `dver config list`" if address.name else "check the address, and AWS_ENDPOINT_URL",
         )
     return disconnected(action, address.server, _reason_of(error))
 
