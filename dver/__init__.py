@@ -1,3 +1,91 @@
-"""dver versions datasets and models beside code in Git."""
+"""dver versions datasets and models beside code in Git.
+
+`dver.open`, `read_bytes`, `read_text`, `ls`, `walk` and `files` read data of a revision, of this or another repository,
+without a checkout. Each name is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from dver.access.files import FileInfo, Files
+    from dver.api.files import files, ls, open, read_bytes, read_text, walk
+    from dver.core.errors import (
+        ConflictError,
+        CorruptError,
+        DverError,
+        LocalIOError,
+        MissingObjectError,
+        NewerVersionError,
+        PipelineError,
+        RemoteError,
+        RepositoryError,
+        StageError,
+        UsageError,
+    )
 
 __version__ = "0.1.0"
+
+_ERRORS: Final = "dver.core.errors"
+_FILES: Final = "dver.api.files"
+_MODULES: Final = {
+    "open": _FILES,
+    "read_bytes": _FILES,
+    "read_text": _FILES,
+    "ls": _FILES,
+    "walk": _FILES,
+    "files": _FILES,
+    "Files": "dver.access.files",
+    "FileInfo": "dver.access.files",
+    "DverError": _ERRORS,
+    "UsageError": _ERRORS,
+    "RepositoryError": _ERRORS,
+    "ConflictError": _ERRORS,
+    "MissingObjectError": _ERRORS,
+    "CorruptError": _ERRORS,
+    "NewerVersionError": _ERRORS,
+    "RemoteError": _ERRORS,
+    "LocalIOError": _ERRORS,
+    "PipelineError": _ERRORS,
+    "StageError": _ERRORS,
+}
+"""The module of each public name."""
+
+__all__ = [
+    "open",
+    "read_bytes",
+    "read_text",
+    "ls",
+    "walk",
+    "files",
+    "Files",
+    "FileInfo",
+    "DverError",
+    "UsageError",
+    "RepositoryError",
+    "ConflictError",
+    "MissingObjectError",
+    "CorruptError",
+    "NewerVersionError",
+    "RemoteError",
+    "LocalIOError",
+    "PipelineError",
+    "StageError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'dver' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

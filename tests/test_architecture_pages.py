@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = {
     "access": ["access"],
+    "api": ["api"],
     "cli": ["cli"],
     "config": ["config", "project"],
     "core": ["core", "formats"],

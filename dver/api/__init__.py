@@ -1,0 +1,1 @@
+"""The Python API. `import dver` exposes it; import nothing from here directly."""
