@@ -16,11 +16,13 @@ from dver.access.files import FileInfo, FileKind
 from dver.access.git_files import GitFile, PathTree, files_of_commit, files_of_worktree
 from dver.access.objects import BlobRef, ContentCache, ObjectReader
 from dver.access.workspace_files import UnchangedFiles
+from dver.core.errors import DverError
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
-from dver.git.pointers import read_blobs
+from dver.git.pointers import in_commit, read_blobs
+from dver.project.git_projects import owning_project
 from dver.repo import Repository
-from dver.tracking.targets import TrackedData, target_containing, tracked_in_commit, tracked_in_worktree
+from dver.tracking.targets import TrackedData, decode_files, target_containing, tracked_in_worktree
 
 _KINDS: Final[Mapping[Kind, FileKind]] = {
     Kind.FILE: "file",
@@ -38,7 +40,8 @@ class ProjectFiles:
     """The files of `repo` at `commit`, or as the pointers on disk and the worktree have them if `commit` is None.
 
     See `dver.access.files.Files`. `base` is the directory that paths are relative to. `remote` replaces the remotes
-    that pointers name. `fetch_git_blobs` makes Git's blobs available before they are read.
+    that pointers name. `projects` are the projects of the repository by directory, by default `repo` alone.
+    `fetch_git_blobs` makes Git's blobs available before they are read.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class ProjectFiles:
         *,
         base: bytes = b"",
         remote: str | None = None,
+        projects: Mapping[bytes, Repository] | None = None,
         fetch_git_blobs: Callable[[Sequence[str]], None] = lambda ids: None,
     ) -> None:
         self._repo = repo
@@ -56,9 +60,10 @@ class ProjectFiles:
         self._cache = cache
         self._base = base
         self._remote = remote
+        self._projects = {repo.layout.prefix: repo} if projects is None else projects
         self._fetch_git_blobs = fetch_git_blobs
         self._lock = threading.RLock()
-        self._readers: dict[str | None, ObjectReader] = {}
+        self._readers: dict[tuple[bytes, str | None], ObjectReader] = {}
 
     @property
     def commit(self) -> str | None:
@@ -68,7 +73,8 @@ class ProjectFiles:
     def close(self) -> None:
         """See `Files`."""
         self._readers.clear()
-        self._repo.close()
+        for repo in (self._repo, *self._projects.values()):
+            repo.close()
 
     # -- names
 
@@ -165,8 +171,10 @@ class ProjectFiles:
 
     def read_many(self, files: Sequence[FileInfo]) -> Iterator[tuple[FileInfo, bytes]]:
         """See `Files`."""
-        for run in _runs(files, self._remote_of):
+        for run in _runs(files, self._reader_key):
             blobs = [BlobRef(one.oid, one.size) for one in run if one.oid is not None and one.size is not None]
+            if not blobs:
+                self._fetch_git_blobs([self._git_files[self._absolute(one.path)].blob for one in run])
             if len(blobs) == len(run):
                 reader = self._reader_at(self._absolute(run[0].path))
                 yield from zip(run, reader.read_many(blobs), strict=True)
@@ -230,7 +238,8 @@ class ProjectFiles:
     def _tracked(self) -> Mapping[bytes, TrackedData]:
         if self._commit is None:
             return tracked_in_worktree(self._repo)
-        return tracked_in_commit(self._repo, self._commit)
+        files = in_commit(self._repo.git, self._commit, self._repo.layout.prefix)
+        return decode_files(self._repo, {path: one for path, one in files.items() if self._project(path) is not None})
 
     @cached_property
     def _git_files(self) -> Mapping[bytes, GitFile]:
@@ -257,19 +266,26 @@ class ProjectFiles:
         return self._reader(target.tracked)
 
     def _reader(self, tracked: TrackedData) -> ObjectReader:
-        name = self._remote or tracked.pointer.remote
+        project, name = self._project(tracked.source), self._remote or tracked.pointer.remote
+        assert project is not None
+        repo = self._projects[project]
         with self._lock:
-            if name not in self._readers:
-                self._readers[name] = ObjectReader(
-                    self._repo.store, self._cache, lambda: self._repo.remotes.catalog(name), self._lock
+            if (project, name) not in self._readers:
+                self._readers[project, name] = ObjectReader(
+                    repo.store, self._cache, lambda: repo.remotes.catalog(name), self._lock
                 )
-            return self._readers[name]
+            return self._readers[project, name]
 
-    def _remote_of(self, info: FileInfo) -> str | None:
+    def _project(self, source: bytes) -> bytes | None:
+        """The directory of the project with the pointer or lock file `source`."""
+        return owning_project(source, self._projects)
+
+    def _reader_key(self, info: FileInfo) -> object:
+        """The same for files that one reader reads."""
         if info.oid is None:
-            return ""
+            return None
         target = target_containing(self._tracked, self._absolute(info.path))
-        return target.tracked.pointer.remote if target is not None else None
+        return target and (self._project(target.tracked.source), target.tracked.pointer.remote)
 
     # -- paths
 
@@ -285,9 +301,23 @@ class ProjectFiles:
 
     def _not_found(self, path: str) -> PathNotFound:
         at = f" at {self._commit[:12]}" if self._commit else ""
+        near = self._near(path)
         return PathNotFound(
-            f"{path!r} does not exist{at}", why="neither Git nor dver has it", fix="list what there is, with `ls`"
+            f"{path!r} does not exist{at}",
+            why="neither Git nor dver has it",
+            fix=f"did you mean {' or '.join(map(repr, near))}?" if near else "list what there is, with `ls`",
         )
+
+    def _near(self, path: str) -> list[str]:
+        """Existing paths that are spelled like `path`: beside it, or else tracked data."""
+        from difflib import get_close_matches
+
+        directory, _, name = path.strip("/").rpartition("/")
+        with suppress(DverError):
+            close = get_close_matches(name, [info.name for info in self.ls(directory)], n=3)
+            if close:
+                return [f"{directory}/{one}" if directory else one for one in close]
+        return get_close_matches(path, [self._shown(one) for one in self._tracked], n=1)
 
 
 class _FileRange:
@@ -302,7 +332,7 @@ class _FileRange:
             return file.read(length)
 
 
-def _runs(files: Sequence[FileInfo], key: Callable[[FileInfo], str | None]) -> Iterator[Sequence[FileInfo]]:
+def _runs(files: Sequence[FileInfo], key: Callable[[FileInfo], object]) -> Iterator[Sequence[FileInfo]]:
     """Runs of files with the same `key`."""
     start = 0
     for at in range(1, len(files) + 1):

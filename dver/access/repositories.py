@@ -6,12 +6,18 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.access.addresses import is_url
 from dver.access.cache import ObjectCache
 from dver.access.files import Files
+from dver.access.mirrored_projects import MirroredProject, mirrored_projects
 from dver.access.project_files import ProjectFiles
 from dver.access.reopened_files import ReopenedFiles
+from dver.core.cache_dir import user_cache_dir
+from dver.core.errors import RepositoryError
 from dver.git import revisions
-from dver.repo import Repository
+from dver.git.mirror import GitMirror
+from dver.git.revisions import CommitId
+from dver.repo import PROJECT_DIR, Repository
 
 
 def open_files(
@@ -21,18 +27,44 @@ def open_files(
     remote: str | None = None,
     cwd: Path | None = None,
 ) -> Files:
-    """The files of the project in the directory `repo`, or of the project around `cwd`, at the revision `rev`.
+    """The files of a repository at the revision `rev`.
 
-    Without `rev`: as the pointers on disk and the worktree have them. Paths are relative to `repo`, or to `cwd`.
-    `remote` replaces the remotes that pointers name. Raises RepositoryError and UsageError.
+    `repo` is the directory of a project, or the URL of any Git repository; by default, the project around `cwd`. Paths
+    are relative to it, or to `cwd`. Without `rev`: the pointers on disk and the worktree, or the HEAD of a URL.
+    `remote` replaces the remotes that pointers name. Raises RepositoryError, RemoteError and UsageError.
     """
     start = cwd or Path.cwd()
+    url = None if repo is None else _mirrored_url(os.fspath(repo), start)
+    if url is not None:
+        mirror = GitMirror.of(url, user_cache_dir())
+        return ReopenedFiles(MirroredRepository(mirror, mirror.resolve(rev), remote))
     directory = start if repo is None else start / os.fspath(repo)
     commit = None
     if rev is not None:
         with Repository.open(directory) as opened:
             commit = revisions.resolve(opened.git, rev)
     return ReopenedFiles(LocalProject(directory.resolve(), commit, remote))
+
+
+def _mirrored_url(repo: str, cwd: Path) -> str | None:
+    """The address of the repository to mirror; None for a project in a directory of this machine."""
+    if is_url(repo):
+        return repo
+    directory = (cwd / repo).resolve()
+    if not directory.is_dir():
+        raise RepositoryError(
+            f"no directory {repo!r}", why="it is no URL either", fix="use the directory or URL of a Git repository"
+        )
+    return None if _is_in_project(directory) else os.fspath(directory)
+
+
+def _is_in_project(directory: Path) -> bool:
+    for one in (directory, *directory.parents):
+        if (one / PROJECT_DIR).is_dir():
+            return True
+        if (one / ".git").exists():
+            return False
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +81,26 @@ class LocalProject:
         base = os.path.relpath(os.fsencode(self.directory), repo.layout.top)
         return ProjectFiles(
             repo, self.commit, ObjectCache.of_user(), base=b"" if base == b"." else base, remote=self.remote
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredRepository:
+    """Another repository at a commit, in a mirror."""
+
+    mirror: GitMirror
+    commit: CommitId
+    remote: str | None
+
+    def __call__(self) -> Files:
+        """Open its files."""
+        self.mirror.resolve(self.commit)  # the mirror may have been deleted
+        projects = mirrored_projects(self.mirror, self.commit)
+        return ProjectFiles(
+            MirroredProject(self.mirror, b"", b""),
+            self.commit,
+            ObjectCache.of_user(),
+            remote=self.remote,
+            projects=projects,
+            fetch_git_blobs=self.mirror.fetch_blobs,
         )

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dver.config.schema import (
     BY_KEY,
@@ -24,10 +24,12 @@ from dver.config.schema import (
     parse_value,
     spec_of,
 )
-from dver.config.toml_files import read_file
+from dver.config.toml_files import parse_toml, read_file
 from dver.config.trust import addresses_of, is_address, needs_trust, read_trust
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.remote_schema import problem_with
+
+_OF_STORE: Final = frozenset({"cache.dir", "cache.shared"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,19 @@ class Config:
     def load_user(cls, environ: Mapping[str, str] = os.environ) -> Config:
         """Read the user's own settings, outside of any project."""
         return cls.load(ConfigPaths.of(Path(), Path(), environ), environ, scopes=("global",))
+
+    @classmethod
+    def of_commit(cls, paths: ConfigPaths, content: bytes, environ: Mapping[str, str] = os.environ) -> Config:
+        """The settings for reading a commit of another repository, whose project config is `content`.
+
+        Of that, only the remotes and the default remote count. Of the user's own settings, the store does not.
+        """
+        user = {key: item for key, item in cls.load_user(environ)._items.items() if key not in _OF_STORE}
+        found = _flatten(parse_toml(paths.project_file, content), paths.project_file)
+        chosen = [(key, value) for key, value in found if key.startswith("remote.") or key == "core.remote"]
+        items = {key: _accept(paths, "project", key, value) for key, value in chosen}
+        defaults = {key: Setting(key, value, "default", secret=False) for key, value in DEFAULTS.items()}
+        return cls(paths.root, {**defaults, **user, **items})
 
     def get(self, key: str) -> Value | None:
         """The value of `key`, its default, or None. Raises UsageError for an unknown key."""

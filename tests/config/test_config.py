@@ -380,3 +380,24 @@ def test_every_setting_is_documented() -> None:
         assert all(f"`{choice}`" in rows[name] for choice in spec.choices)
         default = DEFAULTS.get(name, "")
         assert (str(default).lower() if isinstance(default, bool) else str(default)) in rows[name]
+
+
+def test_of_a_commit_elsewhere_only_remotes_count(paths: ConfigPaths) -> None:
+    put(paths, "global", '[cache]\ndir = "/mine"\n[remote.lab]\nprofile = "work"\n')
+    content = b"""
+    [cache]
+    dir = "/theirs"
+    [core]
+    remote = "lab"
+    jobs = 3
+    [remote.lab]
+    url = "s3://bucket/prefix"
+    """
+    found = Config.of_commit(ConfigPaths.of(paths.root, paths.root), content, {"DVER_CACHE_DIR": "/other"})
+    assert (found.cache_dir, found.default_remote, found.jobs) == (None, "lab", None)
+    assert found.remote_table("lab") == {"profile": "work", "url": "s3://bucket/prefix"}
+
+
+def test_a_broken_config_of_a_commit_elsewhere_is_named(paths: ConfigPaths) -> None:
+    with pytest.raises(RepositoryError, match=r"config\.toml: not valid TOML"):
+        Config.of_commit(paths, b"[remote", {})
