@@ -24,8 +24,7 @@ if TYPE_CHECKING:
         StageError,
         UsageError,
     )
-
-__version__ = "0.1.0"
+    from dver.core.version import __version__
 
 _ERRORS: Final = "dver.core.errors"
 _FILES: Final = "dver.api.files"
@@ -49,6 +48,7 @@ _MODULES: Final = {
     "LocalIOError": _ERRORS,
     "PipelineError": _ERRORS,
     "StageError": _ERRORS,
+    "__version__": "dver.core.version",
 }
 """The module of each public name."""
 

@@ -64,7 +64,7 @@ def test_the_plot_templates_are_files_of_the_package() -> None:
 
 
 def test_the_version_is_that_of_the_package(run: Run) -> None:
-    from dver import __version__
+    from dver.core.version import __version__
 
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
     assert run("version").out == f"dver {__version__}\n"

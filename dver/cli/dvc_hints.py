@@ -25,7 +25,7 @@ _OTHER_REPOSITORY: Final = "clone that repository, and run `dver pull PATH` in t
 _FROM_URL: Final = "download it with the tool of its storage, then `dver add PATH`"
 
 VERBS: Final[Mapping[str, str]] = {
-    "dver cache": "`dver config set cache.dir DIR` moves the store",
+    "dver cache dir": "`dver config set cache.dir DIR` moves the store",
     "dver clone": "run `git clone`, then `dver install` and `dver pull` in the clone",
     "dver data": "use `dver status`",
     "dver du": "use `dver ls --size`",

@@ -15,13 +15,13 @@ from typing import Any
 
 import click
 
-from dver import __version__
 from dver.cli import options
 from dver.cli.context import Context, OutputClosedError
 from dver.cli.errors import abandon, report
 from dver.cli.render import terminal
 from dver.cli.verbs import HIDDEN, SECTIONS, SUMMARIES, module_of
 from dver.core.errors import DverError
+from dver.core.version import __version__
 from dver.core.worktree_lock import Waiting, waiting
 
 

@@ -15,10 +15,10 @@ import pytest
 from docpages.commands import parse
 from support import Result, Run
 
-from dver import __version__
 from dver.cli.dvc_hints import OPTIONS, VERBS
 from dver.cli.main import cli
 from dver.cli.verbs import SUMMARIES
+from dver.core.version import __version__
 
 SLOW = ["fsspec", "s3fs", "botocore", "urllib3", "git", "tqdm", "ruamel", "tomlkit"]
 SLOW += ["asyncio", "concurrent.futures", "logging"]

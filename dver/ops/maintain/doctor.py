@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from dver import __version__
 from dver.core.errors import RepositoryError
+from dver.core.version import __version__
 from dver.git import git_repo
 from dver.maintenance import project_checks
 from dver.maintenance.project_checks import Finding, Level, run_check

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dver import __version__
+from dver.core.version import __version__
 from dver.formats.run_record import RunRecord
 from dver.git import revisions
 from dver.git.git_repo import GitRepo, run

@@ -21,9 +21,9 @@ from urllib.request import getproxies_environment, proxy_bypass
 from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout, exceptions
 from urllib3.exceptions import HTTPError
 
-from dver import __version__
 from dver.core.errors import DverError, RemoteError
 from dver.core.traffic import TRAFFIC
+from dver.core.version import __version__
 from dver.remote.failures import (
     TRANSIENT_STATUSES,
     RefusedError,

@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from dver import __version__
 from dver.cli import options
 from dver.cli.context import Context
+from dver.core.version import __version__
 
 
 @options.command(
