@@ -14,6 +14,7 @@ from dver.formats.cursor import SIZE_MAX
 from dver.formats.lock import Lock, LockedItem, LockedStage
 from dver.formats.pack import HEADER, IN_MEMORY_MAX, Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
+from dver.formats.pointer_source import RepositorySource, UrlSource
 from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
 from dver.formats.remote_repository import RepositoryEntry
 from dver.formats.tree import NAME_MAX, Entry, Kind, forbidden_name
@@ -80,6 +81,12 @@ def repository_entries() -> st.SearchStrategy[RepositoryEntry]:
     return st.builds(RepositoryEntry, st.text(max_size=30), st.text(max_size=60), roots)
 
 
+_source_texts = st.text(max_size=20) | st.from_regex(r"(s3://|\.\./|/)[a-z0-9 :#\"'&*!/.-]{0,20}", fullmatch=True)
+sources = st.builds(UrlSource, url=_source_texts, fingerprint=st.none() | _source_texts) | st.builds(
+    RepositorySource, repo=_source_texts, path=_source_texts, commit=_source_texts, rev=st.none() | _source_texts
+)
+
+
 @st.composite
 def pointers(draw: st.DrawFn) -> Pointer:
     """A pointer without what belongs to the user."""
@@ -92,6 +99,7 @@ def pointers(draw: st.DrawFn) -> Pointer:
         executable=kind is ObjectKind.BLOB and draw(st.booleans()),
         remote=draw(st.none() | st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}", fullmatch=True)),
         push=draw(st.booleans()),
+        source=draw(st.none() | sources),
     )
 
 

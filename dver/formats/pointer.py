@@ -17,6 +17,7 @@ from dver.core.oid import Oid
 from dver.formats.cursor import SIZE_MAX
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
+from dver.formats.pointer_source import Source, build_source, decode_source_lines, encode_source, source_fields
 from dver.formats.tree import Entry, Kind, entry_of
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ MAX_SIZE: Final = 64 << 10
 _CANONICAL: Final = re.compile(
     rb"(?:executable: (?P<executable>true)\n)?(?:files: (?P<files>\d{1,18})\n)?kind: (?P<kind>blob|tree)\n"
     rb"oid: (?P<oid>blake3:[0-9a-f]{64})\n(?:push: (?P<push>false)\n)?(?:remote: (?P<remote>[A-Za-z0-9][\w-]*)\n)?"
-    rb"size: (?P<size>\d{1,18})\nversion: 1\n"
+    rb"size: (?P<size>\d{1,18})\n"
+    rb"(?:source:\n(?P<source>(?:  [a-z]+: (?:[A-Za-z/][^\n\"# ]*|\"[^\n]*\")\n)+))?version: 1\n"
 )
 _CONFLICT: Final = re.compile(rb"^(<{7}|>{7})( |$)", re.MULTILINE)
-_OWN_KEYS: Final = ("executable", "files", "kind", "oid", "push", "remote", "size", "version")
+_OWN_KEYS: Final = ("executable", "files", "kind", "oid", "push", "remote", "size", "source", "version")
 _YAML_WORDS: Final = re.compile(r"true|false|yes|no|on|off|null|y|n|~", re.IGNORECASE)
 
 
@@ -51,6 +53,8 @@ class Pointer:
     push: bool = True
     desc: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    source: Source | None = None
+    """Where imported data came from."""
 
     @classmethod
     def of(cls, entry: Entry, like: Pointer | None = None) -> Pointer:
@@ -58,7 +62,7 @@ class Pointer:
         found = cls(entry.object_kind, entry.oid, entry.size, entry.files, executable=entry.kind is Kind.EXECUTABLE)
         if like is None:
             return found
-        return replace(found, remote=like.remote, push=like.push, desc=like.desc, meta=like.meta)
+        return replace(found, remote=like.remote, push=like.push, desc=like.desc, meta=like.meta, source=like.source)
 
     def entry(self, path: bytes) -> Entry:
         """The entry that a directory would have for the data at `path`."""
@@ -73,22 +77,61 @@ class Pointer:
         return (self.oid, self.kind, self.executable) == (other.oid, other.kind, other.executable)
 
 
-def encode(pointer: Pointer) -> bytes:
+@dataclass(frozen=True, slots=True)
+class UndownloadedPointer:
+    """A pointer of an import whose data was never downloaded: it names a source, and no object yet."""
+
+    kind: ObjectKind
+    source: Source
+    size: int | None = None
+    remote: str | None = None
+    push: bool = True
+
+
+class NotDownloadedError(CorruptError):
+    """The pointer is one of an import whose data was never downloaded, so it names no data."""
+
+    def __init__(self, what: str, *, why: str | None = None, fix: str | None = None) -> None:
+        super().__init__(what, why=why, fix=fix or "dver update downloads it")
+
+
+def encode(pointer: Pointer | UndownloadedPointer) -> bytes:
     """The canonical bytes of `pointer`, without `desc` and `meta`, which belong to the user."""
-    lines = [f"{key}: {_scalar(value)}\n" for key, value in sorted(_own_fields(pointer).items())]
+    own = _own_fields(pointer)
+    lines = [
+        encode_source(pointer.source) if key == "source" and pointer.source else f"{key}: {_scalar(value)}\n"
+        for key, value in sorted(own.items())
+    ]
     return "".join(lines).encode()
 
 
 def decode(content: bytes) -> Pointer:
-    """Decode a pointer. Raises ConflictError for merge markers, and CorruptError for other errors."""
-    match = _CANONICAL.fullmatch(content)
-    fields = _canonical_fields(match) if match else _load(content)
-    return _build(fields)
+    """Decode a pointer. Raises ConflictError for merge markers, CorruptError (also NotDownloadedError) for the rest."""
+    return _build(_canonical_fields(content) or _load(content))
 
 
-def rewrite(existing: bytes, pointer: Pointer) -> bytes:
+def decode_undownloaded(content: bytes) -> UndownloadedPointer | None:
+    """Decode the pointer of an import that was never downloaded; None for any other file."""
+    if b"source:" not in content or _CANONICAL.fullmatch(content):
+        return None  # the usual case, without a YAML library
+    try:
+        fields = _load(content)
+        if _is_downloaded(fields):
+            return None
+        return UndownloadedPointer(
+            kind=_kind(fields),
+            source=build_source(fields["source"]),
+            size=_integer(fields, "size") if "size" in fields else None,
+            remote=_text(fields, "remote") if "remote" in fields else None,
+            push=_boolean(fields, "push", default=True),
+        )
+    except (CorruptError, ConflictError):
+        return None
+
+
+def rewrite(existing: bytes, pointer: Pointer | UndownloadedPointer) -> bytes:
     """`existing` with the fields replaced by those of `pointer`. Keeps comments and unknown keys."""
-    if _CANONICAL.fullmatch(existing):
+    if _canonical_fields(existing) is not None:
         return encode(pointer)
     wanted = {key: value for key, value in _load(existing).items() if key not in _OWN_KEYS}
     return with_fields(existing, {**wanted, **_own_fields(pointer)})
@@ -115,17 +158,18 @@ def with_fields(existing: bytes, wanted: Mapping[str, object]) -> bytes:
     return out.getvalue()
 
 
-def _own_fields(pointer: Pointer) -> dict[str, object]:
-    own: dict[str, object] = {
-        "kind": pointer.kind.name.lower(),
-        "oid": str(pointer.oid),
-        "size": pointer.size,
-        "version": VERSION,
-    }
-    if pointer.kind is ObjectKind.TREE:
-        own["files"] = pointer.files
-    if pointer.executable:
-        own["executable"] = True
+def _own_fields(pointer: Pointer | UndownloadedPointer) -> dict[str, object]:
+    own: dict[str, object] = {"kind": pointer.kind.name.lower(), "version": VERSION}
+    if isinstance(pointer, Pointer):
+        own["oid"] = str(pointer.oid)
+        if pointer.kind is ObjectKind.TREE:
+            own["files"] = pointer.files
+        if pointer.executable:
+            own["executable"] = True
+    if pointer.size is not None:
+        own["size"] = pointer.size
+    if pointer.source is not None:
+        own["source"] = source_fields(pointer.source)
     if not pointer.push:
         own["push"] = False
     if pointer.remote is not None:
@@ -141,8 +185,12 @@ def _scalar(value: object) -> str:
     return f'"{text}"' if ambiguous else text
 
 
-def _canonical_fields(match: re.Match[bytes]) -> dict[str, object]:
-    texts = {key: value.decode() for key, value in match.groupdict().items() if value is not None}
+def _canonical_fields(content: bytes) -> dict[str, object] | None:
+    """The fields of a pointer in canonical form; None for any other form, which the YAML library reads."""
+    match = _CANONICAL.fullmatch(content)
+    if match is None:
+        return None
+    texts = {key: value.decode("utf-8", "replace") for key, value in match.groupdict().items() if value is not None}
     fields: dict[str, object] = {**texts, "version": VERSION, "size": int(texts["size"])}
     if "files" in texts:
         fields["files"] = int(texts["files"])
@@ -150,6 +198,9 @@ def _canonical_fields(match: re.Match[bytes]) -> dict[str, object]:
         fields["executable"] = True
     if "push" in texts:
         fields["push"] = False
+    if "source" in texts:
+        source = decode_source_lines(texts["source"])
+        return None if source is None else fields | {"source": source}
     return fields
 
 
@@ -207,10 +258,9 @@ def _build(fields: Mapping[str, object]) -> Pointer:
     version = _integer(fields, "version")
     if version > VERSION:
         raise NewerVersionError.of_format("a pointer", version, VERSION)
-    kind_text = _text(fields, "kind")
-    if kind_text not in ("blob", "tree"):
-        raise CorruptError(f"a pointer of the unknown kind {kind_text!r}", why="expected blob or tree")
-    kind = ObjectKind[kind_text.upper()]
+    kind = _kind(fields)
+    if not _is_downloaded(fields):
+        raise NotDownloadedError("a pointer of an import that was not downloaded")
     meta = fields.get("meta", {})
     if not isinstance(meta, dict):
         raise CorruptError("a pointer whose meta is not a mapping")
@@ -224,7 +274,19 @@ def _build(fields: Mapping[str, object]) -> Pointer:
         push=_boolean(fields, "push", default=True),
         desc=_text(fields, "desc") if "desc" in fields else None,
         meta=meta,
+        source=build_source(fields["source"]) if "source" in fields else None,
     )
+
+
+def _kind(fields: Mapping[str, object]) -> ObjectKind:
+    text = _text(fields, "kind")
+    if text not in ("blob", "tree"):
+        raise CorruptError(f"a pointer of the unknown kind {text!r}", why="expected blob or tree")
+    return ObjectKind[text.upper()]
+
+
+def _is_downloaded(fields: Mapping[str, object]) -> bool:
+    return "oid" in fields or "source" not in fields
 
 
 def _integer(fields: Mapping[str, object], key: str) -> int:

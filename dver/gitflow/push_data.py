@@ -12,7 +12,7 @@ from dver.core.phrasing import count, join_limited
 from dver.formats import pointer as pointer_format
 from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
-from dver.formats.pointer import Pointer
+from dver.formats.pointer import NotDownloadedError, Pointer
 from dver.git.git_repo import GitRepo, run
 from dver.git.pointers import PATTERNS, each_blob, is_lock_path, most_bytes, names_data
 from dver.git.remotes.outgoing import NewFile, new_files
@@ -73,6 +73,8 @@ def _read_new(file: NewFile, content: bytes, locks: LockVersions) -> NewPointerF
             runs = tuple(map(cache_key, found.stages.values()))
         else:
             data, runs = [(data_path_of(file.path), pointer_format.decode(content))], ()
+    except NotDownloadedError:
+        return NewPointerFile(file, b"", readable=True)
     except (CorruptError, ConflictError):
         return NewPointerFile(file, content, readable=False)
     return NewPointerFile(file, b"", readable=True, data=tuple(data), runs=runs)

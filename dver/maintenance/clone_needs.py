@@ -69,6 +69,8 @@ def roots_in(content: bytes, path: bytes, locks: LockVersions) -> set[NeededRoot
             return {(item.oid, item.kind) for _, item in cached_outputs(locks.decode(content))}
         pointer = pointer_format.decode(content)
         return {(pointer.oid, pointer.kind)}
+    except pointer_format.NotDownloadedError:
+        return set()
     except (CorruptError, ConflictError) as error:
         found = _OID.findall(content)
         newer = isinstance(error, NewerVersionError)

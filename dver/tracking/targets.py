@@ -122,13 +122,18 @@ def decode_files(repo: Repository, files: Mapping[bytes, PointerFile]) -> dict[b
 def data_named_by(
     repo: Repository, path: bytes, blob: str, content: bytes, decode_lock: DecodeLock = lock_format.decode
 ) -> list[TrackedData]:
-    """The data that one pointer or lock file names. Raises CorruptError and ConflictError that name the file."""
+    """The data that one pointer or lock file names: none for an import that was not downloaded.
+
+    Raises CorruptError and ConflictError that name the file.
+    """
     if is_lock_path(path):
         return [
             TrackedData(checked_output_path(repo.layout, path, stage, item), item.pointer, blob, Maker(stage, path))
             for stage, item in cached_outputs(read_lock(repo, path, content, decode_lock))
         ]
     _refuse_bad_place(repo.layout, path)
+    if pointer_format.decode_undownloaded(content) is not None:
+        return []
     return [TrackedData(data_path_of(path), decode_pointer(repo, path, content), blob)]
 
 
@@ -313,6 +318,14 @@ def _select_one(layout: Layout, tracked: Mapping[bytes, TrackedData], path: byte
 def _not_tracked(layout: Layout, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> UsageError:
     from difflib import get_close_matches  # only for this message
 
+    pointer = path.removesuffix(SUFFIX) + SUFFIX
+    if os.path.isfile(layout.absolute(pointer)):
+        shown = quoted(layout.shown(path.removesuffix(SUFFIX)))
+        return UsageError(
+            f"{text!r} was never downloaded",
+            why="it was imported with --no-download",
+            fix=f"dver update {shown}; or, to drop the import: git rm -f -- {quoted(layout.shown(pointer))}",
+        )
     near = get_close_matches(layout.shown(path), [layout.shown(one) for one in tracked], n=1)
     fix = f"did you mean {near[0]!r}?" if near else "`dver ls` lists tracked data, `dver add` tracks more"
     return UsageError(f"{text!r} is not tracked", why="no pointer or lock file names it, or data in it", fix=fix)

@@ -13,7 +13,17 @@ from strategies import damaged, pointers
 from dver.core.errors import ConflictError, CorruptError, DverError
 from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
-from dver.formats.pointer import MAX_SIZE, Pointer, decode, encode, rewrite
+from dver.formats.pointer import (
+    MAX_SIZE,
+    NotDownloadedError,
+    Pointer,
+    UndownloadedPointer,
+    decode,
+    decode_undownloaded,
+    encode,
+    rewrite,
+)
+from dver.formats.pointer_source import UrlSource
 
 OID = Oid.of(b"hello")
 BLOB = Pointer(ObjectKind.BLOB, OID, 5)
@@ -156,3 +166,35 @@ def test_what_is_no_pointer_is_refused(content: bytes) -> None:
 def test_windows_line_endings_and_a_byte_order_mark_are_read() -> None:
     assert decode(encode(BLOB).replace(b"\n", b"\r\n")) == BLOB
     assert decode(b"\xef\xbb\xbf" + encode(BLOB)) == BLOB
+
+
+def test_a_source_is_read_in_any_form_of_yaml() -> None:
+    text = f"kind: blob\noid: {OID}\nsize: 5\nsource: {{url: 's3://b/x', added: yesterday}}\nversion: 1\n".encode()
+    assert decode(text) == replace(BLOB, source=UrlSource("s3://b/x"))
+    assert rewrite(text, decode(text)).startswith(b"kind: blob\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("source: s3://b/x", "is not a mapping"),
+        ("source:\n  url: 3", "`source.url` is not text"),
+        ("source:\n  path: x\n  repo: y", "has no `commit`"),
+        ("source:\n  rev: x", "has no `repo`"),
+    ],
+)
+def test_a_wrong_source_is_refused(source: str, problem: str) -> None:
+    with pytest.raises(CorruptError, match=problem):
+        decode(f"kind: blob\noid: {OID}\nsize: 5\n{source}\nversion: 1\n".encode())
+
+
+def test_an_import_without_an_oid_was_not_downloaded() -> None:
+    waiting = UndownloadedPointer(ObjectKind.TREE, UrlSource("https://h/a?b=1#c", "etag:x"), 12, "origin", push=False)
+    written = encode(waiting)
+    assert decode_undownloaded(written) == waiting
+    with pytest.raises(NotDownloadedError):
+        decode(written)
+    assert decode_undownloaded(encode(BLOB)) is None
+    assert decode_undownloaded(b"source: x\nkind: [") is None
+    downloaded = replace(BLOB, source=waiting.source)
+    assert decode(rewrite(written, downloaded)) == downloaded

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.core.progress import SILENT, Progress
-from dver.formats.pointer import Pointer
+from dver.formats.pointer import Pointer, decode_undownloaded
 from dver.git import pointers, revisions
 from dver.git.pointers import PointerChange as GitChange
 from dver.git.pointers import PointerFile, is_lock_path
@@ -88,6 +88,8 @@ class StatusReport:
     problems: tuple[DverError, ...] = ()
     """Errors of stages, and outputs that a running stage is writing."""
 
+    not_downloaded: tuple[bytes, ...] = ()
+    """Imports whose data was never downloaded, relative to the top of the Git worktree."""
     foreign_links: tuple[bytes, ...] = ()
     """Links into a store other than the current one, as after the clone moved. They may be broken."""
 
@@ -117,27 +119,30 @@ def status(
     scan = pointers.scan_pointers(repo.git, repo.layout.prefix, also=_STAGES)
     conflicts = tuple(sorted(path for path, file in scan.index.items() if file.sides))
     disk = decode_files(repo, {path: file for path, file in scan.worktree.items() if path not in conflicts})
+    undownloaded = {path for path, file in scan.worktree.items() if decode_undownloaded(file.content or b"")}
     changed = pointers.changed_against_head(repo.git, revisions.head(repo.git), repo.layout.prefix)
     # Files outside of a sparse checkout are not deleted.
     present = {path: file for path, file in scan.index.items() if path in scan.worktree or not file.left_out}
-    index = {path: file.blob for path, file in present.items() if not file.sides}
-    staged = {path: change for path, change in changed.items() if path not in conflicts}
-    versions = _collect_versions(repo, disk, index, staged)
+    skipped = {*conflicts, *undownloaded}
+    index = {path: file.blob for path, file in present.items() if path not in skipped}
+    staged = {path: change for path, change in changed.items() if path not in skipped}
+    versions = _collect_versions(repo, disk, index, staged, frozenset(map(data_path_of, undownloaded)))
     project_stages = None
     if scan.others:
         from dver.pipelines.workspace.status import ProjectStages  # slow to import, and only needed for stages
 
         project_stages = ProjectStages(repo)
     wanted, stages = _select(repo, versions, project_stages, paths, cwd)
+    waiting = _not_downloaded(repo, versions, paths, cwd)
     known: dict[bytes, Entry | None] = {}
     problems: list[DverError] = []
     found = _path_statuses(repo, wanted, versions, known, problems, asked, progress) if wanted else ()
     links = tuple(sorted(repo.workspace.foreign_links))
     if project_stages is None:
-        return StatusReport(found, conflicts, problems=tuple(problems), foreign_links=links)
+        return StatusReport(found, conflicts, (), tuple(problems), waiting, links)
     absent = {path for path in versions.disk if not repo.layout.exists(path)}
     evaluated = project_stages.status(stages if paths else None, known, absent, progress)
-    return StatusReport(found, conflicts, evaluated.steps, (*problems, *evaluated.problems), links)
+    return StatusReport(found, conflicts, evaluated.steps, (*problems, *evaluated.problems), waiting, links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,8 @@ class _Versions:
     staged: Mapping[bytes, GitChange]
     makers: Mapping[bytes, Maker]
     """The stages of outputs in any of the versions."""
+    undownloaded: frozenset[bytes]
+    """Imports that were never downloaded; the other versions do not have them."""
 
     def all(self) -> list[bytes]:
         return sorted(self.known())
@@ -158,7 +165,11 @@ class _Versions:
 
 
 def _collect_versions(
-    repo: Repository, disk: Mapping[bytes, TrackedData], index: Mapping[bytes, str], staged: Mapping[bytes, GitChange]
+    repo: Repository,
+    disk: Mapping[bytes, TrackedData],
+    index: Mapping[bytes, str],
+    staged: Mapping[bytes, GitChange],
+    undownloaded: frozenset[bytes],
 ) -> _Versions:
     """Collect the versions by data path; `index` and `staged` are by path of the pointer or lock."""
     locks = sorted({path for path in (*index, *staged) if is_lock_path(path)})
@@ -171,7 +182,8 @@ def _collect_versions(
         blobs.update({path: _version(one) for path, one in now.items()})
         changes.update(_changes(before, now))
         made = {**before, **now, **made}
-    return _Versions(disk, blobs, changes, {path: one.maker for path, one in made.items() if one.maker is not None})
+    makers = {path: one.maker for path, one in made.items() if one.maker is not None}
+    return _Versions(disk, blobs, changes, makers, undownloaded)
 
 
 def _outputs(
@@ -218,7 +230,7 @@ def _select(
                 around = project_stages.named(text, cwd)
                 outputs = [one for address in around for one in project_stages.output_paths(address)]
                 tracked = [one for one in outputs if one in versions.known()]
-        if not (tracked or around):
+        if not (tracked or around or any(_overlap(path, one) for one in versions.undownloaded)):
             raise _unknown(text, is_stage_possible=project_stages is not None)
         chosen += tracked
         stages += around
@@ -229,7 +241,19 @@ def _tracked_at(versions: _Versions, path: bytes) -> list[bytes]:
     """The tracked paths at, in or around `path`, or those in the lock file `path`."""
     if is_lock_path(path):
         return [one for one in versions.all() if one in versions.makers and versions.makers[one].lock == path]
-    return [one for one in versions.all() if is_at_or_below(one, path) or is_at_or_below(path, one)]
+    return [one for one in versions.all() if _overlap(one, path)]
+
+
+def _overlap(one: bytes, other: bytes) -> bool:
+    return is_at_or_below(one, other) or is_at_or_below(other, one)
+
+
+def _not_downloaded(repo: Repository, versions: _Versions, texts: Sequence[str], cwd: Path) -> tuple[bytes, ...]:
+    """The imports that were never downloaded among `texts`; all without any."""
+    chosen = [resolve_data_path(repo, text, cwd).removesuffix(SUFFIX) for text in texts]
+    return tuple(
+        one for one in sorted(versions.undownloaded) if not texts or any(_overlap(one, path) for path in chosen)
+    )
 
 
 def _unknown(text: str, *, is_stage_possible: bool) -> UsageError:

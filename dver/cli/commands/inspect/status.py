@@ -70,10 +70,11 @@ def _print_result(ctx: Context, repo: Repository, report: StatusReport, *, asked
     for title, chosen, describe in _sections(ctx, repo, asked=asked):
         paint = ctx.style.green if title.startswith(_STAGED) else ctx.style.red
         _list(ctx, title, [line for one in report.paths if chosen(one) for line in _painted(describe(one), paint)])
+    _list(ctx, "Not downloaded (`dver update`)", [path_text(repo, path) for path in report.not_downloaded])
     links = [ctx.style.red(path_text(repo, path)) for path in report.foreign_links]
     _list(ctx, "Links into another store (`dver checkout` recreates them)", links)
     _print_stages(ctx, report)
-    if report.is_clean and not report.paths:
+    if report.is_clean and not (report.paths or report.not_downloaded):
         ctx.say("no tracked data; `dver add PATH` tracks PATH")
     elif report.is_clean:
         ctx.say("data is clean")
