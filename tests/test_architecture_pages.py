@@ -13,6 +13,7 @@ PACKAGES = {
     "cli": ["cli"],
     "config": ["config", "project"],
     "core": ["core", "formats"],
+    "fs": ["fs"],
     "git": ["git"],
     "gitflow": ["gitflow"],
     "maintenance": ["maintenance"],

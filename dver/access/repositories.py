@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from dver.access.addresses import is_url
 from dver.access.cache import ObjectCache
@@ -20,6 +21,22 @@ from dver.git.revisions import CommitId
 from dver.repo import PROJECT_DIR, Repository
 
 
+class FilesAddress(Protocol):
+    """Where files are: a repository at a commit. Picklable. Called, it opens them."""
+
+    @property
+    def repo(self) -> str:
+        """The directory or URL of the repository."""
+        ...
+
+    @property
+    def commit(self) -> str | None:
+        """See `Files`."""
+        ...
+
+    def __call__(self) -> Files: ...
+
+
 def open_files(
     repo: str | os.PathLike[str] | None = None,
     *,
@@ -33,17 +50,28 @@ def open_files(
     are relative to it, or to `cwd`. Without `rev`: the pointers on disk and the worktree, or the HEAD of a URL.
     `remote` replaces the remotes that pointers name. Raises RepositoryError, RemoteError and UsageError.
     """
+    return ReopenedFiles(locate_files(repo, rev=rev, remote=remote, cwd=cwd))
+
+
+def locate_files(
+    repo: str | os.PathLike[str] | None = None,
+    *,
+    rev: str | None = None,
+    remote: str | None = None,
+    cwd: Path | None = None,
+) -> FilesAddress:
+    """What `open_files` opens, with a commit instead of `rev`."""
     start = cwd or Path.cwd()
     url = None if repo is None else _mirrored_url(os.fspath(repo), start)
     if url is not None:
         mirror = GitMirror.of(url, user_cache_dir())
-        return ReopenedFiles(MirroredRepository(mirror, mirror.resolve(rev), remote))
+        return MirroredRepository(mirror, mirror.resolve(rev), remote)
     directory = start if repo is None else start / os.fspath(repo)
     commit = None
     if rev is not None:
         with Repository.open(directory) as opened:
             commit = revisions.resolve(opened.git, rev)
-    return ReopenedFiles(LocalProject(directory.resolve(), commit, remote))
+    return LocalProject(directory.resolve(), commit, remote)
 
 
 def _mirrored_url(repo: str, cwd: Path) -> str | None:
@@ -75,6 +103,11 @@ class LocalProject:
     commit: str | None
     remote: str | None
 
+    @property
+    def repo(self) -> str:
+        """See `FilesAddress`."""
+        return os.fspath(self.directory)
+
     def __call__(self) -> Files:
         """Open its files."""
         repo = Repository.open(self.directory)
@@ -91,6 +124,11 @@ class MirroredRepository:
     mirror: GitMirror
     commit: CommitId
     remote: str | None
+
+    @property
+    def repo(self) -> str:
+        """See `FilesAddress`."""
+        return self.mirror.url
 
     def __call__(self) -> Files:
         """Open its files."""
