@@ -151,6 +151,25 @@ class ObjectCache:
                             yield _CachedFile(status.st_mtime, status.st_size, file.path)
 
 
+class ReadOnlyCache:
+    """Reads from `cache` and adds nothing, for data that goes to the disk anyway."""
+
+    def __init__(self, cache: ObjectCache) -> None:
+        self._cache = cache
+
+    def get(self, oid: Oid) -> bytes | None:
+        return self._cache.get(oid)
+
+    def put(self, oid: Oid, content: bytes) -> None:
+        pass
+
+    def get_recipe(self, oid: Oid) -> bytes | None:
+        return self._cache.get_recipe(oid)
+
+    def put_recipe(self, oid: Oid, content: bytes) -> None:
+        pass
+
+
 def _read(path: str) -> bytes | None:
     """The content of a cached file, whose use is recorded; None if it cannot be read."""
     try:

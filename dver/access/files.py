@@ -68,6 +68,10 @@ class Files(Protocol):
         """The content of a file, verified as a whole. Follows links inside of the repository."""
         ...
 
+    def read_link(self, path: str) -> bytes:
+        """The target of the link at `path`. Links are not followed."""
+        ...
+
     def read_range(self, path: str, start: int, length: int) -> bytes:
         """`length` bytes of a file from the offset `start`; fewer at its end. See docs/decisions/range-reads.md."""
         ...

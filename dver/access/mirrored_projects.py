@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from dver.access.addresses import directory_of_url
 from dver.config import Config, ConfigPaths
-from dver.core.errors import RepositoryError
+from dver.core.errors import RepositoryError, UsageError
 from dver.core.phrasing import quoted
 from dver.git.file_changes import files_of, glob
 from dver.git.mirror import GitMirror
@@ -56,7 +56,14 @@ class MirroredRemotes(Remotes):
         """See `Remotes`."""
         from dver.remote.backends.connect import is_relative
 
-        if name is None and not self._repo.config.remote_names:
+        names = self._repo.config.remote_names
+        if name is not None and name not in names:
+            raise UsageError(
+                f"{shown_url(self.source)} has no remote {name!r}",
+                why=f"its remotes are: {', '.join(names) or 'none'}",
+                fix="leave --remote out for the default remote",
+            )
+        if name is None and not names:
             raise RepositoryError(
                 f"{shown_url(self.source)} has no remote",
                 why="its settings at this commit name none, so its data is in its clones only",

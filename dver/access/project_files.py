@@ -147,6 +147,14 @@ class ProjectFiles:
         """See `Files`."""
         return b"".join(self.pieces(path))
 
+    def read_link(self, path: str) -> bytes:
+        """See `Files`."""
+        absolute = self._absolute(path)
+        info = self._info(absolute, path)
+        if info.kind != "link":
+            raise NotAFile(f"{path!r} is not a link", why=f"it is a {info.kind}", fix="read it instead")
+        return self._target(info, absolute)
+
     def pieces(self, path: str) -> Iterator[bytes]:
         """See `Files`."""
         info, absolute = self._file_at(path)
@@ -204,10 +212,7 @@ class ProjectFiles:
         raise PathNotFound(f"cannot read {path!r}", why="its links lead in a circle", fix="name another file")
 
     def _target_of(self, info: FileInfo, absolute: bytes, typed: str) -> bytes:
-        if info.oid is not None:
-            target = self._reader_at(absolute).read(BlobRef(info.oid, info.size or 0))
-        else:
-            target = self._git_link(absolute)
+        target = self._target(info, absolute)
         joined = os.path.normpath(os.path.join(os.path.dirname(absolute), target))
         if os.path.isabs(target) or joined.split(b"/")[0] == b"..":
             raise PathNotFound(
@@ -216,6 +221,13 @@ class ProjectFiles:
                 fix="name another file",
             )
         return joined
+
+    def _target(self, info: FileInfo, absolute: bytes) -> bytes:
+        if info.oid is not None:
+            return self._reader_at(absolute).read(BlobRef(info.oid, info.size or 0))
+        if self._git_files[absolute].blob:
+            return self._git_content(absolute)
+        return os.readlink(self._repo.layout.absolute(absolute))
 
     # -- files of Git
 
@@ -226,11 +238,6 @@ class ProjectFiles:
                 return opened.read()
         self._fetch_git_blobs((file.blob,))
         return read_blobs(self._repo.git, (file.blob,), _GIT_FILE_MAX)[file.blob]
-
-    def _git_link(self, absolute: bytes) -> bytes:
-        if self._git_files[absolute].blob:
-            return self._git_content(absolute)
-        return os.readlink(self._repo.layout.absolute(absolute))
 
     # -- services
 

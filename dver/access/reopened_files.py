@@ -52,6 +52,9 @@ class ReopenedFiles:
     def read(self, path: str) -> bytes:
         return self._files.read(path)
 
+    def read_link(self, path: str) -> bytes:
+        return self._files.read_link(path)
+
     def read_range(self, path: str, start: int, length: int) -> bytes:
         return self._files.read_range(path, start, length)
 

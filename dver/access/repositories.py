@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from dver.access.addresses import is_url
-from dver.access.cache import ObjectCache
+from dver.access.cache import ObjectCache, ReadOnlyCache
 from dver.access.files import Files
 from dver.access.mirrored_projects import MirroredProject, mirrored_projects
+from dver.access.objects import ContentCache
 from dver.access.project_files import ProjectFiles
 from dver.access.reopened_files import ReopenedFiles
 from dver.core.cache_dir import user_cache_dir
@@ -43,14 +44,16 @@ def open_files(
     rev: str | None = None,
     remote: str | None = None,
     cwd: Path | None = None,
+    keeps: bool = True,
 ) -> Files:
     """The files of a repository at the revision `rev`.
 
     `repo` is the directory of a project, or the URL of any Git repository; by default, the project around `cwd`. Paths
     are relative to it, or to `cwd`. Without `rev`: the pointers on disk and the worktree, or the HEAD of a URL.
-    `remote` replaces the remotes that pointers name. Raises RepositoryError, RemoteError and UsageError.
+    `remote` replaces the remotes that pointers name. With `keeps`, the user's cache keeps what remotes send. Raises
+    RepositoryError, RemoteError and UsageError.
     """
-    return ReopenedFiles(locate_files(repo, rev=rev, remote=remote, cwd=cwd))
+    return ReopenedFiles(locate_files(repo, rev=rev, remote=remote, cwd=cwd, keeps=keeps))
 
 
 def locate_files(
@@ -59,19 +62,20 @@ def locate_files(
     rev: str | None = None,
     remote: str | None = None,
     cwd: Path | None = None,
+    keeps: bool = True,
 ) -> FilesAddress:
     """What `open_files` opens, with a commit instead of `rev`."""
     start = cwd or Path.cwd()
     url = None if repo is None else _mirrored_url(os.fspath(repo), start)
     if url is not None:
         mirror = GitMirror.of(url, user_cache_dir())
-        return MirroredRepository(mirror, mirror.resolve(rev), remote)
+        return MirroredRepository(mirror, mirror.resolve(rev), remote, keeps)
     directory = start if repo is None else start / os.fspath(repo)
     commit = None
     if rev is not None:
         with Repository.open(directory) as opened:
             commit = revisions.resolve(opened.git, rev)
-    return LocalProject(directory.resolve(), commit, remote)
+    return LocalProject(directory.resolve(), commit, remote, keeps)
 
 
 def _mirrored_url(repo: str, cwd: Path) -> str | None:
@@ -102,6 +106,7 @@ class LocalProject:
     directory: Path
     commit: str | None
     remote: str | None
+    keeps: bool
 
     @property
     def repo(self) -> str:
@@ -113,7 +118,7 @@ class LocalProject:
         repo = Repository.open(self.directory)
         base = os.path.relpath(os.fsencode(self.directory), repo.layout.top)
         return ProjectFiles(
-            repo, self.commit, ObjectCache.of_user(), base=b"" if base == b"." else base, remote=self.remote
+            repo, self.commit, _cache(self.keeps), base=b"" if base == b"." else base, remote=self.remote
         )
 
 
@@ -124,6 +129,7 @@ class MirroredRepository:
     mirror: GitMirror
     commit: CommitId
     remote: str | None
+    keeps: bool
 
     @property
     def repo(self) -> str:
@@ -137,8 +143,13 @@ class MirroredRepository:
         return ProjectFiles(
             MirroredProject(self.mirror, b"", b""),
             self.commit,
-            ObjectCache.of_user(),
+            _cache(self.keeps),
             remote=self.remote,
             projects=projects,
             fetch_git_blobs=self.mirror.fetch_blobs,
         )
+
+
+def _cache(keeps: bool) -> ContentCache:
+    cache = ObjectCache.of_user()
+    return cache if keeps else ReadOnlyCache(cache)

@@ -205,6 +205,18 @@ def remote_choice_option(text: str) -> Callable[[F], F]:
     )
 
 
+def repository_path(repo: str, path: str | None, rev: str | None) -> tuple[str, str, str | None]:
+    """Repository, path and revision of the arguments REPO [PATH] and --rev; REPO may be `REPO@REV:PATH`."""
+    from dver.access.addresses import DataAddress  # only for commands that have these arguments
+
+    address = DataAddress.parse(repo) if path is None else None
+    if address is None or address.repo is None:
+        return repo, path or "", rev
+    if rev is not None and address.rev is not None and rev != address.rev:
+        raise UsageError(f"--rev {rev} and {repo!r} name two revisions", fix="leave one of them out")
+    return address.repo, address.path, rev or address.rev
+
+
 def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--rev`, `--all-branches`, `--all-tags`, `--all-commits`: passed as `scope`, a RevisionScope."""
 

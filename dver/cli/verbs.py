@@ -26,6 +26,8 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "fetch": "Download data into the store without checking it out.",
         "pull": "Download data and check it out.",
         "check": "Check that all data of a commit is available.",
+        "get": "Download files of a repository without cloning it.",
+        "list": "List the files of a repository without cloning it.",
     },
     "Run pipelines": {
         "stage": "Add, list and remove stages.",

@@ -16,7 +16,10 @@ from servers import S3Server
 ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
-    *(f"docs/{name}.md" for name in ("guide", "git", "pipelines", "pipelines-reference", "run-cache", "remotes")),
+    *(
+        f"docs/{name}.md"
+        for name in ("guide", "git", "pipelines", "pipelines-reference", "run-cache", "remotes", "import")
+    ),
 ]
 
 
