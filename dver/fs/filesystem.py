@@ -7,6 +7,7 @@ import hashlib
 import os
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -24,6 +25,8 @@ from dver.fs.file import DverFile
 from dver.remote.parallel import in_parallel
 
 _MISSING: Final = (FileNotFoundError, NotADirectoryError)
+_TIMES: Final = 2**31 * 10**6
+"""Microseconds from 1970 to 2038."""
 _JOBS: Final = 8
 """Reads of `cat` and `cat_ranges` at once."""
 
@@ -165,6 +168,13 @@ class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
     def checksum(self, path: Any) -> int:
         """A number that differs whenever the content differs."""
         return int.from_bytes(hashlib.sha256(self.ukey(path).encode()).digest()[:16], "big")
+
+    def modified(self, path: Any) -> datetime:
+        """A time that differs whenever the content differs; versions of data have no times of their own.
+
+        DuckDB keeps contents in memory by name and time.
+        """
+        return datetime.fromtimestamp((self.checksum(path) >> 64) % _TIMES / 1e6, UTC)
 
     # -- contents
 
