@@ -25,6 +25,7 @@ PACKAGES = {
     "repo": ["repo"],
     "reports": ["reports"],
     "sharing": ["sharing"],
+    "sources": ["sources"],
     "store": ["store"],
     "tracking": ["tracking"],
     "workspace": ["workspace"],

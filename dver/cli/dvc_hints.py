@@ -33,7 +33,6 @@ VERBS: Final[Mapping[str, str]] = {
     "dver experiments": _EXPERIMENTS,
     "dver get-url": _FROM_URL,
     "dver import": _OTHER_REPOSITORY,
-    "dver import-url": _FROM_URL,
     "dver ls-files": "use `dver ls -R`",
     "dver mv": "use `dver move SOURCE DESTINATION`",
     "dver prune": "use `dver gc`",

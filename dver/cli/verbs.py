@@ -28,6 +28,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "check": "Check that all data of a commit is available.",
         "get": "Download files of a repository without cloning it.",
         "list": "List the files of a repository without cloning it.",
+        "import-url": "Track a copy of the files at a URL.",
     },
     "Run pipelines": {
         "stage": "Add, list and remove stages.",

@@ -17,7 +17,14 @@ from dver.core.oid import Oid
 from dver.formats.cursor import SIZE_MAX
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
-from dver.formats.pointer_source import Source, build_source, decode_source_lines, encode_source, source_fields
+from dver.formats.pointer_source import (
+    Source,
+    build_source,
+    decode_source_lines,
+    encode_source,
+    encode_text,
+    source_fields,
+)
 from dver.formats.tree import Entry, Kind, entry_of
 
 if TYPE_CHECKING:
@@ -86,6 +93,7 @@ class UndownloadedPointer:
     size: int | None = None
     remote: str | None = None
     push: bool = True
+    desc: str | None = None
 
 
 class NotDownloadedError(CorruptError):
@@ -96,13 +104,14 @@ class NotDownloadedError(CorruptError):
 
 
 def encode(pointer: Pointer | UndownloadedPointer) -> bytes:
-    """The canonical bytes of `pointer`, without `desc` and `meta`, which belong to the user."""
+    """The canonical bytes of `pointer`, with its `desc` if it has one, and without `meta`, which is the user's."""
     own = _own_fields(pointer)
     lines = [
         encode_source(pointer.source) if key == "source" and pointer.source else f"{key}: {_scalar(value)}\n"
         for key, value in sorted(own.items())
     ]
-    return "".join(lines).encode()
+    described = [] if pointer.desc is None else [f"desc: {encode_text(pointer.desc)}\n"]
+    return "".join(described + lines).encode()
 
 
 def decode(content: bytes) -> Pointer:
@@ -124,6 +133,7 @@ def decode_undownloaded(content: bytes) -> UndownloadedPointer | None:
             size=_integer(fields, "size") if "size" in fields else None,
             remote=_text(fields, "remote") if "remote" in fields else None,
             push=_boolean(fields, "push", default=True),
+            desc=_text(fields, "desc") if "desc" in fields else None,
         )
     except (CorruptError, ConflictError):
         return None
@@ -131,9 +141,12 @@ def decode_undownloaded(content: bytes) -> UndownloadedPointer | None:
 
 def rewrite(existing: bytes, pointer: Pointer | UndownloadedPointer) -> bytes:
     """`existing` with the fields replaced by those of `pointer`. Keeps comments and unknown keys."""
-    if _canonical_fields(existing) is not None:
+    waiting = decode_undownloaded(existing)
+    if _canonical_fields(existing) is not None or (waiting is not None and encode(waiting) == existing):
         return encode(pointer)
     wanted = {key: value for key, value in _load(existing).items() if key not in _OWN_KEYS}
+    if pointer.desc is not None:
+        wanted["desc"] = pointer.desc
     return with_fields(existing, {**wanted, **_own_fields(pointer)})
 
 

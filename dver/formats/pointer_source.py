@@ -47,7 +47,7 @@ def source_fields(source: Source) -> dict[str, str]:
 
 def encode_source(source: Source) -> str:
     """The lines of `source` in a pointer file."""
-    return "source:\n" + "".join(f"  {key}: {_scalar(value)}\n" for key, value in source_fields(source).items())
+    return "source:\n" + "".join(f"  {key}: {encode_text(value)}\n" for key, value in source_fields(source).items())
 
 
 def decode_source_lines(lines: str) -> dict[str, str] | None:
@@ -79,7 +79,8 @@ def build_source(fields: object) -> Source:
     return RepositorySource(fields["repo"], fields["path"], fields["commit"], fields.get("rev"))
 
 
-def _scalar(text: str) -> str:
+def encode_text(text: str) -> str:
+    """`text` in one line of YAML, quoted if it needs to be."""
     if _PLAIN.fullmatch(text) and not _YAML_WORDS.fullmatch(text):
         return text
     # YAML reads JSON's text, with other characters than ASCII as they are. Pairs of escapes would be two characters.

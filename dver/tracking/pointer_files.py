@@ -17,12 +17,14 @@ from dver.core.files import clear_leftovers, fsync_dir, read_regular, write_all_
 from dver.core.phrasing import count
 from dver.formats import pointer as pointer_format
 from dver.formats.objectref import ObjectKey
-from dver.formats.pointer import Pointer
+from dver.formats.pointer import Pointer, UndownloadedPointer
 from dver.git import gitignore, index
 from dver.repo import Repository
 from dver.store.trash.guard import GcGuard
 from dver.tracking.targets import SUFFIX
 
+NewPointer = Pointer | UndownloadedPointer | bytes | None
+"""What `write_pointers` writes; bytes are a whole file, None deletes it."""
 ATTEMPTS: Final = 10
 """How often a command starts again after a `DeletedByGcError`."""
 
@@ -38,9 +40,7 @@ class DeletedByGcError(MissingObjectError):
         )
 
 
-def write_pointers(
-    repo: Repository, pointers: Mapping[bytes, Pointer | bytes | None], guard: GcGuard | None = None
-) -> None:
+def write_pointers(repo: Repository, pointers: Mapping[bytes, NewPointer], guard: GcGuard | None = None) -> None:
     """Write the pointer of each data path, or delete it if it is None. Ignores the data in Git, and stages everything.
 
     Bytes are a whole pointer file, such as an older version. Other pointers keep the comments and keys that users have
@@ -67,7 +67,7 @@ def write_pointers(
         raise
 
 
-def _by_directory(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[bytes, dict[bytes, bool]]:
+def _by_directory(pointers: Mapping[bytes, NewPointer]) -> dict[bytes, dict[bytes, bool]]:
     """The names of the data in each directory, and whether each gets a pointer."""
     found: dict[bytes, dict[bytes, bool]] = {}
     for path, pointer in pointers.items():
@@ -76,7 +76,7 @@ def _by_directory(pointers: Mapping[bytes, Pointer | bytes | None]) -> dict[byte
     return found
 
 
-def _check_objects(guard: GcGuard, pointers: Collection[Pointer | bytes | None], before: Collection[bytes]) -> None:
+def _check_objects(guard: GcGuard, pointers: Collection[NewPointer], before: Collection[bytes]) -> None:
     lost = guard.recheck([one.ref().key for one in pointers if isinstance(one, Pointer)])
     if lost:
         lost -= guard.recheck(_roots_of(before))  # never fetched
@@ -105,7 +105,7 @@ class _Change:
         self._pointers_to_delete: list[bytes] = []
         self._staging = False
 
-    def write(self, path: bytes, pointer: Pointer | bytes) -> None:
+    def write(self, path: bytes, pointer: Pointer | UndownloadedPointer | bytes) -> None:
         """Let `write_all` write the pointer of the data at `path`."""
         name = path + SUFFIX
         self._put_on_disk(name)

@@ -127,8 +127,9 @@ def _check_overlap(repo: Repository, tracked: Mapping[bytes, TrackedData], path:
     if around is not None:
         refuse_outputs(repo, [Target(around.tracked)])
         whole = repo.layout.shown(around.tracked.path)
+        kind = "directory" if around.tracked.entry.kind is Kind.DIRECTORY else "file"
         raise ConflictError(
-            f"{text!r} is in {whole!r}, which is tracked as a file", fix=f"`dver remove {quoted(whole)}` first"
+            f"{text!r} is in {whole!r}, which is tracked as a {kind}", fix=f"`dver remove {quoted(whole)}` first"
         )
     inside = tracked_below(tracked, path)
     made = [one for one in inside if one.maker is not None]
