@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import io
+import time
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from dver.fs.errors import as_os_errors
 
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from dver.fs.filesystem import DverFileSystem
 
 _BUFFER: Final = 64 << 10
+_PATIENCE: Final = 0.05
+"""Seconds that the end of the process waits for other threads to release files."""
 
 
 class DverFile(io.BufferedReader):
@@ -24,6 +29,12 @@ class DverFile(io.BufferedReader):
         self.path: Final = path
         self.size: Final = self.seek(0, io.SEEK_END)
         self.seek(0)
+        _open_files.add(self)
+
+    def close(self) -> None:
+        """See `io.IOBase`."""
+        super().close()
+        _open_files.discard(self)
 
     @property
     def full_name(self) -> str:
@@ -42,6 +53,20 @@ class DverFile(io.BufferedReader):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self.fs, self.path, self.tell())
+
+
+_open_files: Final[WeakSet[DverFile]] = WeakSet()
+
+
+@atexit.register
+def _wait_for_other_threads() -> None:
+    """Let other threads release their files before Python shuts down.
+
+    PyArrow's do so a moment after a read has returned. In a shutdown, they would abort the process.
+    """
+    end = time.monotonic() + _PATIENCE
+    while _open_files and time.monotonic() < end:
+        time.sleep(0.0005)
 
 
 class _TranslatedFile(io.RawIOBase):

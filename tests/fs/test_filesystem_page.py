@@ -110,3 +110,20 @@ for _ in range(20):
     assert con.sql(query).fetchall() == con.execute(query).fetchall() == [(4002225.0,)]
 """
     assert python(code, project.root) == ""
+
+
+def test_pyarrow_may_release_files_while_the_process_ends(project: Project) -> None:
+    """Its threads do so after a read has returned; Python would abort if they did it while it shuts down."""
+    code = """
+import atexit, fsspec, threading, time
+fs = fsspec.filesystem("dver", rev="v1.0")
+held = [fs.open("data/sales.csv")]
+ending = threading.Event()
+def release():
+    ending.wait()
+    held.clear()
+    print("released")
+threading.Thread(target=release, daemon=True).start()
+atexit.register(ending.set)  # runs before the handler of dver
+"""
+    assert python(code, project.root) == "released\n"
