@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from dver.access.files import FileInfo, Files
     from dver.api.files import files, ls, open, read_bytes, read_text, walk
+    from dver.api.streams import stream
     from dver.core.errors import (
         ConflictError,
         CorruptError,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from dver.core.version import __version__
+    from dver.streaming.record_stream import merge_states
+    from dver.streaming.torch_dataset import TorchDataset
 
 _ERRORS: Final = "dver.core.errors"
 _FILES: Final = "dver.api.files"
@@ -35,6 +38,9 @@ _MODULES: Final = {
     "ls": _FILES,
     "walk": _FILES,
     "files": _FILES,
+    "stream": "dver.api.streams",
+    "merge_states": "dver.streaming.record_stream",
+    "TorchDataset": "dver.streaming.torch_dataset",
     "Files": "dver.access.files",
     "FileInfo": "dver.access.files",
     "DverError": _ERRORS,
@@ -59,6 +65,9 @@ __all__ = [
     "ls",
     "walk",
     "files",
+    "stream",
+    "merge_states",
+    "TorchDataset",
     "Files",
     "FileInfo",
     "DverError",
