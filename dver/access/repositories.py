@@ -9,6 +9,7 @@ from typing import Protocol
 
 from dver.access.addresses import is_url
 from dver.access.cache import ObjectCache, ReadOnlyCache
+from dver.access.dvc.repository import with_dvc_outputs
 from dver.access.files import Files
 from dver.access.mirrored_projects import MirroredProject, mirrored_projects
 from dver.access.objects import ContentCache
@@ -140,7 +141,7 @@ class MirroredRepository:
         """Open its files."""
         self.mirror.resolve(self.commit)  # the mirror may have been deleted
         projects = mirrored_projects(self.mirror, self.commit)
-        return ProjectFiles(
+        files = ProjectFiles(
             MirroredProject(self.mirror, b"", b""),
             self.commit,
             _cache(self.keeps),
@@ -148,6 +149,7 @@ class MirroredRepository:
             projects=projects,
             fetch_git_blobs=self.mirror.fetch_blobs,
         )
+        return with_dvc_outputs(files, self.mirror, self.commit)
 
 
 def _cache(keeps: bool) -> ContentCache:

@@ -42,8 +42,8 @@ def command(
 ) -> None:
     """List the files of a repository without cloning it.
 
-    Lists tracked data and files of Git together. REPO is the URL of a Git repository, or a directory. Downloads the
-    listings of directories of one commit, but no files. Directories end in a slash.
+    Lists tracked data and files of Git together. REPO is the URL of a Git repository with dver or DVC, or
+    a directory. Downloads the listings of directories of one commit, but no files. Directories end in a slash.
     """
     repo, path, rev = options.repository_path(repo, path, rev)
     with list_files(repo, path, cwd=ctx.cwd, rev=rev, remote=remote, recursive=recursive) as found:
