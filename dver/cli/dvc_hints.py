@@ -44,7 +44,6 @@ VERBS: Final[Mapping[str, str]] = {
     "dver track": "use `dver add PATH`",
     "dver unprotect": "use `dver unlock PATH`",
     "dver untrack": "use `dver remove PATH`",
-    "dver update": "`dver pull` downloads the data of the current commit",
     "dver remote modify": "use `dver remote set NAME KEY VALUE`",
 }
 """The replacement for each verb that dver does not have."""

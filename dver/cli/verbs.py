@@ -29,6 +29,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "get": "Download files of a repository without cloning it.",
         "list": "List the files of a repository without cloning it.",
         "import-url": "Track a copy of the files at a URL.",
+        "update": "Download what changed at the sources of imports.",
     },
     "Run pipelines": {
         "stage": "Add, list and remove stages.",
