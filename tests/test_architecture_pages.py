@@ -27,7 +27,6 @@ PACKAGES = {
     "sharing": ["sharing"],
     "sources": ["sources"],
     "store": ["store"],
-    "streaming": ["streaming"],
     "tracking": ["tracking"],
     "workspace": ["workspace"],
 }

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from dver.access.addresses import is_url
 from dver.access.cache import ObjectCache, ReadOnlyCache
-from dver.access.dvc.repository import with_dvc_outputs
 from dver.access.files import Files
 from dver.access.mirrored_projects import MirroredProject, mirrored_projects
 from dver.access.objects import ContentCache
@@ -36,7 +35,7 @@ class FilesAddress(Protocol):
         """See `Files`."""
         ...
 
-    def __call__(self) -> Files: ...
+    def __call__(self) -> ProjectFiles: ...
 
 
 def open_files(
@@ -114,7 +113,7 @@ class LocalProject:
         """See `FilesAddress`."""
         return os.fspath(self.directory)
 
-    def __call__(self) -> Files:
+    def __call__(self) -> ProjectFiles:
         """Open its files."""
         repo = Repository.open(self.directory)
         base = os.path.relpath(os.fsencode(self.directory), repo.layout.top)
@@ -137,11 +136,11 @@ class MirroredRepository:
         """See `FilesAddress`."""
         return self.mirror.url
 
-    def __call__(self) -> Files:
+    def __call__(self) -> ProjectFiles:
         """Open its files."""
         self.mirror.resolve(self.commit)  # the mirror may have been deleted
         projects = mirrored_projects(self.mirror, self.commit)
-        files = ProjectFiles(
+        return ProjectFiles(
             MirroredProject(self.mirror, b"", b""),
             self.commit,
             _cache(self.keeps),
@@ -149,7 +148,6 @@ class MirroredRepository:
             projects=projects,
             fetch_git_blobs=self.mirror.fetch_blobs,
         )
-        return with_dvc_outputs(files, self.mirror, self.commit)
 
 
 def _cache(keeps: bool) -> ContentCache:

@@ -1,1 +1,0 @@
-"""Reads of DVC repositories: their outputs, remotes and files, at one commit."""

@@ -1,0 +1,86 @@
+"""What an import brings: tracked data and files of Git at or below a path of another repository."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from dver.access.errors import PathNotFound
+from dver.access.export import find_source
+from dver.access.files import FileInfo
+from dver.access.project_files import ProjectFiles
+from dver.core.errors import CorruptError
+from dver.formats.pointer import SUFFIX
+from dver.formats.tree import Entry, forbidden_name
+from dver.repo import PROJECT_DIR, Repository
+
+_LEFT_OUT: Final = frozenset((b".gitignore", os.fsencode(PROJECT_DIR)))
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedPart:
+    """Tracked data of the source. `path` is relative to the import; empty for all of it."""
+
+    path: bytes
+    entry: Entry
+    project: Repository
+    """The source's project that tracks it."""
+    remote: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GitPart:
+    """A file of Git in the source. `path` is relative to the import; empty for all of it."""
+
+    path: bytes
+    info: FileInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """The parts of an import. A whole file or tracked directory has one part, with an empty path."""
+
+    tracked: tuple[TrackedPart, ...] = ()
+    git: tuple[GitPart, ...] = ()
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether the import is a directory of Git, with several parts."""
+        return b"" not in [*(part.path for part in self.tracked), *(part.path for part in self.git)]
+
+
+def plan_import(files: ProjectFiles, path: str) -> ImportPlan:
+    """Plan the import of `path`. Leaves out pointers, `.gitignore` files and dver's own directory.
+
+    Raises PathNotFound, and CorruptError for a name that may not be in tracked data.
+    """
+    info = find_source(files, path)
+    parts = list(_parts(files, info, b""))
+    if not parts:
+        raise PathNotFound(f"{path!r} has no files to import", why="the directory is empty", fix="name another path")
+    tracked = tuple(part for part in parts if isinstance(part, TrackedPart))
+    return ImportPlan(tracked, tuple(part for part in parts if isinstance(part, GitPart)))
+
+
+def _parts(files: ProjectFiles, info: FileInfo, path: bytes) -> Iterator[TrackedPart | GitPart]:
+    target = files.target(info.path) if info.tracked else None
+    if target is not None:
+        pointer = target.tracked.pointer
+        yield TrackedPart(path, files.entry(target), files.project_of(target.tracked), pointer.remote)
+    elif info.kind != "directory":
+        yield GitPart(path, info)
+    else:
+        below = files.ls(info.path)
+        left_out = {os.fsencode(one.name + SUFFIX) for one in below if one.tracked} | _LEFT_OUT
+        for one in below:
+            name = os.fsencode(one.name)
+            if name not in left_out:
+                yield from _parts(files, one, _checked(path, name))
+
+
+def _checked(directory: bytes, name: bytes) -> bytes:
+    if reason := forbidden_name(name):
+        raise CorruptError(f"cannot import {os.fsdecode(name)!r}", why=reason, fix="import other paths of the source")
+    return os.path.join(directory, name)
