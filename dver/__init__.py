@@ -1,7 +1,8 @@
 """dver versions datasets and models beside code in Git.
 
-`dver.open`, `read_bytes`, `read_text`, `ls`, `walk` and `files` read data of a revision, of this or another repository,
-without a checkout. Each name is imported when it is first used.
+`dver.open`, `read_bytes`, `read_text`, `ls`, `walk`, `files` and `get` read data of a revision, of this or another
+repository, without a checkout. `dver.Project` has every command of the command line. Each name is imported when it is
+first used.
 """
 
 from __future__ import annotations
@@ -11,6 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from dver.access.files import FileInfo, Files
     from dver.api.files import files, ls, open, read_bytes, read_text, walk
+    from dver.api.get import get
+    from dver.api.maintain import clear_cache
+    from dver.api.progress import ProgressEvent
+    from dver.api.project import Project
+    from dver.api.streams import stream
     from dver.core.errors import (
         ConflictError,
         CorruptError,
@@ -25,6 +31,9 @@ if TYPE_CHECKING:
         UsageError,
     )
     from dver.core.version import __version__
+    from dver.ops.maintain.cache import list_cache
+    from dver.streaming.record_stream import merge_states
+    from dver.streaming.torch_dataset import TorchDataset
 
 _ERRORS: Final = "dver.core.errors"
 _FILES: Final = "dver.api.files"
@@ -35,6 +44,14 @@ _MODULES: Final = {
     "ls": _FILES,
     "walk": _FILES,
     "files": _FILES,
+    "stream": "dver.api.streams",
+    "merge_states": "dver.streaming.record_stream",
+    "TorchDataset": "dver.streaming.torch_dataset",
+    "get": "dver.api.get",
+    "Project": "dver.api.project",
+    "ProgressEvent": "dver.api.progress",
+    "list_cache": "dver.ops.maintain.cache",
+    "clear_cache": "dver.api.maintain",
     "Files": "dver.access.files",
     "FileInfo": "dver.access.files",
     "DverError": _ERRORS,
@@ -59,6 +76,14 @@ __all__ = [
     "ls",
     "walk",
     "files",
+    "stream",
+    "merge_states",
+    "TorchDataset",
+    "get",
+    "Project",
+    "ProgressEvent",
+    "list_cache",
+    "clear_cache",
     "Files",
     "FileInfo",
     "DverError",

@@ -27,6 +27,7 @@ PACKAGES = {
     "sharing": ["sharing"],
     "sources": ["sources"],
     "store": ["store"],
+    "streaming": ["streaming"],
     "tracking": ["tracking"],
     "workspace": ["workspace"],
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,11 +16,13 @@ from dver.core.errors import CorruptError
 from dver.core.progress import Task
 from dver.core.sparse_files import write_sparsely
 from dver.formats.tree import forbidden_name
+from dver.remote.parallel import in_parallel
 
 _LARGE: Final = 4 << 20
 """The smallest file that is written piece by piece, in bytes."""
 _BATCH: Final = 5000
 """The number of files that are read together."""
+_JOBS: Final = 8
 _LINKS: Final = 40
 _TARGET_MAX: Final = 4095
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -106,25 +109,38 @@ def _write_link(files: Files, info: FileInfo, target: bytes, top: bytes, done: E
 
 def _write_files(files: Files, places: Iterable[tuple[FileInfo, bytes]], done: ExportedFiles, task: Task) -> None:
     targets = dict(places)
-    small = [info for info in targets if (info.size or 0) < _LARGE]
+
+    def write(info: FileInfo) -> int:
+        return _write(targets[info], info, files.pieces(info.path), task)
+
+    small = [info for info in targets if (info.size or 0) < _LARGE and not _is_of_unknown_size(info)]
     for info, content in files.read_many(small):
-        _write(targets[info], info, (content,), done, task)
+        done.size += _write(targets[info], info, (content,), task)
     for info in targets:
         if (info.size or 0) >= _LARGE:
-            _write(targets[info], info, files.pieces(info.path), done, task)
+            done.size += write(info)
+    unknown = [info for info in targets if _is_of_unknown_size(info)]
+    with closing(in_parallel(write, unknown, jobs=_JOBS)) as sizes:
+        done.size += sum(sizes)
+    done.files += len(targets)
 
 
-def _write(target: bytes, info: FileInfo, pieces: Iterable[bytes], done: ExportedFiles, task: Task) -> None:
+def _is_of_unknown_size(info: FileInfo) -> bool:
+    """Is it a file in a directory of DVC? Its content may exceed the memory."""
+    return info.tracked and info.size is None
+
+
+def _write(target: bytes, info: FileInfo, pieces: Iterable[bytes], task: Task) -> int:
+    """Write a file; its size."""
     fd = os.open(target, _WRITE, 0o777 if info.executable else 0o666)
     try:
-        write_sparsely(fd, _counted(pieces, done, task))
+        write_sparsely(fd, _advancing(pieces, task))
+        return os.fstat(fd).st_size
     finally:
         os.close(fd)
-    done.files += 1
 
 
-def _counted(pieces: Iterable[bytes], done: ExportedFiles, task: Task) -> Iterator[bytes]:
+def _advancing(pieces: Iterable[bytes], task: Task) -> Iterator[bytes]:
     for piece in pieces:
         yield piece
-        done.size += len(piece)
         task.advance(len(piece))

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from dver.access.addresses import is_url
 from dver.access.cache import ObjectCache, ReadOnlyCache
+from dver.access.dvc.repository import with_dvc_outputs
 from dver.access.files import Files
 from dver.access.mirrored_projects import MirroredProject, mirrored_projects
 from dver.access.objects import ContentCache
@@ -35,7 +36,7 @@ class FilesAddress(Protocol):
         """See `Files`."""
         ...
 
-    def __call__(self) -> ProjectFiles: ...
+    def __call__(self) -> Files: ...
 
 
 def open_files(
@@ -113,7 +114,7 @@ class LocalProject:
         """See `FilesAddress`."""
         return os.fspath(self.directory)
 
-    def __call__(self) -> ProjectFiles:
+    def __call__(self) -> Files:
         """Open its files."""
         repo = Repository.open(self.directory)
         base = os.path.relpath(os.fsencode(self.directory), repo.layout.top)
@@ -136,11 +137,11 @@ class MirroredRepository:
         """See `FilesAddress`."""
         return self.mirror.url
 
-    def __call__(self) -> ProjectFiles:
+    def __call__(self) -> Files:
         """Open its files."""
         self.mirror.resolve(self.commit)  # the mirror may have been deleted
         projects = mirrored_projects(self.mirror, self.commit)
-        return ProjectFiles(
+        files = ProjectFiles(
             MirroredProject(self.mirror, b"", b""),
             self.commit,
             _cache(self.keeps),
@@ -148,6 +149,7 @@ class MirroredRepository:
             projects=projects,
             fetch_git_blobs=self.mirror.fetch_blobs,
         )
+        return with_dvc_outputs(files, self.mirror, self.commit)
 
 
 def _cache(keeps: bool) -> ContentCache:

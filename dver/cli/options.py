@@ -15,6 +15,7 @@ from dver.core.errors import UsageError
 from dver.core.phrasing import quoted
 
 if TYPE_CHECKING:
+    from dver.access.addresses import DataAddress
     from dver.repo import Repository
 
 Example: TypeAlias = tuple[str, str]
@@ -203,6 +204,18 @@ def remote_choice_option(text: str) -> Callable[[F], F]:
         metavar="[NAME]",
         help=text,
     )
+
+
+def data_address(paths: Sequence[str], rev: str | None) -> DataAddress | None:
+    """The only one of `paths` if it is `REPO@REV:PATH` or `@REV:PATH`; None for paths of this project."""
+    if len(paths) != 1 or "@" not in paths[0] or os.path.lexists(paths[0]):
+        return None
+    from dver.access.addresses import DataAddress  # only for such an argument
+
+    address = DataAddress.parse(paths[0])
+    if address is not None and rev is not None:
+        raise UsageError(f"--rev {rev} and {paths[0]!r} name two revisions", fix="leave one of them out")
+    return address
 
 
 def repository_path(repo: str, path: str | None, rev: str | None) -> tuple[str, str, str | None]:

@@ -34,7 +34,7 @@ _DENIED: Final = re.compile(
 )
 _NO_REPOSITORY: Final = re.compile(
     r"(?i)repository .*not found|does not appear to be a git repository|returned error: 404|repository not found|"
-    r"no such file or directory"
+    r"no such file or directory|repository .*does not exist"
 )
 _USER_INFO: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/@\s']+)@")
 

@@ -27,7 +27,6 @@ ARGUMENTS = {
     "gc": ["--dry-run"],
     "lineage": ["out.txt"],
     "ls": ["data"],
-    "import": ["https://example.org/data.git", "data"],
     "import-url": ["https://example.org/a"],
     "move": ["data", "moved"],
     "params diff": [],

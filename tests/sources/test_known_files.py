@@ -36,13 +36,13 @@ def test_a_size_alone_proves_nothing(tmp_path: Path) -> None:
 
 
 def test_what_was_added_before_an_error_is_kept(tmp_path: Path) -> None:
-    def interrupted(known: KnownFiles) -> None:
-        with known:
+    def interrupted() -> None:
+        with KnownFiles(tmp_path, URL) as known:
             known.add(FILE, OID)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        interrupted(KnownFiles(tmp_path, URL))
+        interrupted()
     assert KnownFiles(tmp_path, URL).oid(FILE) == OID
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from dver.cli.context import Context
 from dver.cli.errors import error_line
 from dver.cli.render import terminal
-from dver.core.errors import ConflictError, CorruptError, MissingObjectError
+from dver.core.errors import CorruptError
 from dver.core.phrasing import join_limited, quoted
 from dver.workspace.checkout.restore import CheckoutSummary
 from dver.workspace.files.checkout_plan import KeepReason, KeptPath
@@ -24,11 +24,8 @@ _ARGUMENTS: Final = 5
 
 def exit_code_of(restored: CheckoutSummary) -> int:
     """0 for a complete checkout, otherwise the code of the worst problem."""
-    if any(isinstance(one.error, CorruptError) for one in restored.lost):
-        return CorruptError.exit_code
-    if restored.lost:
-        return MissingObjectError.exit_code
-    return ConflictError.exit_code if any(kept.blocks for kept in restored.kept) else 0
+    error = restored.error()
+    return 0 if error is None else error.exit_code
 
 
 def print_restored(

@@ -1,10 +1,11 @@
-"""`dver cat`: print a tracked file on disk or of a revision, from the store."""
+"""`dver cat`: print a tracked file on disk or of a revision, from the store, or a file of another repository."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from dver.access.addresses import DataAddress
 from dver.core.errors import UsageError
 from dver.core.phrasing import quoted
 from dver.formats.pack import IN_MEMORY_MAX
@@ -32,3 +33,17 @@ def cat(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -> It
             yield repo.store.read(entry.oid)
         else:
             yield from repo.store.stream(entry.oid)
+
+
+def cat_from(address: DataAddress, *, cwd: Path) -> Iterator[bytes]:
+    """The content of a file of another repository piece by piece, after links. Git's files can be read as well.
+
+    Raises CorruptError with the last piece if the file was damaged.
+    """
+    from dver.access.repositories import open_files  # only for other repositories
+
+    files = open_files(address.repo, rev=address.rev, cwd=cwd)
+    try:
+        yield from files.pieces(address.path)
+    finally:
+        files.close()

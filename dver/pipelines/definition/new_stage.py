@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from dver.core.errors import UsageError
 from dver.pipelines.definition.stage import PARAMS_FILE, OutputRole
@@ -21,6 +21,40 @@ class NewOutput:
     role: OutputRole = OutputRole.OUT
     cache: bool = True
     persist: bool = False
+
+
+_OUTPUTS: Final = {
+    "outs": NewOutput(""),
+    "outs_no_cache": NewOutput("", cache=False),
+    "outs_persist": NewOutput("", persist=True),
+    "outs_persist_no_cache": NewOutput("", cache=False, persist=True),
+    "metrics": NewOutput("", OutputRole.METRICS),
+    "metrics_no_cache": NewOutput("", OutputRole.METRICS, cache=False),
+    "plots": NewOutput("", OutputRole.PLOTS),
+    "plots_no_cache": NewOutput("", OutputRole.PLOTS, cache=False),
+}
+"""The output that each option adds."""
+
+OUTPUT_OPTIONS: Final = tuple(_OUTPUTS)
+
+
+def new_outputs(paths: Mapping[str, Sequence[str]]) -> tuple[NewOutput, ...]:
+    """The outputs for the paths of each of `OUTPUT_OPTIONS`."""
+    return tuple(
+        replace(output, path=path) for option, output in _OUTPUTS.items() for path in dict.fromkeys(paths[option])
+    )
+
+
+def shell_command(args: Sequence[str]) -> str:
+    """One argument is a shell command; several are a program with its arguments. Raises UsageError."""
+    import shlex
+
+    if not args:
+        raise UsageError("missing command", fix="add it after the name and the options")
+    text = args[0] if len(args) == 1 else shlex.join(args)
+    if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise UsageError("the command is not UTF-8", why="dver.yaml is UTF-8", fix="use file names in UTF-8")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

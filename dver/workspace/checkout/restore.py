@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dver.core.errors import ConflictError, CorruptError, MissingObjectError
+from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError
 from dver.core.files import clear_leftovers
+from dver.core.phrasing import count, join_limited
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
 from dver.repo import Repository
@@ -52,6 +53,24 @@ class CheckoutSummary:
     """The stages whose outputs were kept, as users name them; None stands for data without a stage."""
     parts: tuple[bytes, ...] = ()
     """Partial directories that stay partial."""
+
+    def error(self) -> DverError | None:
+        """The error for the worst problem. None if everything was checked out."""
+        damaged = [one.path for one in self.lost if isinstance(one.error, CorruptError)]
+        if damaged:
+            what = f"{count(len(damaged), 'path')} not checked out: {_listed(damaged)}"
+            return CorruptError(what, why="the copies in the store are damaged", fix="dver fsck --repair")
+        if self.lost:
+            what = f"{count(len(self.lost), 'path')} not checked out: {_listed([one.path for one in self.lost])}"
+            return MissingObjectError(what, why="the store does not have the content", fix="dver pull")
+        blocking = [kept.path for kept in self.kept if kept.blocks]
+        if not blocking:
+            return None
+        return ConflictError(
+            f"kept {count(len(blocking), 'path')} with unsaved changes: {_listed(blocking)}",
+            why="the checkout would overwrite them",
+            fix="`dver add` saves them, `dver checkout --force` discards them",
+        )
 
 
 def restore(
@@ -231,3 +250,7 @@ def joined(parts: Sequence[CheckoutSummary]) -> CheckoutSummary:
         makers=tuple(dict.fromkeys(one for part in parts for one in part.makers)),
         parts=tuple(dict.fromkeys(one for part in parts for one in part.parts)),
     )
+
+
+def _listed(paths: Sequence[bytes]) -> str:
+    return join_limited([os.fsdecode(path) for path in paths])

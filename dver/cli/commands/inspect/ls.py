@@ -8,6 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
+from dver.cli.render.repository_files import print_files
 from dver.core.phrasing import human_size
 from dver.formats.tree import Kind
 from dver.ops.inspect.ls import ListedPath, LsResult, ls
@@ -19,6 +20,7 @@ from dver.repo import Repository
         ("dver ls", "List tracked data."),
         ("dver ls --size data/", "List a tracked directory with sizes."),
         ("dver ls -R --rev v1 data/", "List all its files at v1."),
+        ("dver ls https://host/team/data.git@v1:images", "List a directory of another repository."),
     ]
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
@@ -34,7 +36,17 @@ def command(
 
     Reads pointers and the store only: the data need not be checked out. Paths are relative to the current directory;
     with --json, to the top of the Git worktree. Directories end in a slash.
+
+    A single PATH may be @REV:PATH, or REPO@REV:PATH for another repository, as of `dver list`.
     """
+    address = options.data_address(paths, rev)
+    if address is not None and address.repo is not None:
+        from dver.ops.share.list_files import list_files  # only for other repositories
+
+        with list_files(address.repo, address.path, cwd=ctx.cwd, rev=address.rev, recursive=recursive) as found:
+            print_files(ctx, found, size=size, as_json=as_json)
+        return
+    paths, rev = ((address.path or ".",), address.rev) if address is not None else (paths, rev)
     with Repository.open(ctx.cwd) as repo:
         listing = ls(repo, paths, cwd=ctx.cwd, rev=rev, recursive=recursive)
         if as_json:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -12,10 +11,9 @@ from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
-from dver.core.errors import UsageError
 from dver.core.phrasing import join_limited, quoted
 from dver.ops.run.stage import add, list_stages, remove
-from dver.pipelines.definition.new_stage import NewOutput, NewStage
+from dver.pipelines.definition.new_stage import OUTPUT_OPTIONS, NewStage, new_outputs, shell_command
 from dver.pipelines.definition.stage import OutputRole, Stage
 from dver.pipelines.engine.graph import Address
 from dver.repo import Repository
@@ -147,42 +145,13 @@ def add_command(ctx: Context, /, *, cmd: tuple[str, ...], name: str | None, forc
     if name is None:
         name, *rest = cmd
         cmd = tuple(rest)
-    outs = [
-        replace(output, path=path)
-        for option, output in _OUTPUTS.items()
-        for path in dict.fromkeys(definition.pop(option))
-    ]
-    new = NewStage(name=name, cmd=_shell_command(cmd), outs=tuple(outs), **definition)
+    outs = new_outputs({option: definition.pop(option) for option in OUTPUT_OPTIONS})
+    new = NewStage(name=name, cmd=shell_command(cmd), outs=outs, **definition)
     with Repository.open(ctx.cwd) as repo:
         added = add(repo, new, cwd=ctx.cwd, force=force)
         warn_about_secrets(ctx, added.secrets)
         ctx.say(f"added stage {terminal.printable(name)} to {path_text(repo, added.path)}; `dver repro` runs it")
         print_staged(ctx, repo)
-
-
-_OUTPUTS: Final = {
-    "outs": NewOutput(""),
-    "outs_no_cache": NewOutput("", cache=False),
-    "outs_persist": NewOutput("", persist=True),
-    "outs_persist_no_cache": NewOutput("", cache=False, persist=True),
-    "metrics": NewOutput("", OutputRole.METRICS),
-    "metrics_no_cache": NewOutput("", OutputRole.METRICS, cache=False),
-    "plots": NewOutput("", OutputRole.PLOTS),
-    "plots_no_cache": NewOutput("", OutputRole.PLOTS, cache=False),
-}
-"""The output that each option adds."""
-
-
-def _shell_command(args: tuple[str, ...]) -> str:
-    """One argument is a shell command; several are a program with its arguments."""
-    import shlex
-
-    if not args:
-        raise UsageError("missing command", fix="add it after the name and the options")
-    text = args[0] if len(args) == 1 else shlex.join(args)
-    if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise UsageError("the command is not UTF-8", why="dver.yaml is UTF-8", fix="use file names in UTF-8")
-    return text
 
 
 def _stage_text(stage: Stage) -> str:

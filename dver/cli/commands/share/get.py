@@ -43,9 +43,9 @@ def command(
 ) -> None:
     """Download files of a repository without cloning it.
 
-    REPO is the URL of a Git repository, or a directory. PATH may be a file or a directory, tracked data or a file of
-    Git; without it, all files are downloaded. No project is needed. Git transfers one commit, without its history and
-    its other files. The data comes from the repository's remote and is verified.
+    REPO is the URL of a Git repository with dver or DVC, or a directory. PATH may be a file or a directory, tracked
+    data or a file of Git; without it, all files are downloaded. No project is needed. Git transfers one commit, without
+    its history and its other files. The data comes from the repository's remote and is verified.
 
     OUT appears when it is complete. After an error or Ctrl-C, nothing is left.
     """

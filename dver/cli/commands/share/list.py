@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import click
 
-from dver.access.files import FileInfo
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render import terminal
-from dver.core.phrasing import human_size
+from dver.cli.render.repository_files import print_files
 from dver.ops.share.list_files import list_files
 
 
@@ -42,25 +40,9 @@ def command(
 ) -> None:
     """List the files of a repository without cloning it.
 
-    Lists tracked data and files of Git together. REPO is the URL of a Git repository, or a directory. Downloads the
-    listings of directories of one commit, but no files. Directories end in a slash.
+    Lists tracked data and files of Git together. REPO is the URL of a Git repository with dver or DVC, or
+    a directory. Downloads the listings of directories of one commit, but no files. Directories end in a slash.
     """
     repo, path, rev = options.repository_path(repo, path, rev)
     with list_files(repo, path, cwd=ctx.cwd, rev=rev, remote=remote, recursive=recursive) as found:
-        chosen = (info for info in found if info.tracked or not tracked)
-        if as_json:
-            ctx.emit_json(list(chosen))
-        elif size:
-            ctx.table(((_size(info), _name(ctx, info)) for info in chosen), right=(0,))
-        else:
-            for info in chosen:
-                ctx.say(_name(ctx, info))
-
-
-def _size(info: FileInfo) -> str:
-    return "-" if info.size is None or (info.kind == "directory" and not info.tracked) else human_size(info.size)
-
-
-def _name(ctx: Context, info: FileInfo) -> str:
-    name = terminal.printable(info.path)
-    return ctx.style.cyan(name + "/") if info.kind == "directory" else name
+        print_files(ctx, (info for info in found if info.tracked or not tracked), size=size, as_json=as_json)

@@ -100,3 +100,21 @@ def test_ctrl_c_leaves_nothing(run: Run, url: str, here: Path, tmp_path: Path) -
     assert process.returncode != 0
     assert b"Traceback" not in said
     assert list(here.iterdir()) == []
+
+
+def test_cat_and_ls_read_addresses(run: Run, url: str, git_repo: Path, here: Path) -> None:
+    assert run("cat", f"{url}@v1:data/a.csv", cwd=here).out == "1,2\n"
+    assert run("cat", f"{url}@:params.yaml", cwd=here).out == "lr: 1\n"
+    assert run("ls", f"{url}@v1:data", cwd=here).out == "data/a.csv\ndata/deep/\n"
+    assert run("ls", "-R", "--size", "../repo@v1:data", cwd=here).out == "   4 B  data/a.csv\n2.0 kB  data/deep/b\n"
+    assert run("cat", "@v1:data/a.csv", cwd=git_repo).out == "1,2\n"
+    assert run("ls", "@v1:data", cwd=git_repo).out == "data/a.csv\ndata/deep/\n"
+    assert "two revisions" in run("cat", "--rev", "v1", "@v1:data/a.csv", cwd=git_repo, rc=2).err
+    assert "did you mean" in run("cat", f"{url}@v1:data/a.cvs", cwd=here, rc=2).err
+
+
+def test_an_existing_path_that_looks_like_an_address_is_a_path(run: Run, git_repo: Path) -> None:
+    run("init", cwd=git_repo)
+    (git_repo / "@v1:x").write_text("a path\n")
+    run("add", "@v1:x", cwd=git_repo)
+    assert run("cat", "@v1:x", cwd=git_repo).out == "a path\n"

@@ -1,0 +1,1 @@
+"""Reads of DVC repositories: their outputs, remotes and files, at one commit."""

@@ -1,0 +1,298 @@
+"""The section "Share data" of the Python API, and its group of methods for remotes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dver.api.handle import ProjectHandle, RemoteSelection, StrPath, raise_first, remote_name, scope_of, text_of, texts
+from dver.api.progress import ProgressCallback, progress_for
+
+if TYPE_CHECKING:
+    from dver.ops.share.check import CheckResult
+    from dver.ops.share.fetch import FetchResult
+    from dver.ops.share.import_url import ImportUrlResult
+    from dver.ops.share.pull import PullResult
+    from dver.ops.share.push import PushResult
+    from dver.ops.share.remote import Remote, RemoteCheck, RemovedRemote, RenamedRemote
+
+
+class ShareMethods(ProjectHandle):
+    """Methods that upload and download data."""
+
+    __slots__ = ()
+
+    @property
+    def remote(self) -> RemoteMethods:
+        """Methods that manage remotes, such as `project.remote.add`."""
+        return RemoteMethods(self.root, self.cwd)
+
+    def push(
+        self,
+        *paths: StrPath,
+        rev: str | None = None,
+        all_branches: bool = False,
+        all_tags: bool = False,
+        all_commits: bool = False,
+        remote: str | None = None,
+        jobs: int | None = None,
+        dry_run: bool = False,
+        run_cache: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> PushResult:
+        """Upload data to a remote. Data that it already has is not uploaded again.
+
+        Args:
+            paths: Data, or paths inside it. By default all data.
+            rev: Use the data of this revision instead of the current pointers.
+            all_branches, all_tags, all_commits: Use the data of all of them.
+            remote: The name of a remote, instead of the default one.
+            jobs: The number of parallel transfers; by default it adapts to the remote.
+            dry_run: Transfer nothing, and return what would be transferred.
+            run_cache: Also transfer the run cache.
+            progress: Called with the task `upload`, in bytes.
+
+        Raises:
+            RemoteError: The remote cannot be reached, or refuses the upload.
+            MissingObjectError: The store does not have some data, and the remote neither.
+        """
+        from dver.ops.share.push import push
+        from dver.sharing.transfer_options import TransferOptions
+        from dver.tracking.revision_scope import RevisionScope
+
+        scope = RevisionScope(rev, all_branches, all_tags, all_commits)
+        options = TransferOptions(scope, remote, jobs, run_cache, dry_run)
+        with self._open() as repo:
+            return push(repo, texts(paths), cwd=self.cwd, options=options, progress=progress_for(progress))
+
+    def fetch(
+        self,
+        *paths: StrPath,
+        rev: str | None = None,
+        all_branches: bool = False,
+        all_tags: bool = False,
+        all_commits: bool = False,
+        remote: str | None = None,
+        jobs: int | None = None,
+        dry_run: bool = False,
+        run_cache: bool = False,
+        check: bool = True,
+        progress: ProgressCallback | None = None,
+    ) -> FetchResult:
+        """Download data into the store without checking it out. The other arguments are as in `push`.
+
+        Args:
+            check: Raise an error if a remote does not have some data. The rest is downloaded in any case.
+            progress: Called with the task `download`, in bytes.
+
+        Raises:
+            RemoteError: The remote cannot be reached.
+            MissingObjectError: The remote does not have some data (with `check`).
+            CorruptError: Some data on the remote is damaged (with `check`).
+        """
+        from dver.ops.share.fetch import fetch
+        from dver.sharing.transfer_options import TransferOptions
+        from dver.tracking.revision_scope import RevisionScope
+
+        scope = RevisionScope(rev, all_branches, all_tags, all_commits)
+        options = TransferOptions(scope, remote, jobs, run_cache, dry_run)
+        with self._open() as repo:
+            result = fetch(repo, texts(paths), cwd=self.cwd, options=options, progress=progress_for(progress))
+        raise_first([one.error() for one in result.remotes], check=check)
+        return result
+
+    def pull(
+        self,
+        *paths: StrPath,
+        rev: str | None = None,
+        all_branches: bool = False,
+        all_tags: bool = False,
+        all_commits: bool = False,
+        remote: str | None = None,
+        jobs: int | None = None,
+        dry_run: bool = False,
+        run_cache: bool = False,
+        force: bool = False,
+        check: bool = True,
+        progress: ProgressCallback | None = None,
+    ) -> PullResult:
+        """Download data and check it out. The other arguments are as in `push`.
+
+        Args:
+            force: Overwrite and delete even unsaved files.
+            check: Raise an error if some data is missing, or unsaved files stayed. The rest is done in any case.
+            progress: Called with the tasks `download` and `checkout`, in bytes.
+
+        Raises:
+            RemoteError: The remote cannot be reached.
+            MissingObjectError: The remote does not have some data (with `check`).
+            CorruptError: Some data is damaged (with `check`).
+            ConflictError: Unsaved files stayed (with `check`).
+        """
+        from dver.ops.share.pull import pull
+        from dver.sharing.transfer_options import TransferOptions
+        from dver.tracking.revision_scope import RevisionScope
+
+        scope = RevisionScope(rev, all_branches, all_tags, all_commits)
+        options = TransferOptions(scope, remote, jobs, run_cache, dry_run)
+        with self._open() as repo:
+            result = pull(
+                repo, texts(paths), cwd=self.cwd, options=options, force=force, progress=progress_for(progress)
+            )
+        raise_first([one.error() for one in result.remotes], check=check)
+        raise_first([None if result.restored is None else result.restored.error()], check=check)
+        return result
+
+    def check(
+        self,
+        *paths: StrPath,
+        remote: RemoteSelection = False,
+        rev: str | None = None,
+        all_branches: bool = False,
+        all_tags: bool = False,
+        all_commits: bool = False,
+    ) -> CheckResult:
+        """Check that all data of a commit is available. `absent` of the result lists missing data.
+
+        Args:
+            paths: Check only data at or below them.
+            remote: Check this remote, or with True the default one, instead of the store.
+            rev: By default HEAD.
+            all_branches, all_tags, all_commits: Check the data of all of them.
+
+        Raises:
+            RemoteError: The remote cannot be reached.
+        """
+        from dver.ops.share.check import check
+        from dver.tracking.revision_scope import CURRENT, RevisionScope
+
+        scope = RevisionScope(rev, all_branches, all_tags, all_commits)
+        if scope == CURRENT:
+            scope = RevisionScope("HEAD")
+        with self._open() as repo:
+            name = remote_name(repo, remote)
+            return check(repo, texts(paths), cwd=self.cwd, scope=scope, on_remote=bool(remote), remote=name)
+
+    def import_url(
+        self,
+        url: str,
+        out: StrPath | None = None,
+        *,
+        download: bool = True,
+        desc: str | None = None,
+        force: bool = False,
+        remote: str | None = None,
+        check: bool = True,
+        progress: ProgressCallback | None = None,
+    ) -> ImportUrlResult:
+        """Track a copy of the files at a URL. The pointer names the URL.
+
+        Args:
+            url: A file or a directory: `s3://…`, `https://…`, a path, or any protocol of remotes.
+            out: By default the last part of the URL.
+            download: Without it, record size and fingerprint only.
+            desc: A description for the pointer.
+            force: Replace tracked data and existing files at `out`.
+            remote: Push this data to this remote instead of the default one.
+            check: Raise an error if something could not be checked out.
+
+        Raises:
+            RemoteError: The URL cannot be reached, or has no such file.
+            ConflictError: `out` exists.
+        """
+        from dver.ops.share.import_url import PointerOptions, import_url
+
+        with self._open() as repo:
+            result = import_url(
+                repo,
+                url,
+                None if out is None else text_of(out),
+                cwd=self.cwd,
+                options=PointerOptions(remote, desc),
+                download=download,
+                force=force,
+                progress=progress_for(progress),
+            )
+        raise_first([None if result.restored is None else result.restored.error()], check=check)
+        return result
+
+
+class RemoteMethods(ProjectHandle):
+    """Methods that manage remotes: `project.remote`."""
+
+    __slots__ = ()
+
+    def add(self, name: str, url: StrPath, *, default: bool = False, local: bool = False) -> Remote:
+        """Add a remote, without contacting it.
+
+        Args:
+            name: Its name in commands and settings.
+            url: A directory relative to the project's root, a bucket (`s3://…`), or any URL that fsspec supports.
+            default: Make it the default remote.
+            local: Write to this clone's uncommitted config.
+
+        Raises:
+            ConflictError: A remote of this name has another URL.
+            RepositoryError: The URL is invalid.
+        """
+        from os import fspath
+
+        from dver.ops.share import remote as remotes
+
+        with self._open() as repo:
+            return remotes.add(repo, name, fspath(url), default=default, scope=scope_of(local=local))
+
+    def list(self) -> tuple[Remote, ...]:
+        """All remotes, sorted by name."""
+        from dver.ops.share import remote as remotes
+
+        with self._open() as repo:
+            return tuple(remotes.list_remotes(repo))
+
+    def set(self, name: str, key: str, value: str, *, local: bool = False) -> None:
+        """Change a setting of a remote; `local` is for secrets. docs/config.md lists the settings.
+
+        Raises:
+            UsageError: The remote, the setting or the value is invalid.
+        """
+        from dver.ops.share import remote as remotes
+
+        with self._open() as repo:
+            remotes.change_setting(repo, name, key, value, scope=scope_of(local=local))
+
+    def remove(self, name: str) -> RemovedRemote:
+        """Remove a remote from the configuration. Its data stays."""
+        from dver.ops.share import remote as remotes
+
+        with self._open() as repo:
+            return remotes.remove(repo, name)
+
+    def rename(self, old: str, new: str) -> RenamedRemote:
+        """Rename a remote in all its settings. Its data stays."""
+        from dver.ops.share import remote as remotes
+
+        with self._open() as repo:
+            return remotes.rename(repo, old, new)
+
+    def default(self, name: str | None = None, *, local: bool = False) -> Remote | None:
+        """Make `name` the default remote, if given, and return the default remote; None if there is none."""
+        from dver.ops.share import remote as remotes
+
+        with self._open() as repo:
+            if name is not None:
+                return remotes.set_default(repo, name, scope=scope_of(local=local))
+            return remotes.default_remote(repo)
+
+    def check(self, name: str | None = None, *, abort_uploads: bool = False) -> RemoteCheck:
+        """Test what a remote can do and how fast it is, with two small test objects.
+
+        Args:
+            name: By default the default remote.
+            abort_uploads: Abort incomplete uploads that are older than a day.
+
+        Raises:
+            RemoteError: The remote cannot be reached or read.
+        """
+        from dver.ops.share import remote as remotes
+
+        with self._open() as repo:
+            return remotes.check(repo, name, abort_uploads=abort_uploads)

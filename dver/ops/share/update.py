@@ -1,0 +1,162 @@
+"""`dver update`: download what changed at the sources of imports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from dver.core.errors import ConflictError, CorruptError, MissingObjectError, UsageError
+from dver.core.phrasing import join_limited, quoted
+from dver.core.progress import SILENT, Progress
+from dver.formats.pointer import Pointer, UndownloadedPointer
+from dver.formats.pointer_source import Source, UrlSource
+from dver.formats.tree import Entry
+from dver.remote.urls.url_files import UrlFiles
+from dver.repo import Repository
+from dver.sources.imports import ImportedData, imports_in_worktree, select_imports
+from dver.sources.url_content import named
+from dver.sources.url_update import query_url
+from dver.store.trash.guard import GcGuard
+from dver.store.trees.compare import TreeChange, compare, with_renames
+from dver.tracking.pointer_files import write_pointers
+from dver.workspace.changes.data_changes import compare_with_pointer
+from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, restore
+from dver.workspace.state.data_state import DataState
+
+
+class SourceUpdate(Protocol):
+    """What the source of an import has now."""
+
+    @property
+    def source(self) -> Source:
+        """The source as the pointer records it after the update."""
+        ...
+
+    @property
+    def changed(self) -> bool:
+        """May the content differ from the pointer's?"""
+        ...
+
+    def download(self, repo: Repository, progress: Progress) -> tuple[Entry, int]:
+        """Store the content, durably. Returns its entry, and the number of bytes that were downloaded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatedImport:
+    """An import that was compared with its source. Paths are relative to the top of the Git worktree."""
+
+    path: bytes
+    before: Pointer | UndownloadedPointer
+    pointer: Pointer
+    read: int = 0
+    """Bytes that were downloaded."""
+    changes: tuple[TreeChange, ...] | None = ()
+    """The changed files; None if the version before cannot be read here."""
+    restored: CheckoutSummary | None = None
+    """The checkout; None if the source has not changed."""
+
+    @property
+    def same_content(self) -> bool:
+        """Is the content what the pointer said before?"""
+        return isinstance(self.before, Pointer) and self.before.same_data(self.pointer)
+
+
+class _Planned(NamedTuple):
+    data: ImportedData
+    update: SourceUpdate
+
+
+def update(
+    repo: Repository, paths: Sequence[str] = (), *, cwd: Path, force: bool = False, progress: Progress = SILENT
+) -> tuple[UpdatedImport, ...]:
+    """Bring the imports at or below `paths`, or all imports, to the present content of their sources.
+
+    Asks each source whether it changed. Downloads changed files, writes the pointer, and checks out the data. Raises
+    ConflictError before a download if data to replace has unsaved changes. With `force`, these are discarded, and files
+    that the store does not have are downloaded even if their source did not change.
+    """
+    chosen = select_imports(repo, paths, cwd)
+    sources = repo.remotes.url_files(repo.root)
+    with progress.task("query source", total=len(chosen), unit="") as task:
+        planned = []
+        for data in chosen:
+            planned.append(_Planned(data, _query(repo, sources, data)))
+            task.advance(1)
+    if not force:
+        _refuse_edited(repo, [one.data for one in planned if one.update.changed], progress)
+    return tuple(_carry_out(repo, one, force=force, progress=progress) for one in planned)
+
+
+def _query(repo: Repository, sources: UrlFiles, data: ImportedData) -> SourceUpdate:
+    if isinstance(data.source, UrlSource):
+        return query_url(sources, data, data.source)
+    raise UsageError(
+        f"cannot update {repo.layout.shown(data.path)!r}",
+        why="it was imported from a repository by another version of dver",
+        fix="upgrade dver",
+    )
+
+
+def _refuse_edited(repo: Repository, chosen: Sequence[ImportedData], progress: Progress) -> None:
+    placed = repo.state.placed
+    edited = [
+        repo.layout.shown(one.path)
+        for one in chosen
+        if isinstance(one.pointer, Pointer)
+        and compare_with_pointer(repo, one.path, one.pointer, placed, progress).state
+        in (DataState.MODIFIED, DataState.DIVERGED)
+    ]
+    existing = [
+        repo.layout.shown(one.path)
+        for one in chosen
+        if isinstance(one.pointer, UndownloadedPointer) and repo.layout.exists(one.path)
+    ]
+    if edited or existing:
+        paths = " ".join(map(quoted, [*edited, *existing]))
+        raise ConflictError(
+            f"unsaved changes in {join_limited([*edited, *existing])}",
+            why="an update would replace them",
+            fix=f"`dver add {paths}` records them, `dver update --force {paths}` discards them",
+        )
+
+
+def _carry_out(repo: Repository, planned: _Planned, *, force: bool, progress: Progress) -> UpdatedImport:
+    data, found = planned
+    if not (found.changed or force) and isinstance(data.pointer, Pointer):
+        return UpdatedImport(data.path, data.pointer, data.pointer)
+    guard = GcGuard(repo.store)
+    entry, read = found.download(repo, progress)
+    pointer = _pointer_to(named(entry, data.path), data.pointer, found.source)
+    with repo.exclusive():
+        if imports_in_worktree(repo).get(data.path) != data:
+            raise ConflictError(
+                f"the pointer of {repo.layout.shown(data.path)!r} changed during the update",
+                why="another command wrote it",
+                fix="run the same command again",
+            )
+        changes = _changes(repo, data, pointer)
+        write_pointers(repo, {data.path: pointer}, guard)
+        repo.store.index.mark_complete([pointer.oid])
+        target = CheckoutTarget(data.path, pointer.entry(data.path))
+        restored = restore(repo, [target], force=force, progress=progress)
+    return UpdatedImport(data.path, data.pointer, pointer, read, changes, restored)
+
+
+def _pointer_to(entry: Entry, before: Pointer | UndownloadedPointer, source: Source) -> Pointer:
+    """The pointer to `entry` with the options of the one `before`."""
+    if isinstance(before, Pointer):
+        return replace(Pointer.of(entry, before), source=source)
+    found = Pointer.of(entry)
+    return replace(found, source=source, remote=before.remote, push=before.push, desc=before.desc)
+
+
+def _changes(repo: Repository, data: ImportedData, pointer: Pointer) -> tuple[TreeChange, ...] | None:
+    before = data.pointer.entry(data.path) if isinstance(data.pointer, Pointer) else None
+    after, read = pointer.entry(data.path), repo.store.tree
+    try:
+        return tuple(with_renames(compare(before, after, read, read, path=data.path)))
+    except (MissingObjectError, CorruptError):
+        return None

@@ -1,0 +1,50 @@
+"""Streams as datasets of PyTorch. Importing this module imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dver.core.errors import UsageError
+from dver.streaming.record_stream import RecordStream
+from dver.streaming.stream import DataStream
+
+try:
+    from torch.utils.data import IterableDataset, get_worker_info
+except ImportError as error:
+    raise UsageError(
+        "a dataset of PyTorch needs the extra `torch`", why=str(error), fix='pip install "dver[torch]"'
+    ) from error
+
+
+class TorchDataset(IterableDataset[Any]):
+    """A stream for `torch.utils.data.DataLoader`, whose workers share the samples of this rank.
+
+    Pass the batch size of the data loader: then its order is the same for every number of workers. Call `set_epoch`
+    before each epoch, as with DistributedSampler: workers have copies of this dataset.
+    """
+
+    def __init__(self, stream: DataStream | RecordStream, *, batch_size: int = 1) -> None:
+        super().__init__()
+        self._stream = stream
+        self._batch_size = batch_size
+
+    def __iter__(self) -> Iterator[Any]:
+        worker = get_worker_info()
+        if worker is None:
+            return iter(self._stream)
+        return iter(self._stream.split(worker.id, worker.num_workers, batch=self._batch_size))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to the start of an epoch."""
+        self._stream.set_epoch(epoch)
+
+    def state_dict(self, samples: int | None = None) -> dict[str, Any]:
+        """The state of a stream of files; see `DataStream.state_dict`. `samples` is needed with workers."""
+        if isinstance(self._stream, RecordStream):
+            return self._stream.state_dict()
+        return self._stream.state_dict(samples)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state`; see the method of the stream."""
+        self._stream.load_state_dict(state)
