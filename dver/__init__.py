@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from dver.access.files import FileInfo, Files
-    from dver.api.files import files, ls, open, read_bytes, read_text, walk
+    from dver.api.files import files, ls, open, read_bytes, read_text, url_for, walk
     from dver.api.get import get
     from dver.api.maintain import clear_cache
     from dver.api.progress import ProgressEvent
@@ -44,6 +44,7 @@ _MODULES: Final = {
     "ls": _FILES,
     "walk": _FILES,
     "files": _FILES,
+    "url_for": _FILES,
     "stream": "dver.api.streams",
     "merge_states": "dver.streaming.record_stream",
     "TorchDataset": "dver.streaming.torch_dataset",
@@ -76,6 +77,7 @@ __all__ = [
     "ls",
     "walk",
     "files",
+    "url_for",
     "stream",
     "merge_states",
     "TorchDataset",
@@ -101,15 +103,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name at its first use (PEP 562)."""
-    if name not in _MODULES:
-        raise AttributeError(f"module 'dver' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker reports names that do not exist
 
-    found = getattr(import_module(_MODULES[name]), name)
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> Any:
+        """Import a public name at its first use (PEP 562)."""
+        if name not in _MODULES:
+            raise AttributeError(f"module 'dver' has no attribute {name!r}")
+        from importlib import import_module
+
+        found = getattr(import_module(_MODULES[name]), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

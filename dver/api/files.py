@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import IO, BinaryIO, Literal, TextIO, cast, overload
 
+from dver.access.addresses import DataAddress
+from dver.access.data_urls import data_url
 from dver.access.files import FileInfo, Files
-from dver.access.repositories import open_files
+from dver.access.repositories import locate_files, open_files
 
 StrPath = str | os.PathLike[str]
 
@@ -139,6 +141,27 @@ def walk(
     """Everything below a directory, each directory before its entries. Arguments and errors as in `ls`."""
     with closing(files(rev=rev, repo=repo, remote=remote)) as opened:
         yield from opened.walk(_relative(path, repo))
+
+
+def url_for(path: StrPath, *, rev: str | None = None, repo: StrPath | None = None) -> str:
+    """The URL `dver://REPO@COMMIT/PATH` of a file or directory. It always stands for the same content.
+
+    fsspec opens such URLs, and so do pandas, polars, Dask and others. An object of dver's has no URL of its own on a
+    remote: small files share packs, and large ones are in parts.
+
+    Args:
+        path, repo: See `open`. The URL of a path in a directory works on this machine.
+        rev: A branch, tag or commit; by default HEAD, or the default branch of a URL.
+
+    Raises:
+        FileNotFoundError: The revision has no such path.
+        RepositoryError, UsageError: See `files`.
+    """
+    located = locate_files(repo, rev=rev or "HEAD")
+    name = _relative(path, repo)
+    with closing(located()) as opened:
+        opened.info(name)
+    return data_url(DataAddress(located.repo, located.commit, name))
 
 
 class _ClosingReader(io.BufferedReader):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dver.ops.share.pull import PullResult
     from dver.ops.share.push import PushResult
     from dver.ops.share.remote import Remote, RemoteCheck, RemovedRemote, RenamedRemote
+    from dver.ops.share.update import UpdatedImport
 
 
 class ShareMethods(ProjectHandle):
@@ -213,6 +214,27 @@ class ShareMethods(ProjectHandle):
                 progress=progress_for(progress),
             )
         raise_first([None if result.restored is None else result.restored.error()], check=check)
+        return result
+
+    def update(
+        self, *paths: StrPath, force: bool = False, check: bool = True, progress: ProgressCallback | None = None
+    ) -> tuple[UpdatedImport, ...]:
+        """Download what changed at the sources of imports, and check it out.
+
+        Args:
+            paths: Imports, or directories that contain them. By default all imports.
+            force: Discard unsaved changes, and read unchanged sources again.
+            check: Raise an error if something could not be checked out.
+
+        Raises:
+            RemoteError: A source cannot be reached.
+            ConflictError: An import has unsaved changes.
+        """
+        from dver.ops.share.update import update
+
+        with self._open() as repo:
+            result = update(repo, texts(paths), cwd=self.cwd, force=force, progress=progress_for(progress))
+        raise_first([one.restored.error() for one in result if one.restored is not None], check=check)
         return result
 
 

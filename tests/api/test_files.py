@@ -10,6 +10,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import fsspec
 import pytest
 from workspaces import Project, write
 
@@ -117,3 +118,13 @@ def test_reading_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     dver.read_bytes("data/t.csv", rev="v1")
     list(dver.walk())
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_url_stands_for_a_commit(project: Project) -> None:
+    url = dver.url_for("data/t.csv", rev="v1")
+    assert url == f"dver://{project.root}@{project.git('rev-parse', 'v1').strip()}/data/t.csv"
+    with fsspec.open(url, "rb") as file:
+        assert file.read() == TEXT.encode()
+    assert dver.url_for("data").endswith(f"@{project.git('rev-parse', 'HEAD').strip()}/data")
+    with pytest.raises(FileNotFoundError):
+        dver.url_for("data/none")

@@ -343,3 +343,6 @@ def test_import_url_tracks_a_copy(project: dver.Project, tmp_path: Path) -> None
     write(tmp_path, {"raw/one.txt": b"1"})
     assert project.import_url(str(tmp_path / "raw")).path == b"raw"
     assert project.cat("raw/one.txt") == b"1"
+    write(tmp_path, {"raw/two.txt": b"2"})
+    (updated,) = project.update("raw")
+    assert [one.path for one in updated.changes or ()] == [b"raw/two.txt"]
