@@ -20,13 +20,17 @@ ReadRange = Callable[[int, int], bytes]
 class BlobFile(io.RawIOBase):
     """A read-only file of `size` bytes, read through `read_range`.
 
-    Reads in order request more and more bytes, up to 16 MiB; a read elsewhere starts small again. For one thread.
+    Reads in order request more and more bytes, up to 16 MiB; a read elsewhere starts small again. `read_whole` reads a
+    file that is wanted as a whole, and verifies it. For one thread.
     """
 
-    def __init__(self, read_range: ReadRange, size: int, name: str) -> None:
+    def __init__(
+        self, read_range: ReadRange, size: int, name: str, read_whole: Callable[[], bytes] | None = None
+    ) -> None:
         super().__init__()
         self.name: Final = name
         self._read_range = read_range
+        self._read_whole = read_whole
         self._size = size
         self._position = 0
         self._window = _FIRST
@@ -60,7 +64,10 @@ class BlobFile(io.RawIOBase):
 
     def readall(self) -> bytes:
         self._check_open()
-        content = self._read_range(self._position, max(0, self._size - self._position))
+        if self._position == 0 and self._read_whole is not None:
+            content = self._read_whole()
+        else:
+            content = self._read_range(self._position, max(0, self._size - self._position))
         self._position += len(content)
         return content
 

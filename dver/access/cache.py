@@ -45,8 +45,8 @@ class _CachedFile:
 class ObjectCache:
     """The files of verified contents in `directory`, at most `limit` bytes. Safe among threads and processes.
 
-    See `dver.access.objects.ContentCache`. Contents are verified again when they are read. Errors of the disk are no
-    errors here: without space or permission, nothing is cached.
+    See `dver.access.content_cache.ContentCache`. Contents are verified again when they are read. Errors of the disk are
+    no errors here: without space or permission, nothing is cached.
     """
 
     def __init__(self, directory: Path, limit: int) -> None:
@@ -87,6 +87,18 @@ class ObjectCache:
     def put_recipe(self, oid: Oid, content: bytes) -> None:
         """Cache the encoded recipe of the blob `oid`."""
         self._write(self._path(oid, ".recipe"), Oid.of(oid + content) + content)
+
+    def forget_recipe(self, oid: Oid) -> None:
+        """Drop a recipe that turned out to be wrong."""
+        delete_any(self._path(oid, ".recipe"))
+
+    def is_proved(self, oid: Oid, recipe: bytes) -> bool:
+        """Whether the blob `oid` was once hashed as a whole with this recipe."""
+        return _read(self._path(oid, ".proved")) == Oid.of(oid + recipe)
+
+    def prove(self, oid: Oid, recipe: bytes) -> None:
+        """Record that the blob `oid` was hashed as a whole with this recipe."""
+        self._write(self._path(oid, ".proved"), Oid.of(oid + recipe))
 
     def summary(self) -> CachedObjects:
         """The number, size and last use of all files."""
@@ -152,7 +164,7 @@ class ObjectCache:
 
 
 class ReadOnlyCache:
-    """Reads from `cache` and adds nothing, for data that goes to the disk anyway."""
+    """Reads from `cache` and adds no content, for data that goes to the disk anyway."""
 
     def __init__(self, cache: ObjectCache) -> None:
         self._cache = cache
@@ -168,6 +180,15 @@ class ReadOnlyCache:
 
     def put_recipe(self, oid: Oid, content: bytes) -> None:
         pass
+
+    def forget_recipe(self, oid: Oid) -> None:
+        self._cache.forget_recipe(oid)
+
+    def is_proved(self, oid: Oid, recipe: bytes) -> bool:
+        return self._cache.is_proved(oid, recipe)
+
+    def prove(self, oid: Oid, recipe: bytes) -> None:
+        self._cache.prove(oid, recipe)
 
 
 def _read(path: str) -> bytes | None:

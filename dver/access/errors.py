@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dver.core.errors import UsageError
+from dver.core.errors import CorruptError, UsageError
 
 
 class PathNotFound(UsageError, FileNotFoundError):
@@ -21,3 +21,7 @@ class NotADirectory(UsageError, NotADirectoryError):
     """A file where a directory is needed."""
 
     __str__ = Exception.__str__
+
+
+class UnprovedRange(CorruptError):
+    """A part of a file that was never read as a whole, where `verify` is full. Nothing is known to be corrupt."""

@@ -7,8 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal
 
+from dver.access.content_cache import ContentCache
+from dver.access.errors import UnprovedRange
 from dver.core.errors import CorruptError, MissingObjectError, RepositoryError
 from dver.core.hashing import large_hash
 from dver.core.oid import Oid
@@ -25,6 +27,9 @@ from dver.store.objects.codec import corrupt
 from dver.store.store import Store
 from dver.store.writer import LARGE
 
+Verify = Literal["ranges", "full"]
+"""What is verified before a part of a large file is returned: see docs/decisions/range-reads.md."""
+
 _MEMORY: Final = 32 << 20
 """Bytes of contents that a reader keeps in memory."""
 _PIECE: Final = 8 << 20
@@ -35,42 +40,6 @@ _AHEAD: Final = 3
 """Batches that are read in parallel."""
 _UNKNOWN: Final = Recipe(())
 """Stands for a recipe that is not on this machine."""
-
-
-class ContentCache(Protocol):
-    """A cache of verified contents on this machine."""
-
-    def get(self, oid: Oid) -> bytes | None:
-        """The content of a tree, chunk or small blob, verified; None if it is not cached."""
-        ...
-
-    def put(self, oid: Oid, content: bytes) -> None:
-        """Cache a verified content."""
-        ...
-
-    def get_recipe(self, oid: Oid) -> bytes | None:
-        """The encoded recipe of the blob `oid`; None if it is not cached."""
-        ...
-
-    def put_recipe(self, oid: Oid, content: bytes) -> None:
-        """Cache the encoded recipe of the blob `oid`."""
-        ...
-
-
-class NoCache:
-    """A cache that keeps nothing."""
-
-    def get(self, oid: Oid) -> bytes | None:
-        return None
-
-    def put(self, oid: Oid, content: bytes) -> None:
-        pass
-
-    def get_recipe(self, oid: Oid) -> bytes | None:
-        return None
-
-    def put_recipe(self, oid: Oid, content: bytes) -> None:
-        pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +53,8 @@ class BlobRef:
 class ObjectReader:
     """Reads the objects of one project from `store`, `cache`, and the remote that `connect` opens. Thread-safe.
 
-    One thread at a time uses SQLite and packs, and holds `lock`. Requests to the remote go in parallel.
+    One thread at a time uses SQLite and packs, and holds `lock`. Requests to the remote go in parallel. With `verify`
+    full, a range of a large file is read only if its recipe is proved.
     """
 
     def __init__(
@@ -93,6 +63,7 @@ class ObjectReader:
         cache: ContentCache,
         connect: Callable[[], Catalog],
         lock: AbstractContextManager[object] | None = None,
+        verify: Verify = "ranges",
     ) -> None:
         self._store = store
         self._cache = cache
@@ -103,6 +74,8 @@ class ObjectReader:
         self._memory: OrderedDict[Oid, bytes] = OrderedDict()
         self._memory_size = 0
         self._recipes: dict[Oid, Recipe | None] = {}
+        self._verify = verify
+        self._proved: set[Oid] = set()
 
     # -- directories
 
@@ -141,7 +114,11 @@ class ObjectReader:
                 hasher.update(piece)
                 yield piece
         if hasher.digest() != blob.oid:
-            raise corrupt(blob.oid)
+            self._forget_recipe(blob.oid)
+            raise corrupt(blob.oid) if blob.oid in self._proved else _wrong_recipe(blob.oid)
+        if blob.oid not in self._proved:
+            self._proved.add(blob.oid)
+            self._cache.prove(blob.oid, recipe_format.encode(recipe.chunks))
 
     def read_range(self, blob: BlobRef, start: int, length: int) -> bytes:
         """`length` bytes of a blob from the offset `start`; fewer at its end."""
@@ -153,6 +130,8 @@ class ObjectReader:
         recipe = self.recipe(blob)
         if recipe is None:
             return self._sized(blob, self.content(blob.oid))[start:end]
+        if self._verify == "full" and not self._is_proved(blob.oid, recipe):
+            raise _unproved(blob.oid)
         chunks, skipped = _chunks_between(recipe, start, end)
         return self._joined(chunks)[start - skipped : end - skipped]
 
@@ -250,6 +229,7 @@ class ObjectReader:
         if self._store is not None:
             for _, recipe in self._store.recipes([oid]):
                 if isinstance(recipe, Recipe):
+                    self._proved.add(oid)  # a store keeps a recipe only once its chunks have made the blob
                     return recipe
             if self._store.locate([oid]):
                 return None
@@ -266,6 +246,17 @@ class ObjectReader:
                 self._cache.put_recipe(oid, frame.content)
                 return recipe_format.decode(frame.content)
         return None
+
+    def _is_proved(self, oid: Oid, recipe: Recipe) -> bool:
+        if oid not in self._proved and self._cache.is_proved(oid, recipe_format.encode(recipe.chunks)):
+            self._proved.add(oid)
+        return oid in self._proved
+
+    def _forget_recipe(self, oid: Oid) -> None:
+        """Drop a wrong recipe, also one that the cache was given by a remote that has been repaired since."""
+        self._cache.forget_recipe(oid)
+        with self._lock:
+            self._recipes.pop(oid, None)
 
     def _joined(self, chunks: Sequence[Chunk]) -> bytes:
         contents = self.contents([chunk.oid for chunk in chunks])
@@ -345,6 +336,22 @@ class ObjectReader:
         while self._memory_size > _MEMORY and self._memory:
             _, dropped = self._memory.popitem(last=False)
             self._memory_size -= len(dropped)
+
+
+def _unproved(oid: Oid) -> UnprovedRange:
+    return UnprovedRange(
+        f"cannot read a part of object {oid.short}: nothing proves yet that the part belongs to it",
+        why="`verify` is full, and this machine never read the file as a whole",
+        fix="read the whole file once, such as with `dver fetch` or `dver.read_bytes`; or use verify='ranges'",
+    )
+
+
+def _wrong_recipe(oid: Oid) -> CorruptError:
+    return CorruptError(
+        f"object {oid.short} is damaged on the remote: its chunks make another content",
+        why="the list of its chunks is wrong, or somebody has exchanged it",
+        fix="`dver fsck --remote --repair`, in a clone that has the data",
+    )
 
 
 def _chunks_between(recipe: Recipe, start: int, end: int) -> tuple[list[Chunk], int]:

@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import Final
 
 from dver.access.blob_file import BlobFile
+from dver.access.content_cache import ContentCache
 from dver.access.errors import NotADirectory, NotAFile, PathNotFound
 from dver.access.files import FileInfo, FileKind
 from dver.access.git_files import GitFile, PathTree, files_of_commit, files_of_worktree
-from dver.access.objects import BlobRef, ContentCache, ObjectReader
+from dver.access.objects import BlobRef, ObjectReader, Verify
 from dver.access.workspace_files import UnchangedFiles
 from dver.core.errors import DverError
 from dver.core.oid import Oid
@@ -54,6 +55,7 @@ class ProjectFiles:
         remote: str | None = None,
         projects: Mapping[bytes, Repository] | None = None,
         fetch_git_blobs: Callable[[Sequence[str]], None] = lambda ids: None,
+        verify: Verify = "ranges",
     ) -> None:
         self._repo = repo
         self._commit = commit
@@ -62,6 +64,7 @@ class ProjectFiles:
         self._remote = remote
         self._projects = {repo.layout.prefix: repo} if projects is None else projects
         self._fetch_git_blobs = fetch_git_blobs
+        self._verify = verify
         self._lock = threading.RLock()
         self._readers: dict[tuple[bytes, str | None], ObjectReader] = {}
 
@@ -175,7 +178,7 @@ class ProjectFiles:
         unchanged = self._unchanged_path(absolute, info.oid)
         if unchanged is not None:
             return io.FileIO(unchanged)
-        return BlobFile(self._range_reader(info, absolute), info.size, path)
+        return BlobFile(self._range_reader(info, absolute), info.size, path, lambda: b"".join(self.pieces(path)))
 
     def read_many(self, files: Sequence[FileInfo]) -> Iterator[tuple[FileInfo, bytes]]:
         """See `Files`."""
@@ -279,7 +282,7 @@ class ProjectFiles:
         with self._lock:
             if (project, name) not in self._readers:
                 self._readers[project, name] = ObjectReader(
-                    repo.store, self._cache, lambda: repo.remotes.catalog(name), self._lock
+                    repo.store, self._cache, lambda: repo.remotes.catalog(name), self._lock, self._verify
                 )
             return self._readers[project, name]
 

@@ -9,12 +9,14 @@ from typing import Protocol
 
 from dver.access.addresses import is_url
 from dver.access.cache import ObjectCache, ReadOnlyCache
+from dver.access.content_cache import ContentCache
 from dver.access.dvc.repository import with_dvc_outputs
 from dver.access.files import Files
 from dver.access.mirrored_projects import MirroredProject, mirrored_projects
-from dver.access.objects import ContentCache
+from dver.access.objects import Verify
 from dver.access.project_files import ProjectFiles
 from dver.access.reopened_files import ReopenedFiles
+from dver.config import Config
 from dver.core.cache_dir import user_cache_dir
 from dver.core.errors import RepositoryError
 from dver.git import revisions
@@ -46,15 +48,17 @@ def open_files(
     remote: str | None = None,
     cwd: Path | None = None,
     keeps: bool = True,
+    verify: Verify | None = None,
 ) -> Files:
     """The files of a repository at the revision `rev`.
 
     `repo` is the directory of a project, or the URL of any Git repository; by default, the project around `cwd`. Paths
     are relative to it, or to `cwd`. Without `rev`: the pointers on disk and the worktree, or the HEAD of a URL.
-    `remote` replaces the remotes that pointers name. With `keeps`, the user's cache keeps what remotes send. Raises
-    RepositoryError, RemoteError and UsageError.
+    `remote` replaces the remotes that pointers name. With `keeps`, the user's cache keeps what remotes send. `verify`
+    says whether parts of large files need proof, by default the setting `access.verify`: see
+    docs/decisions/range-reads.md. Raises RepositoryError, RemoteError and UsageError.
     """
-    return ReopenedFiles(locate_files(repo, rev=rev, remote=remote, cwd=cwd, keeps=keeps))
+    return ReopenedFiles(locate_files(repo, rev=rev, remote=remote, cwd=cwd, keeps=keeps, verify=verify))
 
 
 def locate_files(
@@ -64,19 +68,20 @@ def locate_files(
     remote: str | None = None,
     cwd: Path | None = None,
     keeps: bool = True,
+    verify: Verify | None = None,
 ) -> FilesAddress:
     """What `open_files` opens, with a commit instead of `rev`."""
     start = cwd or Path.cwd()
     url = None if repo is None else _mirrored_url(os.fspath(repo), start)
     if url is not None:
         mirror = GitMirror.of(url, user_cache_dir())
-        return MirroredRepository(mirror, mirror.resolve(rev), remote, keeps)
+        return MirroredRepository(mirror, mirror.resolve(rev), remote, keeps, verify)
     directory = start if repo is None else start / os.fspath(repo)
     commit = None
     if rev is not None:
         with Repository.open(directory) as opened:
             commit = revisions.resolve(opened.git, rev)
-    return LocalProject(directory.resolve(), commit, remote, keeps)
+    return LocalProject(directory.resolve(), commit, remote, keeps, verify)
 
 
 def _mirrored_url(repo: str, cwd: Path) -> str | None:
@@ -108,6 +113,7 @@ class LocalProject:
     commit: str | None
     remote: str | None
     keeps: bool
+    verify: Verify | None
 
     @property
     def repo(self) -> str:
@@ -119,7 +125,12 @@ class LocalProject:
         repo = Repository.open(self.directory)
         base = os.path.relpath(os.fsencode(self.directory), repo.layout.top)
         return ProjectFiles(
-            repo, self.commit, _cache(self.keeps), base=b"" if base == b"." else base, remote=self.remote
+            repo,
+            self.commit,
+            _cache(self.keeps),
+            base=b"" if base == b"." else base,
+            remote=self.remote,
+            verify=_verify(self.verify),
         )
 
 
@@ -131,6 +142,7 @@ class MirroredRepository:
     commit: CommitId
     remote: str | None
     keeps: bool
+    verify: Verify | None
 
     @property
     def repo(self) -> str:
@@ -148,6 +160,7 @@ class MirroredRepository:
             remote=self.remote,
             projects=projects,
             fetch_git_blobs=self.mirror.fetch_blobs,
+            verify=_verify(self.verify),
         )
         return with_dvc_outputs(files, self.mirror, self.commit)
 
@@ -155,3 +168,7 @@ class MirroredRepository:
 def _cache(keeps: bool) -> ContentCache:
     cache = ObjectCache.of_user()
     return cache if keeps else ReadOnlyCache(cache)
+
+
+def _verify(chosen: Verify | None) -> Verify:
+    return chosen or ("full" if Config.load_user().verifies_fully else "ranges")

@@ -40,7 +40,7 @@ def edit(paths: ConfigPaths, scope: Scope, key: str, value: str | None) -> None:
     if key in USER_KEYS and scope != "global":
         raise UsageError(
             f"{key} is a setting of each user",
-            why="the cache is for all projects",
+            why="it holds for all projects, so a project cannot change it",
             fix=f"dver config set --global {key} {value}",
         )
     if scope == "local":

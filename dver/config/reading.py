@@ -206,6 +206,11 @@ class Config:
         return parse_size(str(self.get("hooks.max_file_size")))
 
     @property
+    def verifies_fully(self) -> bool:
+        """Whether `access.verify` is `full`."""
+        return self.get("access.verify") == "full"
+
+    @property
     def user_cache_size(self) -> int:
         """`user_cache.size`, in bytes."""
         return parse_size(str(self.get("user_cache.size")))

@@ -20,6 +20,13 @@ _SIZE: Final = r"[0-9]{1,9}(B|kB|KB|MB|GB|TB)"
 _A_SIZE: Final = "a size: a number and B, kB, MB, GB or TB, such as 10MB"
 
 KEYS: Final[tuple[SettingSpec, ...]] = (
+    SettingSpec(
+        "access.verify",
+        str,
+        "what reads of parts of large files from a remote verify: the part, or that the whole file was verified once "
+        "(only with --global)",
+        choices=("ranges", "full"),
+    ),
     SettingSpec("cache.dir", str, "the directory of the store, relative to the project; default: in the Git directory"),
     SettingSpec(
         "cache.link",
@@ -84,6 +91,7 @@ KEYS: Final[tuple[SettingSpec, ...]] = (
 """All settings except those of remotes, which are in `dver.core.remote_schema.SETTINGS`."""
 
 DEFAULTS: Final[Mapping[str, Value]] = {
+    "access.verify": "ranges",
     "cache.link": "auto",
     "cache.shared": "no",
     "gc.grace": "14d",
@@ -96,8 +104,8 @@ DEFAULTS: Final[Mapping[str, Value]] = {
     "user_cache.size": "10GB",
 }
 
-USER_KEYS: Final = frozenset({"user_cache.size"})
-"""Settings of a user, who has one cache for all projects: only the global file and the environment have them."""
+USER_KEYS: Final = frozenset({"access.verify", "user_cache.size"})
+"""Settings of a user, not of a project: only the global file and the environment have them."""
 
 _BYTES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SECONDS: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}

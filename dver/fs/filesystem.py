@@ -17,6 +17,7 @@ from fsspec.utils import isfilelike, stringify_path
 
 from dver.access.data_urls import PREFIX, parse_data_url
 from dver.access.files import FileInfo
+from dver.access.objects import Verify
 from dver.access.reopened_files import ReopenedFiles
 from dver.access.repositories import locate_files
 from dver.core.files import temporary_name
@@ -46,11 +47,12 @@ class _ResolvedOptions(_CachedInstances):
         repo: str | os.PathLike[str] | None = None,
         rev: str | None = None,
         remote: str | None = None,
+        verify: Verify | None = None,
         **options: Any,
     ) -> Any:
         with as_os_errors():
             address = locate_files(repo, rev=rev, remote=remote)
-        filesystem = super().__call__(repo=address.repo, rev=address.commit, remote=remote, **options)
+        filesystem = super().__call__(repo=address.repo, rev=address.commit, remote=remote, verify=verify, **options)
         if address.commit is None:
             filesystem.invalidate_cache()
         return filesystem
@@ -61,17 +63,26 @@ class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
 
     `repo` is a directory or the address of a Git repository, by default the project around the current directory.
     Without `rev`: the pointers on disk and the worktree. `remote` replaces the remotes that pointers name.
+    `verify="full"` refuses parts of large files until the whole file was verified once.
     """
 
     protocol = "dver"
     root_marker = ""
 
-    def __init__(self, repo: str, rev: str | None = None, remote: str | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        repo: str,
+        rev: str | None = None,
+        remote: str | None = None,
+        verify: Verify | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.repo: Final = repo
         self.rev: Final = rev
         self.remote: Final = remote
-        self._files = ReopenedFiles(locate_files(repo, rev=rev, remote=remote))
+        self.verify: Final = verify
+        self._files = ReopenedFiles(locate_files(repo, rev=rev, remote=remote, verify=verify))
 
     @property
     def fsid(self) -> str:
@@ -80,7 +91,7 @@ class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
 
     def invalidate_cache(self, path: str | None = None) -> None:
         """Read pointers and lists of files again when they are next needed."""
-        self._files = ReopenedFiles(locate_files(self.repo, rev=self.rev, remote=self.remote))
+        self._files = ReopenedFiles(locate_files(self.repo, rev=self.rev, remote=self.remote, verify=self.verify))
 
     # -- paths
 
@@ -102,7 +113,7 @@ class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
         """The path inside of the repository. Refuses the URL of another repository."""
         text = stringify_path(path)
         options = self._get_kwargs_from_urls(text) if text.startswith(PREFIX) else {}
-        if options and type(self)(remote=self.remote, **options) != self:
+        if options and type(self)(remote=self.remote, verify=self.verify, **options) != self:
             raise OSError(
                 errno.EINVAL,
                 f"{text!r} is not in this filesystem\nwhy: it is of {self.repo} at {self.rev or 'the worktree'}\n"

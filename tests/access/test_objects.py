@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from workspaces import Project, write
 
-from dver.access.objects import BlobRef, NoCache, ObjectReader
+from dver.access.content_cache import NoCache
+from dver.access.objects import BlobRef, ObjectReader
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.formats.tree import Entry

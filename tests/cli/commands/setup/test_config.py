@@ -97,6 +97,7 @@ def test_list_says_where_each_setting_comes_from_and_masks_secrets(run: Run, pro
     run("config", "set", "core.jobs", "7", cwd=project)
     listed = run("config", "list", cwd=project, env={"DVER_CACHE_LINK": "copy", "DVER_HOOKS_INSTALL": ""}).out
     assert [line.split() for line in listed.splitlines()] == [
+        ["access.verify", "ranges", "default"],
         ["cache.link", "copy", "environment"],
         ["cache.shared", "no", "default"],
         ["core.jobs", "7", "project"],
