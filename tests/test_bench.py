@@ -40,3 +40,8 @@ def test_a_merge_is_measured(tmp_path: Path) -> None:
 def test_samples_find_what_compresses(tmp_path: Path) -> None:
     told = run("compression.py", tmp_path, "--mb", "2", "--rounds", "1", "--kinds", "json,csv,bfloat16,sqlite,noise")
     assert told.count("| 1.000 |") >= 4
+
+
+def test_one_file_of_another_repository_costs_little(tmp_path: Path) -> None:
+    told = run("get.py", tmp_path, "--history-mb", "5", "--objects", "20000", "--dvc", "", "--seconds", "600")
+    assert told.count("| met |") == 3
