@@ -28,6 +28,7 @@ PACKAGES = {
     "sources": ["sources"],
     "store": ["store"],
     "streaming": ["streaming"],
+    "tables": ["tables"],
     "tracking": ["tracking"],
     "workspace": ["workspace"],
 }

@@ -11,6 +11,7 @@ from typing import Final
 from dver.formats.tree import Entry, Kind
 from dver.reports.thumbnails import Thumbnail
 from dver.store.trees.compare import ChangeStatus, TreeChange
+from dver.tables.difference import TableSummary
 
 FILES_SHOWN: Final = 5_000
 """The most files that a page lists by name. Further ones are counted."""
@@ -51,25 +52,12 @@ class PicturePair:
 
 
 @dataclass(frozen=True, slots=True)
-class TableColumn:
-    """A column of a table: its type, the number of nulls, and the extremes as text."""
-
-    name: str
-    type: str
-    nulls: int
-    least: str
-    greatest: str
-
-
-@dataclass(frozen=True, slots=True)
 class TablePair:
-    """A changed table before and after. `rows` are None for a missing side."""
+    """A changed table before and after; None for a missing side."""
 
     path: str
-    old_rows: int | None
-    new_rows: int | None
-    old_columns: tuple[TableColumn, ...] = ()
-    new_columns: tuple[TableColumn, ...] = ()
+    old: TableSummary | None
+    new: TableSummary | None
 
 
 @dataclass(frozen=True, slots=True)

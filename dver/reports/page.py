@@ -16,11 +16,11 @@ from dver.reports.difference import (
     ChangeTotals,
     DifferenceReport,
     PicturePair,
-    TableColumn,
     TablePair,
 )
 from dver.reports.thumbnails import Thumbnail
 from dver.store.trees.compare import ChangeStatus, TreeChange
+from dver.tables.difference import ColumnSummary, TableSummary
 
 MARK: Final = mark_of("diff")
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -165,8 +165,7 @@ def _side(when: str, path: str, side: Thumbnail | str | None) -> str:
 
 
 def _table(pair: TablePair) -> str:
-    old = {column.name: column for column in pair.old_columns}
-    new = {column.name: column for column in pair.new_columns}
+    old, new = _columns(pair.old), _columns(pair.new)
     rows = "".join(_column(name, old.get(name), new.get(name)) for name in {**old, **new})
     head = "".join(f"<th>{label}</th>" for label in ("column", "type", "nulls", "least", "greatest"))
     return (
@@ -175,12 +174,16 @@ def _table(pair: TablePair) -> str:
     )
 
 
+def _columns(side: TableSummary | None) -> dict[str, ColumnSummary]:
+    return {column.name: column for column in side.columns} if side is not None else {}
+
+
 def _row_counts(pair: TablePair) -> str:
-    sides = [f"{rows:,}" if rows is not None else "no file" for rows in (pair.old_rows, pair.new_rows)]
+    sides = [f"{side.rows:,}" if side is not None else "no file" for side in (pair.old, pair.new)]
     return f"rows: {sides[0]}" if sides[0] == sides[1] else f"rows: {sides[0]} → {sides[1]}"
 
 
-def _column(name: str, old: TableColumn | None, new: TableColumn | None) -> str:
+def _column(name: str, old: ColumnSummary | None, new: ColumnSummary | None) -> str:
     label = "added" if old is None else "removed" if new is None else ""
     badge = f' <b class="{label}">{label}</b>' if label else ""
     cells = _cell(_values(old, new, "type")) + _cell(_values(old, new, "nulls"), number=True)
@@ -188,10 +191,10 @@ def _column(name: str, old: TableColumn | None, new: TableColumn | None) -> str:
     return f"<tr><td>{_text(name)}{badge}</td>{cells}</tr>\n"
 
 
-def _values(old: TableColumn | None, new: TableColumn | None, attribute: str) -> Sequence[str]:
+def _values(old: ColumnSummary | None, new: ColumnSummary | None, attribute: str) -> Sequence[str]:
     """The value of each side that exists, once if both are equal."""
     found = [getattr(column, attribute) for column in (old, new) if column is not None]
-    return list(dict.fromkeys(f"{one:,}" if isinstance(one, int) else one for one in found))
+    return list(dict.fromkeys(f"{one:,}" if isinstance(one, int) else one or "-" for one in found))
 
 
 def _cell(values: Sequence[str], *, number: bool = False) -> str:

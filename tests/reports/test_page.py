@@ -15,7 +15,6 @@ from dver.formats.tree import Entry, Kind
 from dver.reports.difference import (
     DifferenceReport,
     PicturePair,
-    TableColumn,
     TablePair,
     totals_of,
     tree_of,
@@ -23,6 +22,7 @@ from dver.reports.difference import (
 from dver.reports.page import MARK, render_report
 from dver.reports.thumbnails import Thumbnail
 from dver.store.trees.compare import ChangeStatus, TreeChange
+from dver.tables.difference import ColumnSummary, TableSummary
 
 HOSTILE = b"<script>alert(1)<script>\"'&\n\xff\xe2\x80\xae.png"
 DRAWING = Thumbnail(b'<svg xmlns="http://www.w3.org/2000/svg" width="900" height="50"></svg>', "image/svg+xml", "1 kB")
@@ -73,8 +73,8 @@ def report(*changes: TreeChange, pictures: tuple[PicturePair, ...] = (), tables:
 MANY = [change(b"data/dir%02d/file%04d.txt" % (at % 20, at), 1, 2, ChangeStatus.MODIFIED) for at in range(2_000)]
 LONG = change(b"data/" + b"n" * 250, None, 5, ChangeStatus.ADDED)
 PICTURES = (PicturePair("data/a.svg", DRAWING, "not shown: 5 GB"), PicturePair("data/b.svg", None, DRAWING))
-COLUMNS = tuple(TableColumn(f"column number {at}", "VARCHAR", at, "a" * 40, "z" * 40) for at in range(12))
-TABLES = (TablePair("data/t.csv", 10, 12, COLUMNS[:10], COLUMNS[2:]),)
+COLUMNS = tuple(ColumnSummary(f"column number {at}", "VARCHAR", at, "a" * 40, "z" * 40) for at in range(12))
+TABLES = (TablePair("data/t.csv", TableSummary(10, COLUMNS[:10]), TableSummary(12, COLUMNS[2:])),)
 
 
 def test_a_page_names_versions_counts_and_sizes() -> None:
@@ -94,7 +94,7 @@ def test_names_are_text_and_never_elements() -> None:
         report(
             change(b"data/" + HOSTILE, None, 5, ChangeStatus.ADDED),
             pictures=(PicturePair("<img src=x>", DRAWING, None),),
-            tables=(TablePair('"><b>', 1, None, (TableColumn("<i>", "<u>", 0, "<s>", "</table>"),)),),
+            tables=(TablePair('"><b>', TableSummary(1, (ColumnSummary("<i>", "<u>", 0, "<s>", "</table>"),)), None),),
         )
     )
     tags = {tag for tag, _ in page.found}

@@ -5,20 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from dver.core.errors import CorruptError, MissingObjectError
+from dver.access.content_files import content_file, scratch_directory
+from dver.core.errors import CorruptError, DverError, MissingObjectError
 from dver.core.files import read_regular, write_atomic
 from dver.core.html_page import refuse_foreign_page
 from dver.core.phrasing import count, human_size
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
-from dver.reports.difference import DifferenceReport, PicturePair, totals_of, tree_of
+from dver.reports.difference import DifferenceReport, PicturePair, TablePair, totals_of, tree_of
 from dver.reports.page import MARK, render_report
 from dver.reports.thumbnails import SOURCE_MAX, Thumbnail, is_image, thumbnail_of
 from dver.store.trees.compare import TreeChange
+from dver.tables.difference import TableSummary
+from dver.tables.engine import is_table
+from dver.tables.summary import summarize_table
 
+TABLES_SHOWN: Final = 20
+"""The most changed tables that a page shows."""
 PICTURES_SHOWN: Final = 200
 """The most changed images that a page shows."""
 EMBEDDED_MAX: Final = 16 << 20
@@ -47,8 +54,15 @@ def write_diff_page(
     """
     refuse_foreign_page(to, MARK, "differences")
     pictures, notes = _pictures(repo, changes, _store_reader(repo), _side_reader(repo, new))
+    tables, table_notes = _tables(repo, changes, old or "HEAD", new)
     report = DifferenceReport(
-        old or "HEAD", new or "the workspace", totals_of(changes), tree_of(changes), pictures, notes=notes
+        old or "HEAD",
+        new or "the workspace",
+        totals_of(changes),
+        tree_of(changes),
+        pictures,
+        tables,
+        (*notes, *table_notes),
     )
     content = render_report(report)
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +91,36 @@ def _pictures(
     left_out = len(changed) - len(pairs)
     notes = (f"{count(left_out, 'more changed image')} not shown: a page shows a limited number.",) if left_out else ()
     return tuple(pairs), notes
+
+
+def _tables(
+    repo: Repository, changes: Sequence[TreeChange], old: str, new: str | None
+) -> tuple[tuple[TablePair, ...], tuple[str, ...]]:
+    """The changed tables, and notes about those that the page leaves out."""
+    changed = [change for change in changes if is_table(os.fsdecode(change.path)) and _has_content(change)]
+    if changed and find_spec("duckdb") is None:
+        return (), ('Tables are not shown: `pip install "dver[data]"`.',)
+    pairs: list[TablePair] = []
+    notes: list[str] = []
+    for change in changed[:TABLES_SHOWN]:
+        shown = repo.layout.shown(change.path)
+        try:
+            before = _summary(repo, change.old, change.old_path or change.path, old)
+            pairs.append(TablePair(shown, before, _summary(repo, change.new, change.path, new)))
+        except DverError as error:
+            notes.append(f"{shown} is not shown as a table: {error.what}.")
+    if len(changed) > TABLES_SHOWN:
+        notes.append(f"{count(len(changed) - TABLES_SHOWN, 'more changed table')} not shown.")
+    return tuple(pairs), tuple(notes)
+
+
+def _summary(repo: Repository, entry: Entry | None, path: bytes, rev: str | None) -> TableSummary | None:
+    if entry is None or entry.kind not in (Kind.FILE, Kind.EXECUTABLE):
+        return None
+    with scratch_directory(repo) as scratch:
+        file = content_file(repo, entry, path, rev, scratch / "content")
+        (scratch / "tables").mkdir()
+        return summarize_table(file, os.fsdecode(os.path.basename(path)), scratch / "tables")
 
 
 def _has_content(change: TreeChange) -> bool:

@@ -1,0 +1,1 @@
+"""Rows of CSV, Parquet and JSONL files, compared by DuckDB."""

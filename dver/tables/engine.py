@@ -1,0 +1,130 @@
+"""DuckDB, confined: it reads the given files, spills into the given directory, and reaches nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dver.core.errors import CorruptError, LocalIOError, UsageError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_CSV: Final = "read_csv({path}, header = true, all_varchar = true, quote = '\"', escape = '\"', delim = '{delim}')"
+_JSON: Final = "read_json({path}, format = 'newline_delimited', sample_size = -1)"
+_SOURCES: Final[Mapping[str, str]] = {
+    ".csv": _CSV.replace("{delim}", ","),
+    ".tsv": _CSV.replace("{delim}", "\t"),
+    ".jsonl": _JSON,
+    ".ndjson": _JSON,
+    ".parquet": "read_parquet({path})",
+}
+_COMPRESSED: Final = (".gz", ".zst")
+_MEMORY: Final = "1GB"
+"""What DuckDB may use; it spills the rest. The process takes about half as much on top."""
+
+
+class Engine:
+    """A connection to DuckDB. Use `open_engine`."""
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """All rows that `statement` selects. Raises CorruptError for a file that cannot be read."""
+        import duckdb
+
+        try:
+            return self._connection.execute(statement).fetchall()
+        except duckdb.OutOfMemoryException as error:
+            raise LocalIOError("the tables do not fit", why=_first_line(error), fix="free disk space") from error
+        except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
+            raise CorruptError(
+                "a table cannot be read", why=_first_line(error), fix="check that its content fits its suffix"
+            ) from error
+
+    def run(self, statement: str) -> None:
+        """Execute `statement`."""
+        self.rows(statement)
+
+    def columns(self, source: str) -> dict[str, str]:
+        """The columns of a source, with their types, in order."""
+        return {name: kind for name, kind, *_ in self.rows(f"DESCRIBE SELECT * FROM {source}")}
+
+
+@contextmanager
+def open_engine(files: Sequence[tuple[Path, str]], scratch: Path) -> Iterator[tuple[Engine, list[str]]]:
+    """An engine for `files`, each with the name that decides about its format, and a source of rows for each.
+
+    `scratch` is an empty directory for links and spilled rows. Raises UsageError without the extra `data`, and for a
+    name that is not a table's.
+    """
+    duckdb = _duckdb()
+    links = [_linked(path, name, scratch / f"table{at}") for at, (path, name) in enumerate(files)]
+    with duckdb.connect(":memory:") as connection:
+        for setting, value in (
+            ("temp_directory", quoted_text(os.fspath(scratch / "spill"))),
+            ("memory_limit", quoted_text(_MEMORY)),
+            ("preserve_insertion_order", "false"),
+            ("autoinstall_known_extensions", "false"),
+            ("autoload_known_extensions", "false"),
+            ("allowed_paths", f"[{', '.join(quoted_text(os.fspath(link)) for link in links)}]"),
+            ("enable_external_access", "false"),
+            ("lock_configuration", "true"),
+        ):
+            connection.execute(f"SET {setting} = {value}")
+        yield Engine(connection), [_source_of(link) for link in links]
+
+
+def is_table(name: str) -> bool:
+    """Does the suffix of `name` name a table?"""
+    return _suffixes(name)[0] in _SOURCES
+
+
+def quoted_name(name: str) -> str:
+    """The name of a column in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_text(text: str) -> str:
+    """Text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _linked(path: Path, name: str, stem: Path) -> Path:
+    """A link to `path` without the characters that DuckDB takes for patterns."""
+    kind, compression = _suffixes(name)
+    if kind not in _SOURCES:
+        raise UsageError(
+            f"{name!r} is not a table", why=f"dver compares rows of {', '.join(_SOURCES)}", fix="name another file"
+        )
+    link = stem.with_name(stem.name + kind + compression)
+    link.symlink_to(os.path.abspath(path))
+    return link
+
+
+def _source_of(link: Path) -> str:
+    return _SOURCES[_suffixes(link.name)[0]].replace("{path}", quoted_text(os.fspath(link)))
+
+
+def _suffixes(name: str) -> tuple[str, str]:
+    """The suffixes of format and compression, in lower case; empty without one."""
+    stem, last = os.path.splitext(name.lower())
+    return (os.path.splitext(stem)[1], last) if last in _COMPRESSED else (last, "")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _duckdb() -> Any:
+    try:
+        import duckdb
+    except ImportError as error:
+        raise UsageError(
+            "rows need the extra `data`", why="DuckDB is not installed", fix='pip install "dver[data]"'
+        ) from error
+    return duckdb
