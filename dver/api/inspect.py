@@ -9,8 +9,11 @@ from dver.api.handle import ProjectHandle, RemoteSelection, StrPath, remote_name
 from dver.api.progress import ProgressCallback, progress_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dver.access.files import Files
     from dver.ops.inspect.diff import DiffResult
+    from dver.ops.inspect.diff_rows import RowsOfTable
     from dver.ops.inspect.ls import LsResult
     from dver.ops.inspect.status import StatusReport
 
@@ -68,6 +71,37 @@ class InspectMethods(ProjectHandle):
             if html is not None:
                 write_diff_page(repo, result.changes, self.cwd / html, old=old, new=new)
             return result
+
+    def diff_rows(
+        self,
+        *paths: StrPath,
+        key: Sequence[str] = (),
+        old: str | None = None,
+        new: str | None = None,
+        limit: int = 10,
+        progress: ProgressCallback | None = None,
+    ) -> tuple[RowsOfTable, ...]:
+        """Compare the rows of the tables that differ: CSV, TSV, Parquet and JSONL files. Needs the extra `data`.
+
+        Args:
+            paths: Compare only data at or below them.
+            key: The columns that identify a row. Without a key, equal rows are counted.
+            old: A revision; by default HEAD.
+            new: A revision; by default the workspace.
+            limit: The number of sample rows of each kind.
+
+        Raises:
+            UsageError: A revision, path or key column is unknown, or the extra is missing.
+            MissingObjectError, CorruptError: The only table that differs cannot be read. Of several, the result has the
+                error.
+        """
+        from dver.ops.inspect.diff import diff
+        from dver.ops.inspect.diff_rows import diff_rows
+
+        with self._open() as repo:
+            shown = progress_for(progress)
+            changes = diff(repo, texts(paths), cwd=self.cwd, old=old, new=new, progress=shown).changes
+            return diff_rows(repo, changes, key=key, old=old, new=new, limit=limit, progress=shown)
 
     def ls(self, *paths: StrPath, rev: str | None = None, recursive: bool = False) -> LsResult:
         """List tracked data. It need not be checked out.

@@ -30,6 +30,7 @@ ELSEWHERE: Final[dict[str, Callable[..., Any] | str]] = {
 """Commands that are not methods of a project."""
 
 SPLIT: Final[dict[str, tuple[str, ...]]] = {
+    "diff": ("diff", "diff_rows"),
     "gc": ("gc", "gc.remote", "gc.restore", "gc.forget"),
     "repro": ("repro", "plan_repro"),
     "plots show": ("plots.show", "plots.write"),
@@ -58,6 +59,7 @@ RENAMED: Final = {
 OTHERWISE: Final = {
     ("checkout", "arguments"): "rev and paths",
     ("diff", "arguments"): "old, new and paths",
+    ("diff", "rows"): "diff_rows",
     ("resolve", "ours"): "choice='ours'",
     ("resolve", "theirs"): "choice='theirs'",
     ("resolve", "union"): "choice='union'",

@@ -346,3 +346,13 @@ def test_import_url_tracks_a_copy(project: dver.Project, tmp_path: Path) -> None
     write(tmp_path, {"raw/two.txt": b"2"})
     (updated,) = project.update("raw")
     assert [one.path for one in updated.changes or ()] == [b"raw/two.txt"]
+
+
+def test_rows_of_tables_are_compared(project: dver.Project) -> None:
+    write(project.root, {"data/t.csv": b"id,x\n1,1\n"})
+    project.add("data")
+    commit(project)
+    write(project.root, {"data/t.csv": b"id,x\n1,2\n"})
+    (table,) = project.diff_rows("data/t.csv", key=["id"])
+    assert table.difference is not None
+    assert table.difference.changed_cells == {"x": 1}
