@@ -45,3 +45,9 @@ def test_samples_find_what_compresses(tmp_path: Path) -> None:
 def test_one_file_of_another_repository_costs_little(tmp_path: Path) -> None:
     told = run("get.py", tmp_path, "--history-mb", "5", "--objects", "20000", "--dvc", "", "--seconds", "600")
     assert told.count("| met |") == 3
+
+
+def test_an_import_to_the_remote_is_measured(tmp_path: Path) -> None:
+    told = run("import_to_remote.py", tmp_path, "--mb", "50")
+    assert "| 50.0 MB " in told
+    assert " met " in told

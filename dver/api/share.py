@@ -179,6 +179,7 @@ class ShareMethods(ProjectHandle):
         out: StrPath | None = None,
         *,
         download: bool = True,
+        to_remote: bool = False,
         desc: str | None = None,
         force: bool = False,
         remote: str | None = None,
@@ -191,9 +192,10 @@ class ShareMethods(ProjectHandle):
             url: A file or a directory: `s3://…`, `https://…`, a path, or any protocol of remotes.
             out: By default the last part of the URL.
             download: Without it, record size and fingerprint only.
+            to_remote: Upload the data to the remote while it is read, and store nothing on this machine.
             desc: A description for the pointer.
             force: Replace tracked data and existing files at `out`.
-            remote: Push this data to this remote instead of the default one.
+            remote: The remote of this data, instead of the default one.
             check: Raise an error if something could not be checked out.
 
         Raises:
@@ -210,6 +212,7 @@ class ShareMethods(ProjectHandle):
                 cwd=self.cwd,
                 options=PointerOptions(remote, desc),
                 download=download,
+                to_remote=to_remote,
                 force=force,
                 progress=progress_for(progress),
             )

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from typing import Final, Protocol
 
 from dver.core.batches import batched, batched_by_size
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
+from dver.formats.pointer_source import UrlSource
 from dver.formats.tree import Entry, Kind
 from dver.remote.parallel import in_parallel
+from dver.remote.repair.lost_packs import lost_packs
+from dver.remote.transfer.push import UploadResult
+from dver.remote.transfer.stream_upload import StreamUpload
 from dver.remote.urls.range_pieces import changed_source
 from dver.remote.urls.url_files import UrlFiles
 from dver.remote.urls.url_info import UrlFile, UrlInfo, directory_info
 from dver.repo import Repository
+from dver.sharing.registration import register
+from dver.sharing.upload import open_catalog, repair_lost_packs
 from dver.sources.known_files import KnownFiles
 from dver.store.trees.edit import directory_entry
 from dver.store.writer import LARGE, StoreWriter
@@ -71,6 +77,11 @@ def list_source(sources: UrlFiles, url: str) -> SourceListing:
         return SourceListing(info, (UrlFile(b"", url, -1 if info.size is None else info.size, info.fingerprint),))
     files = tuple(sources.list(url))
     return SourceListing(directory_info(url, files), files)
+
+
+def source_of(listing: SourceListing) -> UrlSource:
+    """What a pointer records of it."""
+    return UrlSource(listing.info.url, listing.info.fingerprint)
 
 
 def read_content(
@@ -197,6 +208,26 @@ def store_content(
             entry, read = read_content(sources, listing, writer, known, task)
         known.keep_only(listing.files)
     return entry, read
+
+
+def upload_content(
+    repo: Repository, sources: UrlFiles, listing: SourceListing, remote: str, *, progress: Progress = SILENT
+) -> tuple[Entry, int, UploadResult]:
+    """Upload the content of `listing` to a remote while it is read. Nothing is stored on this machine.
+
+    Returns its entry under an empty name, the number of bytes read, and the upload. The remote has everything then.
+    """
+    catalog = open_catalog(repo.remotes, remote, progress=progress)
+    with progress.task("query remote", unit=""):
+        if lost := lost_packs(catalog):
+            repair_lost_packs(repo, catalog, lost)
+    register(repo, catalog.storage, catalog.contents.repositories)
+    with known_files(repo, listing.info.url) as known:
+        with StreamUpload(catalog, repo.store) as upload, progress.task("upload", total=listing.size) as task:
+            entry, read = read_content(sources, listing, upload, known, task)
+            sent = upload.finish(entry.ref(), files=entry.files)
+        known.keep_only(listing.files)
+    return entry, read, replace(sent, remote=remote, url=catalog.storage.url)
 
 
 def known_files(repo: Repository, url: str) -> KnownFiles:

@@ -11,7 +11,7 @@ from dver.formats.tree import Entry
 from dver.remote.urls.url_files import UrlFiles
 from dver.repo import Repository
 from dver.sources.imports import ImportedData
-from dver.sources.url_content import SourceListing, list_source, store_content
+from dver.sources.url_content import SourceListing, list_source, source_of, store_content
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,6 @@ class UrlUpdate:
 def query_url(sources: UrlFiles, data: ImportedData, source: UrlSource) -> UrlUpdate:
     """Ask the source of `data` for its fingerprint. Without one, the content has to be downloaded and compared."""
     listing = list_source(sources, source.url)
-    now = UrlSource(source.url, listing.info.fingerprint)
+    now = source_of(listing)
     downloaded = not isinstance(data.pointer, UndownloadedPointer)
     return UrlUpdate(sources, listing, now, changed=not downloaded or now.fingerprint is None or now != source)

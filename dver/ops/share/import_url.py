@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from dver.core.errors import ConflictError
+from dver.core.errors import ConflictError, UsageError
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer, UndownloadedPointer
-from dver.formats.pointer_source import UrlSource
+from dver.formats.tree import Entry
+from dver.project.settings import trust_addresses
+from dver.remote.transfer.push import UploadResult
+from dver.remote.urls.url_files import UrlFiles
 from dver.repo import Repository
-from dver.sources.url_content import list_source, named, store_content
+from dver.sources.url_content import SourceListing, list_source, named, source_of, store_content, upload_content
 from dver.sources.url_sources import destination, recorded_url
 from dver.store.trash.guard import GcGuard
 from dver.tracking.pointer_files import write_pointers
@@ -32,6 +36,8 @@ class ImportUrlResult:
     """Bytes that were downloaded from the source."""
     restored: CheckoutSummary | None = None
     """The checkout; None if the data was not stored here."""
+    sent: UploadResult | None = None
+    """The upload, if the data went to a remote instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,15 @@ class PointerOptions:
     desc: str | None = None
 
 
+class _Destination(NamedTuple):
+    """The checked path of an import. `text` is for messages."""
+
+    path: bytes
+    text: str
+    options: PointerOptions
+    force: bool
+
+
 def import_url(
     repo: Repository,
     url: str,
@@ -50,51 +65,89 @@ def import_url(
     cwd: Path,
     options: PointerOptions | None = None,
     download: bool = True,
+    to_remote: bool = False,
     force: bool = False,
     progress: Progress = SILENT,
 ) -> ImportUrlResult:
     """Store the file or directory at `url`, check it out at `out`, and write a pointer that names the source.
 
-    Without `download`, only records what the source says of it. Replaces tracked data and existing files only with
-    `force`. After an error no pointer has changed; the same command again downloads what is not in the store yet.
+    Without `download`, only records what the source says of it. With `to_remote`, uploads it to the chosen or default
+    remote while it is read, and stores nothing here. Replaces tracked data and existing files only with `force`. After
+    an error no pointer has changed; the same command again downloads what is not in the store yet.
     """
     chosen = options or PointerOptions()
-    if chosen.remote is not None:
-        repo.remotes.settings(chosen.remote)
+    if to_remote and not download:
+        raise UsageError("--to-remote does not go with --no-download", fix="leave one out")
+    remote = repo.remotes.settings(chosen.remote).name if to_remote or chosen.remote is not None else None
     recorded, text = recorded_url(repo, url, cwd), destination(url, out, cwd)
-    path = resolve_data_path(repo, text, cwd)
+    place = _Destination(resolve_data_path(repo, text, cwd), text, chosen, force)
     with repo.exclusive():
-        _check(repo, path, text, force=force)
+        _check(repo, place)
     sources = repo.remotes.url_files(repo.root)
     with progress.task("query source", unit=""):
         listing = list_source(sources, recorded)
-    source = UrlSource(recorded, listing.info.fingerprint)
     if not download:
-        kind = ObjectKind.TREE if listing.info.kind == "directory" else ObjectKind.BLOB
-        pointer = UndownloadedPointer(kind, source, listing.size, chosen.remote, desc=chosen.desc)
-        with repo.exclusive():
-            _check(repo, path, text, force=force)
-            write_pointers(repo, {path: pointer})
-        return ImportUrlResult(path, pointer)
+        return _record(repo, place, listing)
+    if to_remote and remote is not None:
+        return _upload(repo, place, sources, listing, remote, progress)
+    return _store(repo, place, sources, listing, progress)
+
+
+def _record(repo: Repository, place: _Destination, listing: SourceListing) -> ImportUrlResult:
+    kind = ObjectKind.TREE if listing.info.kind == "directory" else ObjectKind.BLOB
+    remote, desc = place.options.remote, place.options.desc
+    pointer = UndownloadedPointer(kind, source_of(listing), listing.size, remote, desc=desc)
+    with repo.exclusive():
+        _check(repo, place)
+        write_pointers(repo, {place.path: pointer})
+    return ImportUrlResult(place.path, pointer)
+
+
+def _store(
+    repo: Repository, place: _Destination, sources: UrlFiles, listing: SourceListing, progress: Progress
+) -> ImportUrlResult:
     guard = GcGuard(repo.store)
     entry, read = store_content(repo, sources, listing, progress=progress)
-    found = replace(Pointer.of(named(entry, path)), source=source, remote=chosen.remote, desc=chosen.desc)
+    pointer = _pointer_to(entry, place, listing)
     with repo.exclusive():
-        _check(repo, path, text, force=force)
-        write_pointers(repo, {path: found}, guard)
-        repo.store.index.mark_complete([found.oid])
-        target = CheckoutTarget(path, found.entry(path))
-        restored = restore(repo, [target], force=force, progress=progress)
-    return ImportUrlResult(path, found, read, restored)
+        _check(repo, place)
+        write_pointers(repo, {place.path: pointer}, guard)
+        repo.store.index.mark_complete([pointer.oid])
+        target = CheckoutTarget(place.path, pointer.entry(place.path))
+        restored = restore(repo, [target], force=place.force, progress=progress)
+    return ImportUrlResult(place.path, pointer, read, restored)
 
 
-def _check(repo: Repository, path: bytes, text: str, *, force: bool) -> None:
-    """Raise UsageError or ConflictError unless data can be imported to `path`."""
+def _upload(
+    repo: Repository,
+    place: _Destination,
+    sources: UrlFiles,
+    listing: SourceListing,
+    remote: str,
+    progress: Progress,
+) -> ImportUrlResult:
+    entry, read, sent = upload_content(repo, sources, listing, remote, progress=progress)
+    pointer = _pointer_to(entry, place, listing)
+    with repo.exclusive():
+        _check(repo, place)
+        write_pointers(repo, {place.path: pointer})
+    trust_addresses(repo, [remote])
+    return ImportUrlResult(place.path, pointer, read, sent=sent)
+
+
+def _pointer_to(entry: Entry, place: _Destination, listing: SourceListing) -> Pointer:
+    found = Pointer.of(named(entry, place.path))
+    return replace(found, source=source_of(listing), remote=place.options.remote, desc=place.options.desc)
+
+
+def _check(repo: Repository, place: _Destination) -> None:
+    """Raise UsageError or ConflictError unless data can be imported to the path."""
+    path, text = place.path, place.text
     tracked = tracked_in_worktree(repo)
     check_destination(repo, tracked, path, text)
     if path in tracked:
         refuse_outputs(repo, [Target(tracked[path])])
-    if not force:
+    if not place.force:
         _refuse_existing(repo, tracked, path, text)
 
 

@@ -17,14 +17,12 @@ from typing import Final, NamedTuple
 from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
-from dver.formats.objectref import ObjectRef
 from dver.formats.pack import Row
-from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
+from dver.formats.remote_index import PackRef
 from dver.remote.clock import remote_time
 from dver.remote.gc.read_state import RemoteChanged
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.condemned_lists import withdraw
-from dver.remote.index.keys import pack_key
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.packs.upload_bodies import (
     PackFrames,
@@ -35,9 +33,10 @@ from dver.remote.packs.upload_bodies import (
     whole_pack_rows,
 )
 from dver.remote.parallel import UPLOADS, in_parallel
-from dver.remote.storage import FileBody, ObjectInfo, Storage
+from dver.remote.storage import FileBody, Storage
 from dver.remote.transfer.confirm_index import confirm
 from dver.remote.transfer.push_plan import NewPack, PushPlan, Upload, WholePack, plan_uploads
+from dver.remote.transfer.uploaded_packs import StoredPack, index_of, put_pack
 from dver.store.objects.file_creation import ScratchDirectory
 from dver.store.objects.frames import location_of
 from dver.store.objects.packs import PackWriter
@@ -96,13 +95,13 @@ def push(plan: PushPlan, store: Store, catalog: Catalog, *, progress: Progress =
         try:
             again = plan_uploads(plan.roots, store, safe, progress=progress)
         except MissingObjectError:
-            _withdraw(index_names, catalog)
+            withdraw_indexes(index_names, catalog)
             raise
         upload = _upload_all(again, store, catalog, safe.condemned, progress)
         before, packs = safe.contents, packs | upload.packs
         index_names.append(upload.index_name)
         result = result.plus(upload.result)
-    _withdraw(index_names, catalog)
+    withdraw_indexes(index_names, catalog)
     raise RemoteError(
         f"{catalog.storage.url} changed again and again during the push",
         why="other clones are running `dver gc --remote` with a very short grace period",
@@ -126,10 +125,10 @@ def _upload_all(
     with progress.task("upload", total=plan.size) as task:
         uploader = _Uploader(catalog.storage, store.scratch, task, condemned)
         packs = uploader.upload_all(plan.uploads, jobs=catalog.jobs)
-        index = _index_of(plan.roots, packs)
+        index = index_of(plan.roots, packs)
         while (listing := catalog.publish(index, condemned)) is None:
             packs.append(_Uploader(catalog.storage, store.scratch, task).upload_salt())
-            index = _index_of(plan.roots, packs)
+            index = index_of(plan.roots, packs)
     refresh_listing(catalog.storage)
     fresh = [pack for pack in packs if pack.is_new]
     size = listing.size + sum(pack.ref.size for pack in fresh)
@@ -139,19 +138,10 @@ def _upload_all(
     return _Uploaded(result, frozenset(pack.ref.name for pack in packs), listing.name)
 
 
-def _withdraw(indexes: Iterable[Oid], catalog: Catalog) -> None:
+def withdraw_indexes(indexes: Iterable[Oid], catalog: Catalog) -> None:
     """Withdraw indexes that list deleted objects which cannot be uploaded again."""
     withdraw(indexes, catalog.storage, now=int(remote_time(catalog.storage)))
     refresh_listing(catalog.storage)
-
-
-@dataclass(frozen=True, slots=True)
-class _UploadedPack:
-    """A pack that is on the remote. `is_new` is False if it was there before."""
-
-    ref: PackRef
-    rows: list[Row]
-    is_new: bool
 
 
 @dataclass(slots=True)
@@ -166,7 +156,7 @@ class _Uploader:
     stop: Event = field(default_factory=Event)
     failure: BaseException | None = None
 
-    def upload_all(self, uploads: Sequence[Upload], *, jobs: int) -> list[_UploadedPack]:
+    def upload_all(self, uploads: Sequence[Upload], *, jobs: int) -> list[StoredPack]:
         """Upload packs and return them in order. After an error, the other uploads stop at their next chunk."""
         try:
             # Results are small, so all may wait: one slow upload does not hold up the others.
@@ -177,7 +167,7 @@ class _Uploader:
         finally:
             self.stop.set()
 
-    def upload(self, upload: Upload) -> _UploadedPack:
+    def upload(self, upload: Upload) -> StoredPack:
         """Upload one pack, unless it is there already. A failure stops all other uploads."""
         try:
             if self.stop.is_set():
@@ -188,7 +178,7 @@ class _Uploader:
             self.stop.set()
             raise
 
-    def _upload_whole(self, upload: WholePack) -> _UploadedPack:
+    def _upload_whole(self, upload: WholePack) -> StoredPack:
         rows = whole_pack_rows(upload.path, upload.name)
         if upload.name in self.condemned:
             found = sorted(location_of(0, row) for row in rows)
@@ -196,7 +186,7 @@ class _Uploader:
         body = StoppableBody(upload.size, partial(whole_pack_pieces, upload.path, rows), self.stop)
         return self._put(PackRef(upload.name, upload.size), rows, body)
 
-    def _upload_new(self, upload: NewPack, salt: bytes = b"") -> _UploadedPack:
+    def _upload_new(self, upload: NewPack, salt: bytes = b"") -> StoredPack:
         with PackWriter(self.scratch) as writer:
             name = build_pack(upload.sources, writer, salt=salt)
             if name in self.condemned:
@@ -205,31 +195,9 @@ class _Uploader:
             body = StoppableBody(file.size, file.chunks, self.stop)
             return self._put(PackRef(name, file.size), writer.rows, body)
 
-    def upload_salt(self) -> _UploadedPack:
+    def upload_salt(self) -> StoredPack:
         """Upload a pack of random bytes, which gives the index that lists it a name that no other index has."""
         return self._upload_new(NewPack((), 0, 0), os.urandom(_SALT_SIZE))
 
-    def _put(self, ref: PackRef, rows: list[Row], body: StoppableBody) -> _UploadedPack:
-        key = pack_key(ref.name)
-        there = self.storage.stat(key)
-        if there == ObjectInfo(key, ref.size):
-            self.task.advance(ref.size)
-            return _UploadedPack(ref, rows, is_new=False)
-        # If the server supports it, a pack that another push completes meanwhile is not replaced: a bucket with
-        # versioning would keep both copies. A pack of another size is damaged, and is replaced.
-        is_new = self.storage.put(key, body, if_absent=there is None, on_bytes=self.task.advance)
-        return _UploadedPack(ref, rows, is_new)
-
-
-def _index_of(roots: Iterable[ObjectRef], packs: Iterable[_UploadedPack]) -> RemoteIndex:
-    """The index of `packs`. An object that is in two packs is listed in the first by name."""
-    by_name = sorted(packs, key=lambda one: one.ref.name)
-    listed: dict[Oid, IndexRow] = {}
-    for number, pack in enumerate(by_name):
-        for oid, kind, codec, offset, raw, stored, _ in pack.rows:
-            listed.setdefault(oid, IndexRow(oid, number, kind, codec, offset, raw, stored))
-    return RemoteIndex(
-        tuple(sorted(root.oid for root in roots)),
-        tuple(one.ref for one in by_name),
-        tuple(listed[oid] for oid in sorted(listed)),
-    )
+    def _put(self, ref: PackRef, rows: list[Row], body: StoppableBody) -> StoredPack:
+        return put_pack(self.storage, ref, rows, body, on_bytes=self.task.advance)

@@ -12,6 +12,7 @@ from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
 from dver.cli.render.checkout import exit_code_of, print_restored
+from dver.cli.render.transfers import amount_text
 from dver.core.phrasing import human_size
 from dver.formats.pointer import Pointer
 from dver.ops.share.import_url import ImportUrlResult, PointerOptions, import_url
@@ -24,15 +25,17 @@ from dver.repo import Repository
     examples=[
         ("dver import-url s3://bucket/raw data/raw", "Import a directory of a bucket."),
         ("dver import-url https://example.org/labels.csv", "Import a file from a web server."),
+        ("dver import-url --to-remote s3://bucket/huge", "Copy it to the remote without storing it on this machine."),
         ("dver import-url --no-download s3://bucket/huge", "Record what is there without downloading it."),
     ],
 )
 @click.argument("url")
 @click.argument("out", required=False)
 @click.option("--no-download", is_flag=True, help="Record size and fingerprint only; `dver update` downloads the data.")
+@click.option("--to-remote", is_flag=True, help="Upload the data to the remote while it is read; store nothing here.")
 @click.option("--desc", metavar="TEXT", help="Write a description into the pointer.")
 @click.option("-f", "--force", is_flag=True, help="Replace tracked data and existing files at OUT.")
-@options.remote_option("Push this data to remote NAME instead of the default remote.")
+@options.remote_option("The remote of this data, instead of the default remote.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -41,6 +44,7 @@ def command(
     url: str,
     out: str | None,
     no_download: bool,
+    to_remote: bool,
     desc: str | None,
     force: bool,
     remote: str | None,
@@ -61,6 +65,7 @@ def command(
             cwd=ctx.cwd,
             options=PointerOptions(remote, desc),
             download=not no_download,
+            to_remote=to_remote,
             force=force,
             progress=ctx.progress,
         )
@@ -78,6 +83,12 @@ def _print_result(ctx: Context, repo: Repository, url: str, result: ImportUrlRes
         size = "unknown size" if pointer.size is None else human_size(pointer.size)
         ctx.say(f"recorded {place} from {source}  ({size}, not downloaded)")
         print_staged(ctx, repo, then=", `dver update` downloads the data")
+        return
+    if result.sent is not None:
+        where = f"{result.sent.remote} ({terminal.printable(result.sent.url)})"
+        amount = amount_text(pointer.files, pointer.size)
+        ctx.say(f"imported {place} from {source} to {where}  ({amount}, {human_size(result.sent.size)} uploaded)")
+        print_staged(ctx, repo, then=", `dver pull` downloads the data")
         return
     size = f"{terminal.count(pointer.files, 'file')}, {human_size(pointer.size)}, {human_size(result.read)} downloaded"
     ctx.say(f"imported {place} from {source}  ({size})")
