@@ -132,15 +132,18 @@ def _is_of_unknown_size(info: FileInfo) -> bool:
 
 def _write(target: bytes, info: FileInfo, pieces: Iterable[bytes], task: Task) -> int:
     """Write a file; its size."""
+    size = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal size
+        for piece in pieces:
+            yield piece
+            size += len(piece)
+            task.advance(len(piece))
+
     fd = os.open(target, _WRITE, 0o777 if info.executable else 0o666)
     try:
-        write_sparsely(fd, _advancing(pieces, task))
-        return os.fstat(fd).st_size
+        write_sparsely(fd, counted())
     finally:
         os.close(fd)
-
-
-def _advancing(pieces: Iterable[bytes], task: Task) -> Iterator[bytes]:
-    for piece in pieces:
-        yield piece
-        task.advance(len(piece))
+    return size

@@ -13,12 +13,14 @@ _ZEROS: Final = bytes(_BLOCK)
 
 def write_sparsely(fd: int, pieces: Iterable[bytes]) -> None:
     """Write `pieces` to the new, empty file `fd`, and skip long runs of zeros."""
-    size = 0
+    size = written = 0
     for piece in pieces:
         for start, end in _runs_of_data(piece):
             _write_all(fd, memoryview(piece)[start:end], size + start)
+            written = size + end
         size += len(piece)
-    os.ftruncate(fd, size)
+    if written < size:  # it ends with a hole
+        os.ftruncate(fd, size)
 
 
 def _runs_of_data(piece: bytes) -> Iterator[tuple[int, int]]:

@@ -292,3 +292,25 @@ def test_ctrl_c_ends_git_and_leaves_a_usable_mirror(source: Path, tmp_path: Path
     pid = int((tmp_path / "pid").read_text())
     assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text()
     assert list((tmp_path / "cache" / "mirrors").glob("*[!k]")) == []
+
+
+def test_an_address_of_ssh_is_fetched_without_a_terminal(source: Path, tmp_path: Path) -> None:
+    """In place of ssh: a program that runs git here, and records whether it could ask a question."""
+    program = tmp_path / "ssh"
+    program.write_text(
+        f"#!/bin/sh\n(: < /dev/tty) 2>/dev/null && touch {tmp_path}/terminal\n"
+        'while [ "$1" != git@host ]; do shift; done; shift; exec sh -c "$*"\n'
+    )
+    program.chmod(0o755)
+    git("config", "--global", "core.sshCommand", program, cwd=tmp_path)
+    for address in (f"git@host:{source}", f"ssh://git@host:22{source}"):
+        assert GitMirror.of(address, user_cache_dir()).resolve("v1") == id_of(source, "v1")
+    assert not (tmp_path / "terminal").exists()
+
+
+def test_a_server_that_answers_nonsense_is_an_error(web_server: WebServer) -> None:
+    (web_server.folder / "nonsense").mkdir()
+    (web_server.folder / "nonsense" / "HEAD").write_text("nonsense\n")
+    with pytest.raises(DverError) as caught:
+        GitMirror.of(f"{web_server.url}/nonsense", user_cache_dir()).resolve()
+    assert caught.value.fix is not None
