@@ -12,12 +12,17 @@ from gitserver import git_server
 from support import git
 from workspaces import listing
 
-from dver.access.dvc.files import _Md5OfText
+from dver.access.dvc.files import DvcRepositoryFiles, _Md5OfText
+from dver.access.dvc.outputs import DvcHash, DvcOutput
+from dver.access.dvc.remotes import DvcRemotes
 from dver.access.errors import NotADirectory, NotAFile, PathNotFound
 from dver.access.files import Files
 from dver.access.repositories import open_files
 from dver.core.errors import CorruptError, MissingObjectError, RepositoryError
 from dver.ops.share.get import get
+from dver.remote.backends.connect import connect
+from dver.remote.settings import parse
+from dver.remote.storage import BytesBody, Storage
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "dvc-repositories"
 VERSIONS = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
@@ -149,6 +154,38 @@ def test_wrong_paths_have_close_matches(files: Files) -> None:
         files.read("data")
     with pytest.raises(NotADirectory):
         files.ls("data/a.txt")
+
+
+@pytest.mark.parametrize("size", [0, 1, 8 << 20, (8 << 20) + 1])
+@pytest.mark.parametrize("kind", ["web", "s3", "directory"])
+def test_files_of_all_sizes_are_read_from_other_storages(
+    kind: str, size: int, request: pytest.FixtureRequest, git_repo: Path
+) -> None:
+    """A file is read in pieces of 8 MiB; a request from its end gets nothing."""
+    content = os.urandom(size)
+    hashed = DvcHash(hashlib.md5(content).hexdigest())
+    storage = make_storage(kind, request, git_repo.parent, hashed.key, content)
+    outputs = {"x.bin": DvcOutput("x.bin", hashed, size)}
+    files = DvcRepositoryFiles(open_files(git_repo), outputs, lambda output: [storage])
+    assert files.read("x.bin") == content
+    assert files.read_range("x.bin", max(0, size - 3), 10) == content[-3:]
+    assert [info.path for info in files.ls() if info.tracked] == ["x.bin"]
+
+
+def make_storage(kind: str, request: pytest.FixtureRequest, folder: Path, key: str, content: bytes) -> Storage:
+    """A storage with one object, as settings of DVC name it."""
+    if kind == "s3":
+        table = request.getfixturevalue("s3_server").table()
+        storage = connect(parse("s3", table), base=folder)
+        storage.put(key, BytesBody(content))
+        return storage
+    server = request.getfixturevalue("web_server")
+    path = (server.folder if kind == "web" else folder) / "dvc-objects" / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    url = f"{server.url}/dvc-objects" if kind == "web" else os.fspath(folder / "dvc-objects")
+    config = f"[core]\nremote = r\n['remote \"r\"']\nurl = {url}\n"
+    return DvcRemotes.parse(config.encode()).connect(None, base=None, source="r")
 
 
 def test_the_hash_of_text_ignores_line_ends_as_dvc_2_did() -> None:
