@@ -13,6 +13,7 @@ from typing import Final
 
 from dver.config import Config
 from dver.core.cache_dir import user_cache_dir
+from dver.core.display import Displayed
 from dver.core.files import delete_any, new_temporary
 from dver.core.oid import Oid
 from dver.core.platform import filelock
@@ -26,8 +27,8 @@ _RECENT: Final = 3600.0
 """Seconds in which a further use is not recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class CachedObjects:
+@dataclass(frozen=True, slots=True, repr=False)
+class CachedObjects(Displayed):
     """What an object cache has: the number of files, their bytes, and the time of the last use (None: empty)."""
 
     count: int = 0

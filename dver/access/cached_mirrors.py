@@ -8,12 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.files import delete_any
 from dver.core.worktree_lock import locked
 
 
-@dataclass(frozen=True, slots=True)
-class CachedMirror:
+@dataclass(frozen=True, slots=True, repr=False)
+class CachedMirror(Displayed):
     """A mirror of the Git repository at `url`, its bytes on the disk, and the time of its last use."""
 
     url: str

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from dver.core.display import Displayed
 from dver.core.oid import Oid
 
 FileKind = Literal["file", "directory", "link"]
 
 
-@dataclass(frozen=True, slots=True)
-class FileInfo:
+@dataclass(frozen=True, slots=True, repr=False)
+class FileInfo(Displayed):
     """A file, directory or symbolic link. `path` is relative to the base of its `Files`, separated by `/`.
 
     Names that are not UTF-8 have surrogates, as `os.fsdecode` makes them.

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dver.api.handle import ProjectHandle, StrPath, texts
+from dver.core.display import Displayed, html_table
 
 if TYPE_CHECKING:
     from dver.ops.compare.plots import WrittenPlots
@@ -18,14 +19,21 @@ if TYPE_CHECKING:
     from dver.tracking.revision_scope import RevisionScope
 
 
-@dataclass(frozen=True, slots=True)
-class ValueDifferences:
+@dataclass(frozen=True, slots=True, repr=False)
+class ValueDifferences(Displayed):
     """Parameters or metrics that differ between two versions, by file. Files that cannot be read are in `problems`."""
 
     old: str
     new: str
     changes: Mapping[str, tuple[ValueChange, ...]]
     problems: tuple[ReadProblem, ...]
+
+    def _repr_html_(self) -> str:
+        from dver.pipelines.compare.params_metrics import problems_html
+
+        changes = [(file, one) for file, found in self.changes.items() for one in found]
+        rows = [(file, one.key, one.old, one.new, one.difference) for file, one in changes]
+        return html_table("", ("file", "key", self.old, self.new, "difference"), rows) + problems_html(self.problems)
 
 
 class CompareMethods(ProjectHandle):

@@ -16,12 +16,15 @@ RemoteSelection: TypeAlias = str | bool
 """The name of a remote, True for the default remote, False for none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ProjectHandle:
     """The directory of a project, and the directory that relative paths start from. It holds nothing open."""
 
     root: Path
     cwd: Path
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({os.fspath(self.cwd)!r})"
 
     def _open(self) -> Repository:
         """Open the project for one call. Threads share nothing: connections to SQLite belong to one thread."""

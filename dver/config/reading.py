@@ -26,6 +26,7 @@ from dver.config.schema import (
 )
 from dver.config.toml_files import parse_toml, read_file
 from dver.config.trust import addresses_of, is_address, needs_trust, read_trust
+from dver.core.display import Displayed
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.remote_schema import problem_with
 
@@ -54,8 +55,8 @@ class ConfigPaths:
         return {"global": self.global_file, "project": self.project_file, "local": self.local_file}[scope]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+@dataclass(frozen=True, slots=True, repr=False)
+class Setting(Displayed):
     """A setting and its origin."""
 
     key: str

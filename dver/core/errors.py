@@ -19,6 +19,9 @@ class DverError(Exception):
         self.what = what
         self.why = why
         self.fix = fix
+        for label, text in (("why", why), ("fix", fix)):
+            if text is not None:
+                self.add_note(f"{label}: {text}")  # Python's tracebacks show it, and those of notebooks
 
 
 class UsageError(DverError):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Never
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, CorruptError, NewerVersionError
 from dver.core.oid import Oid
 from dver.formats.cursor import SIZE_MAX
@@ -73,8 +74,8 @@ class LockedItem:
         return Pointer(self.kind, self.oid, self.size, self.files, self.executable, self.remote, self.push)
 
 
-@dataclass(frozen=True, slots=True)
-class LockedStage:
+@dataclass(frozen=True, slots=True, repr=False)
+class LockedStage(Displayed):
     """The last run of a stage: its command, dependencies, outputs and parameters."""
 
     cmd: str | tuple[str, ...]

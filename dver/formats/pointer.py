@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, CorruptError, NewerVersionError
 from dver.core.oid import Oid
 from dver.formats.cursor import SIZE_MAX
@@ -46,8 +47,8 @@ _OWN_KEYS: Final = ("executable", "files", "kind", "oid", "push", "remote", "siz
 _YAML_WORDS: Final = re.compile(r"true|false|yes|no|on|off|null|y|n|~", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+@dataclass(frozen=True, slots=True, repr=False)
+class Pointer(Displayed):
     """The pointer to a file (`kind` BLOB) or a directory (TREE). `size` is in bytes."""
 
     kind: ObjectKind

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
+from dver.core.display import Displayed
 from dver.core.errors import CorruptError, NewerVersionError
 
 VERSION: Final = 1
@@ -19,8 +20,8 @@ MAX_SIZE: Final = 4 << 20
 """The largest size of a record in bytes. Ten thousand packages take half a megabyte."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunRecord(Displayed):
     """One run of a stage. Unknown values are None or empty."""
 
     stage: str

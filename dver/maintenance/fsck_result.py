@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dver.core.display import Displayed
 from dver.core.oid import Oid
 from dver.maintenance.affected_paths import AffectedPath, UnreadablePointer
 from dver.store.repair.damage import Damage
 from dver.store.trees.reachable import MissingObject
 
 
-@dataclass(frozen=True, slots=True)
-class BadObject:
+@dataclass(frozen=True, slots=True, repr=False)
+class BadObject(Displayed):
     """A corrupt object, and the paths that need it. `source` has a good copy."""
 
     oid: Oid
@@ -19,8 +20,8 @@ class BadObject:
     source: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FsckResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class FsckResult(Displayed):
     """The numbers of checked objects, the damage, and the repairs. `size` is the number of bytes read."""
 
     where: str

@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, CorruptError, DverError, RemoteError, RepositoryError
 from dver.core.files import explain
 from dver.core.phrasing import join_limited
@@ -38,8 +39,8 @@ class Level(Enum):
     PROBLEM = "problem"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+@dataclass(frozen=True, slots=True, repr=False)
+class Finding(Displayed):
     """The result of one check. `fix` is the command or change that fixes a problem."""
 
     level: Level

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar, runtime_checkable
 
+from dver.core.display import Displayed
 from dver.core.errors import RemoteError
 from dver.remote.clock import HasClock
 from dver.remote.index.contents import contents_of
@@ -33,8 +34,8 @@ class RegisteredRepository:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class ProbeReport(Displayed):
     """The result of a probe. None: unknown.
 
     `latency` is in seconds a request; rates are in bytes a second for one small object (parallel transfers are faster).

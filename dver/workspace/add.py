@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError
 from dver.core.phrasing import quoted
 from dver.core.progress import Progress, Steps
@@ -36,8 +37,8 @@ from dver.workspace.state.data_state import DataState
 from dver.workspace.state.placed import after_rewrite
 
 
-@dataclass(frozen=True, slots=True)
-class AddedPointer:
+@dataclass(frozen=True, slots=True, repr=False)
+class AddedPointer(Displayed):
     """A pointer that was written. `before` is None for a new one. Paths are relative to the top of the Git worktree."""
 
     path: bytes

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -356,3 +357,19 @@ def test_rows_of_tables_are_compared(project: dver.Project) -> None:
     (table,) = project.diff_rows("data/t.csv", key=["id"])
     assert table.difference is not None
     assert table.difference.changed_cells == {"x": 1}
+
+
+def test_an_error_and_a_project_show_what_a_notebook_needs(project: dver.Project) -> None:
+    assert repr(project) == f"Project({str(project.root)!r})"
+    with pytest.raises(UsageError) as found:
+        project.cat("nothing")
+    assert "fix: `dver ls` lists tracked data" in "".join(traceback.format_exception(found.value))
+    assert pickle.loads(pickle.dumps(found.value)).__notes__ == found.value.__notes__
+
+
+def test_values_are_tables_with_a_column_for_each_version(pipeline: dver.Project) -> None:
+    commit(pipeline)
+    (pipeline.root / "params.yaml").write_text("lr: 0.5\n")
+    shown = pipeline.params.show(revs=["HEAD", "workspace"])._repr_html_()
+    assert "<tr><td>params.yaml</td><td>lr</td><td>0.1</td><td>0.5</td></tr>" in shown
+    assert "<td>lr</td><td>0.1</td><td>0.5</td><td>0.4</td>" in pipeline.params.diff()._repr_html_()

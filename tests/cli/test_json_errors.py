@@ -25,6 +25,8 @@ ARGUMENTS = {
     "config get": ["core.jobs"],
     "diff": [],
     "gc": ["--dry-run"],
+    "get": ["."],
+    "list": ["."],
     "lineage": ["out.txt"],
     "ls": ["data"],
     "import-url": ["https://example.org/a"],
@@ -97,6 +99,8 @@ def test_every_error_of_every_verb_is_json_on_stdout_and_text_on_stderr(
             "get_setting",
             "list_settings",
             "list_cache",
+            "get",
+            "list_files",
             "clear_cache",
         ):
             module = import_module(module_of(verb.split()[0]))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.errors import LocalIOError
 from dver.core.files import clear_leftovers, explain
 from dver.git.git_repo import GitRepo
@@ -13,8 +14,8 @@ from dver.gitflow.hooks import drivers, hook_scripts
 from dver.gitflow.hooks.hook_scripts import HookAction, HookStep
 
 
-@dataclass(frozen=True, slots=True)
-class InstallResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class InstallResult(Displayed):
     """The changes of an install; empty if everything was in place."""
 
     folder: Path
@@ -71,8 +72,8 @@ def _names(steps: Sequence[HookStep], *actions: HookAction) -> tuple[str, ...]:
     return tuple(dict.fromkeys(step.name for step in steps if step.action in actions))
 
 
-@dataclass(frozen=True, slots=True)
-class UninstallResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class UninstallResult(Displayed):
     """The result of an uninstall."""
 
     folder: Path

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, PipelineError, UsageError
 from dver.core.files import write_atomic
 from dver.core.html_page import refuse_foreign_page
@@ -31,8 +32,8 @@ _OWN: Final = b"# made by dver plots\n*\n"
 _UNFIT: Final = re.compile(r"[^\w.-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenPlots:
+@dataclass(frozen=True, slots=True, repr=False)
+class WrittenPlots(Displayed):
     """Files that were written, and errors of plots that were not."""
 
     paths: tuple[Path, ...]

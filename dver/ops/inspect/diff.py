@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
 from dver.git import revisions
@@ -19,8 +20,8 @@ from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.data_state import DataState
 
 
-@dataclass(frozen=True, slots=True)
-class DiffResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class DiffResult(Displayed):
     """The changes from the old to the new version; paths are relative to the top of the Git worktree."""
 
     changes: tuple[TreeChange, ...]

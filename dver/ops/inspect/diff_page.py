@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.access.content_files import content_file, scratch_directory
+from dver.core.display import Displayed
 from dver.core.errors import CorruptError, DverError, MissingObjectError
 from dver.core.files import read_regular, write_atomic
 from dver.core.html_page import refuse_foreign_page
@@ -35,8 +36,8 @@ ReadSide = Callable[[Entry, bytes], bytes]
 """Reads the content of an entry at a data path."""
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class WrittenReport(Displayed):
     """A page that was written. `changes` is the number of changed paths."""
 
     path: Path

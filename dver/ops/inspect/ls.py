@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from dver.core.display import Displayed
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
@@ -34,8 +35,8 @@ class ListedPath(NamedTuple):
     """Whether the data has a pointer of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class LsResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class LsResult(Displayed):
     """The lines, sorted by path."""
 
     rev: str | None

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer, decode_undownloaded
@@ -44,8 +45,8 @@ class PointerState(Enum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class PathStatus:
+@dataclass(frozen=True, slots=True, repr=False)
+class PathStatus(Displayed):
     """The status of one tracked path, relative to the top of the Git worktree."""
 
     path: bytes
@@ -76,8 +77,8 @@ class PathStatus:
         return self.staged is None and self.unstaged is None and self.data is DataState.UNCHANGED
 
 
-@dataclass(frozen=True, slots=True)
-class StatusReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class StatusReport(Displayed):
     """The status of tracked paths and stages."""
 
     paths: tuple[PathStatus, ...]

@@ -9,10 +9,11 @@ from pathlib import Path
 from dver.access.cache import CachedObjects, ObjectCache
 from dver.access.cached_mirrors import CachedMirror, cached_mirrors, remove_mirror
 from dver.core.cache_dir import user_cache_dir
+from dver.core.display import Displayed
 
 
-@dataclass(frozen=True, slots=True)
-class CacheContents:
+@dataclass(frozen=True, slots=True, repr=False)
+class CacheContents(Displayed):
     """What the user's cache has. `limit` is the size limit of the objects in bytes."""
 
     directory: Path

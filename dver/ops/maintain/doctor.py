@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from dver.core.display import Displayed
 from dver.core.errors import RepositoryError
 from dver.core.version import __version__
 from dver.git import git_repo
@@ -24,8 +25,8 @@ _OLDEST_GIT: Final = (2, 31)
 _PATIENCE: Final = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+@dataclass(frozen=True, slots=True, repr=False)
+class Diagnosis(Displayed):
     findings: tuple[Finding, ...]
 
     @property

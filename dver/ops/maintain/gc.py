@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from dver.core.display import Displayed
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.files import is_disk_full
 from dver.core.oid import Oid
@@ -38,8 +39,8 @@ _SPACE: Final = 64 << 10
 Roots = set[ObjectKey]
 
 
-@dataclass(frozen=True, slots=True)
-class TrashBatch:
+@dataclass(frozen=True, slots=True, repr=False)
+class TrashBatch(Displayed):
     """A batch of the trash. `size` in bytes, times in Unix seconds."""
 
     name: str
@@ -49,8 +50,8 @@ class TrashBatch:
     """The end of the grace period."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeptBecause:
+@dataclass(frozen=True, slots=True, repr=False)
+class KeptBecause(Displayed):
     """The numbers of commits, pointers, worktrees and clones that reference the kept data."""
 
     commits: int
@@ -62,8 +63,8 @@ class KeptBecause:
     """What keeps commits that no ref reaches, with `explain`."""
 
 
-@dataclass(frozen=True, slots=True)
-class GcReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class GcReport(Displayed):
     """The result of a gc, or the plan of a dry run. Sizes in bytes."""
 
     dry_run: bool
@@ -90,8 +91,8 @@ class GcReport:
     """The batches in the trash now."""
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class RestoreReport(Displayed):
     batches: tuple[TrashBatch, ...]
 
 

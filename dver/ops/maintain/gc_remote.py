@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 from functools import partial
 from typing import Final
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, LocalIOError, RepositoryError, UsageError
 from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
@@ -33,8 +34,8 @@ _SHORT: Final = 10
 """Digits of a commit in a message."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteGcReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class RemoteGcReport(Displayed):
     """The result of a remote gc, or of its dry run; see `RemoteGcResult`."""
 
     remote: str

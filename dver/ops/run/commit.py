@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.errors import DverError, StageError
 from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
@@ -24,8 +25,8 @@ Confirm = Callable[[Address, tuple[Reason, ...]], bool]
 """Called before a stage is recorded whose inputs changed, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommitResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class CommitResult(Displayed):
     """The stages that were not up to date."""
 
     recorded: tuple[Address, ...] = ()

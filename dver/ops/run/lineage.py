@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.errors import UsageError
 from dver.formats import lock
 from dver.formats.lock import LockedItem
@@ -40,8 +41,8 @@ class InputOrigin(Enum):
     """Tracked by neither Git nor dver."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineageInput:
+@dataclass(frozen=True, slots=True, repr=False)
+class LineageInput(Displayed):
     """An input of a stage."""
 
     place: str
@@ -52,8 +53,8 @@ class LineageInput:
     """The stages that made it or parts of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineageStep:
+@dataclass(frozen=True, slots=True, repr=False)
+class LineageStep(Displayed):
     """The last run of a stage, and its inputs."""
 
     address: Address
@@ -63,8 +64,8 @@ class LineageStep:
     """User, machine and time; None if this clone has no record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lineage:
+@dataclass(frozen=True, slots=True, repr=False)
+class Lineage(Displayed):
     """The stages that produced an output, the most upstream last."""
 
     place: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from dver.core.display import Displayed
 from dver.core.errors import DverError
 from dver.core.progress import SILENT, Progress
 from dver.formats.lock import LockedItem
@@ -49,8 +50,8 @@ class ReproOptions:
     jobs: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ReproResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class ReproResult(Displayed):
     """The state of each stage after the run."""
 
     states: Mapping[Address, StageState]
@@ -77,8 +78,8 @@ class ReproResult:
         return not self.errors and StageState.WAITING not in self.states.values()
 
 
-@dataclass(frozen=True, slots=True)
-class ReproPlan:
+@dataclass(frozen=True, slots=True, repr=False)
+class ReproPlan(Displayed):
     """The plan of a run. `missed` counts as in `ReproResult`."""
 
     steps: tuple[StagePlan, ...]

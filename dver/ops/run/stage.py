@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.pipelines.definition.edit import add_stage, remove_stage, set_frozen
 from dver.pipelines.definition.new_stage import NewStage
 from dver.pipelines.definition.stage import Stage
@@ -22,8 +23,8 @@ from dver.repo import Repository
 from dver.tracking.targets import is_at_or_below, resolve_data_path, tracked_in_worktree
 
 
-@dataclass(frozen=True, slots=True)
-class AddedStage:
+@dataclass(frozen=True, slots=True, repr=False)
+class AddedStage(Displayed):
     """A stage that was added to a `dver.yaml`."""
 
     path: bytes
@@ -64,8 +65,8 @@ def add(repo: Repository, stage: NewStage, *, cwd: Path, force: bool = False) ->
     return AddedStage(path, tuple(secrets))
 
 
-@dataclass(frozen=True, slots=True)
-class RemovedStages:
+@dataclass(frozen=True, slots=True, repr=False)
+class RemovedStages(Displayed):
     """Stages that were removed from `dver.yaml` files."""
 
     stages: tuple[Address, ...]

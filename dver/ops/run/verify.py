@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.errors import PipelineError, StageError, UsageError
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
@@ -44,8 +45,8 @@ class VerifyOutcome(Enum):
     MISSING = "not made"
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedOutput:
+@dataclass(frozen=True, slots=True, repr=False)
+class VerifiedOutput(Displayed):
     """The comparison of one output."""
 
     path: str
@@ -54,8 +55,8 @@ class VerifiedOutput:
     """The metrics that differ, by key."""
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class VerifyResult(Displayed):
     """The comparison of all outputs of a stage."""
 
     address: Address

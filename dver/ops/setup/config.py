@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.config import Config, ConfigPaths, Scope, Setting, Value, edit, is_address, spec_of
+from dver.core.display import Displayed
 from dver.core.errors import DverError, RepositoryError, UsageError
 from dver.project.settings import change_settings, revoke_trust, settings_needing_trust, trust_settings
 from dver.repo import Repository
@@ -26,8 +27,8 @@ class PreviousStore:
     objects: int
 
 
-@dataclass(frozen=True, slots=True)
-class SettingChanged:
+@dataclass(frozen=True, slots=True, repr=False)
+class SettingChanged(Displayed):
     """A changed setting: its new value (None if it was removed), and the file."""
 
     key: str
@@ -39,8 +40,8 @@ class SettingChanged:
     """Whether the file was staged for Git."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrustResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class TrustResult(Displayed):
     """Settings of the project's config that were trusted or revoked. `left` is as in `SettingChanged`."""
 
     settings: tuple[Setting, ...]

@@ -7,22 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.remote.repair.lost_packs import find_missing_in_packs, lost_packs
 from dver.remote.transfer.push_plan import missing_on_remote
 from dver.repo import Repository
 from dver.tracking.revision_scope import RevisionScope, by_remote, roots_of, targets_in
 
 
-@dataclass(frozen=True, slots=True)
-class MissingPath:
+@dataclass(frozen=True, slots=True, repr=False)
+class MissingPath(Displayed):
     """Data that is missing. `where` is the name of the remote, or "store"."""
 
     path: str
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckResult(Displayed):
     """The number of pointers checked, and the missing data."""
 
     checked: int

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.progress import SILENT, Progress
 from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
@@ -13,8 +14,8 @@ from dver.sharing.download import download
 from dver.sharing.transfer_options import DEFAULTS, TransferOptions
 
 
-@dataclass(frozen=True, slots=True)
-class FetchResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class FetchResult(Displayed):
     """The downloads from each remote. Empty if the store has everything."""
 
     remotes: tuple[DownloadResult, ...]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dver.access.export import ExportedFiles, export, find_source
 from dver.access.repositories import open_files
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, UsageError
 from dver.core.files import clear_leftovers, delete_any, temporary_name
 from dver.core.phrasing import quoted
@@ -18,8 +19,8 @@ from dver.core.platform import filelock
 from dver.core.progress import SILENT, Progress
 
 
-@dataclass(frozen=True, slots=True)
-class GetResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class GetResult(Displayed):
     """What was downloaded from where."""
 
     repo: str

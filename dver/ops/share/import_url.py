@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, UsageError
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
@@ -26,8 +27,8 @@ from dver.tracking.trackable import check_destination, refuse_outputs
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, restore
 
 
-@dataclass(frozen=True, slots=True)
-class ImportUrlResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class ImportUrlResult(Displayed):
     """An import that was recorded. `path` is relative to the top of the Git worktree."""
 
     path: bytes

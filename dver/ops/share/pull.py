@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.errors import CorruptError
 from dver.core.progress import SILENT, Progress
 from dver.remote.transfer.fetch import DownloadResult
@@ -17,8 +18,8 @@ from dver.workspace.checkout.checkout import check_out
 from dver.workspace.checkout.restore import CheckoutSummary
 
 
-@dataclass(frozen=True, slots=True)
-class PullResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class PullResult(Displayed):
     """The downloads from each remote, and the checkout. A dry run checks out nothing."""
 
     remotes: tuple[DownloadResult, ...]

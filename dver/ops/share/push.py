@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.progress import SILENT, Progress
 from dver.pipelines.run_cache.share import UnsentRuns, keys_in, send_runs, unsent_runs
 from dver.project.settings import trust_addresses
@@ -17,8 +18,8 @@ from dver.sharing.upload import open_catalog, upload_roots
 from dver.tracking.revision_scope import by_remote, roots_of, targets_in
 
 
-@dataclass(frozen=True, slots=True)
-class PushResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class PushResult(Displayed):
     """The uploads to each remote."""
 
     remotes: tuple[UploadResult, ...]

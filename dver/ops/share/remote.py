@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dver.config import Config, Origin, Scope, check_remote_name, remove_remote, rename_remote
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, UsageError
 from dver.project.settings import SettingChange, change_and_stage, change_settings, trust_addresses
 from dver.repo import Repository
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from dver.remote.probe import ProbeReport
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+@dataclass(frozen=True, slots=True, repr=False)
+class Remote(Displayed):
     """A configured remote. `folder` is its directory, for a remote in a directory."""
 
     name: str
@@ -29,8 +30,8 @@ class Remote:
     folder: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RemovedRemote:
+@dataclass(frozen=True, slots=True, repr=False)
+class RemovedRemote(Displayed):
     """A remote that was removed from the configs `files`. The data `pointers` (paths from the top) still name it."""
 
     name: str
@@ -38,8 +39,8 @@ class RemovedRemote:
     pointers: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteCheck:
+@dataclass(frozen=True, slots=True, repr=False)
+class RemoteCheck(Displayed):
     """The capabilities of a remote that can be reached and read."""
 
     name: str
@@ -93,8 +94,8 @@ def remove(repo: Repository, name: str) -> RemovedRemote:
     return RemovedRemote(name, tuple(repo.config_paths.file(scope) for scope in scopes), _users_of(repo, name))
 
 
-@dataclass(frozen=True, slots=True)
-class RenamedRemote:
+@dataclass(frozen=True, slots=True, repr=False)
+class RenamedRemote(Displayed):
     """A renamed remote. The data `pointers` (paths from the top) still name the old one."""
 
     remote: Remote

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError, UsageError
 from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
@@ -44,8 +45,8 @@ class SourceUpdate(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class UpdatedImport:
+@dataclass(frozen=True, slots=True, repr=False)
+class UpdatedImport(Displayed):
     """An import that was compared with its source. Paths are relative to the top of the Git worktree."""
 
     path: bytes

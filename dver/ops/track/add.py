@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
 from dver.repo import Repository
@@ -41,8 +42,8 @@ from dver.workspace.scan.hash_or_store import storing_pool
 from dver.workspace.state.data_state import DataState
 
 
-@dataclass(frozen=True, slots=True)
-class AddResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class AddResult(Displayed):
     """The added data; with a dry run, the data that would be added."""
 
     added: tuple[AddedPointer, ...]

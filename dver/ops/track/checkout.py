@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
 from dver.repo import Repository
@@ -17,8 +18,8 @@ from dver.workspace.checkout.checkout import check_out
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, restore
 
 
-@dataclass(frozen=True, slots=True)
-class CheckoutResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckoutResult(Displayed):
     """The result; paths are relative to the top of the Git worktree, or to `to`."""
 
     restored: CheckoutSummary

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError
 from dver.core.files import clear_leftovers, write_atomic
 from dver.git import index
@@ -20,8 +21,8 @@ _CONFIG: Final = b"""\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class InitResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class InitResult(Displayed):
     """The project's directory, whether it existed, and the installed hooks and drivers; None without installation."""
 
     root: Path

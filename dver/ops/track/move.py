@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, UsageError
 from dver.core.files import fsync_dir, write_atomic
 from dver.core.phrasing import quoted
@@ -31,8 +32,8 @@ from dver.tracking.trackable import check_destination, refuse_outputs
 from dver.workspace.scan.hash_or_store import HashOnly
 
 
-@dataclass(frozen=True, slots=True)
-class MoveResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class MoveResult(Displayed):
     """The old and the new path, relative to the top of the Git worktree."""
 
     old: bytes

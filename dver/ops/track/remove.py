@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, DverError, UsageError
 from dver.core.oid import Oid
 from dver.core.phrasing import join_limited, quoted
@@ -30,8 +31,8 @@ from dver.workspace.scan.hash_or_store import HashOnly
 from dver.workspace.state.placed import after_rewrite
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class RemoveResult(Displayed):
     """The result; paths are relative to the top of the Git worktree."""
 
     untracked: tuple[bytes, ...]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError, UsageError
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
@@ -47,8 +48,8 @@ class OpenLock:
     stages: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ResolveResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class ResolveResult(Displayed):
     """The result for the requested conflicts."""
 
     open: tuple[TreeConflict, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.progress import SILENT, Progress
 from dver.repo import Repository
 from dver.tracking.targets import select_targets, tracked_in_worktree
@@ -14,8 +15,8 @@ from dver.workspace.files.apply import refuse_symlinked_parents
 from dver.workspace.files.make_private import find_linked, make_private
 
 
-@dataclass(frozen=True, slots=True)
-class UnlockResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class UnlockResult(Displayed):
     """The replaced files, relative to the top of the Git worktree, and their bytes in all."""
 
     unlocked: tuple[bytes, ...]

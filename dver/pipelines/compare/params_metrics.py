@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dver.core.display import Displayed, html_table
 from dver.core.errors import DverError, UsageError
 from dver.pipelines import FILE_NAME
 from dver.pipelines.compare.compared_versions import (
@@ -27,20 +28,32 @@ from dver.repo.layout import Layout
 from dver.tracking.targets import is_at_or_below, resolve_data_path
 
 
-@dataclass(frozen=True, slots=True)
-class SideValues:
+@dataclass(frozen=True, slots=True, repr=False)
+class SideValues(Displayed):
     """The values of one side: by file, as the user would type its name, and by dotted key."""
 
     side: str
     files: Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class ValueTable:
+@dataclass(frozen=True, slots=True, repr=False)
+class ValueTable(Displayed):
     """The parameters or metrics of several sides, and the files that could not be read."""
 
     sides: tuple[SideValues, ...]
     problems: tuple[ReadProblem, ...]
+
+    def _repr_html_(self) -> str:
+        found = [(file, key) for side in self.sides for file, values in side.files.items() for key in values]
+        columns = ("file", "key", *(one.side for one in self.sides))
+        rows = [(*key, *(one.files.get(key[0], {}).get(key[1]) for one in self.sides)) for key in dict.fromkeys(found)]
+        return html_table("", columns, rows) + problems_html(self.problems)
+
+
+def problems_html(problems: Sequence[ReadProblem]) -> str:
+    """A table of files that could not be read, for notebooks."""
+    rows = [(one.side, one.path, one.error) for one in problems]
+    return html_table("problems", ("side", "path", "error"), rows) if rows else ""
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
+from dver.core.display import Displayed
 from dver.core.errors import DverError, UsageError
 from dver.core.files import read_regular
 from dver.pipelines.compare.compared_versions import ReadProblem, Side, for_each_pipeline
@@ -27,8 +28,8 @@ _Key = tuple[str, int]
 """The name of a plot, and its number among plots of that name."""
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedPlots:
+@dataclass(frozen=True, slots=True, repr=False)
+class ComparedPlots(Displayed):
     """All plots, and files that could not be read."""
 
     plots: tuple[RenderedPlot, ...]

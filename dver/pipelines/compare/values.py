@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dver.core.display import Displayed
 from dver.pipelines.definition.param_files import ABSENT, flatten, is_number, parse_metrics
 
 _BITS: Final = 1024
 """The largest size of an integer difference; Python cannot print integers ten times as large."""
 
 
-@dataclass(frozen=True, slots=True)
-class ValueChange:
+@dataclass(frozen=True, slots=True, repr=False)
+class ValueChange(Displayed):
     """The old and the new value of a dotted key; ABSENT if the key was added or removed."""
 
     key: str

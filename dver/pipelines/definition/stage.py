@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from dver.core.display import Displayed
 from dver.core.errors import PipelineError
 from dver.pipelines.definition.yaml_tree import Mark
 
@@ -94,8 +95,8 @@ class Resources:
 NO_RESOURCES: Final = Resources()
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+@dataclass(frozen=True, slots=True, repr=False)
+class Stage(Displayed):
     """A command with its dependencies and outputs."""
 
     name: str

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
+from dver.core.display import Displayed
 from dver.pipelines.engine.graph import Address, Graph, worktree_path
 
 Key = TypeVar("Key")
 
 
-@dataclass(frozen=True, slots=True)
-class Diagram:
+@dataclass(frozen=True, slots=True, repr=False)
+class Diagram(Displayed):
     """Labelled nodes in topological order, and the edges between them."""
 
     labels: tuple[str, ...]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from dver.core.display import Displayed
 from dver.pipelines.engine.graph import Address, Graph, closure
 from dver.pipelines.engine.reasons import Always, Forced, Reason, Upstream
 
@@ -21,8 +22,8 @@ class Intent(Enum):
     """It is out of date, but frozen."""
 
 
-@dataclass(frozen=True, slots=True)
-class StagePlan:
+@dataclass(frozen=True, slots=True, repr=False)
+class StagePlan(Displayed):
     """The action for one stage, and why it is out of date; an up-to-date stage has no reasons."""
 
     address: Address

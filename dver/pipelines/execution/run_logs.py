@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dver.core.display import Displayed
 from dver.core.errors import DverError
 from dver.core.platform import filelock
 from dver.pipelines.engine.graph import Address
@@ -30,8 +31,8 @@ _PAUSE: Final = 0.2
 """Seconds between two reads of a growing log."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunLog:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunLog(Displayed):
     """The log of one run of a stage."""
 
     path: Path

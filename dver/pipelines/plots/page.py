@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dver.core.display import Displayed
 from dver.core.html_page import mark_of, render_document
 from dver.pipelines.plots.definition import IMAGES
 
@@ -45,16 +46,20 @@ charts.forEach((chart, number) => {
 """
 
 
-@dataclass(frozen=True, slots=True)
-class VegaPlot:
+@dataclass(frozen=True, slots=True, repr=False)
+class VegaPlot(Displayed):
     """A plot that Vega draws."""
 
     name: str
     spec: Mapping[str, Any]
 
+    def _repr_mimebundle_(self, **_: object) -> Mapping[str, object]:
+        """The chart, for notebooks that draw Vega-Lite."""
+        return {"application/vnd.vegalite.v5+json": dict(self.spec), "text/plain": repr(self)}
 
-@dataclass(frozen=True, slots=True)
-class Image:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Image(Displayed):
     """An image at one revision."""
 
     rev: str
@@ -63,8 +68,8 @@ class Image:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePlot:
+@dataclass(frozen=True, slots=True, repr=False)
+class ImagePlot(Displayed):
     """An image at all revisions that have it."""
 
     name: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from dver.core.display import Displayed
 from dver.core.errors import CorruptError, DverError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.phrasing import count
@@ -24,8 +25,8 @@ from dver.store.trees.reachable import MissingObject, describe_missing, find_mis
 from dver.store.writer import StoreWriter
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class DownloadResult(Displayed):
     """What a fetch downloaded from one remote, or would download in a dry run, and the objects that it did not get."""
 
     remote: str = ""

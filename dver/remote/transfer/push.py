@@ -14,6 +14,7 @@ from functools import partial
 from threading import Event
 from typing import Final, NamedTuple
 
+from dver.core.display import Displayed
 from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress, Task
@@ -47,8 +48,8 @@ _ATTEMPTS: Final = 10
 """How often a push uploads objects again that a gc deleted."""
 
 
-@dataclass(frozen=True, slots=True)
-class UploadResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class UploadResult(Displayed):
     """What a push uploaded to one remote, or would upload in a dry run."""
 
     remote: str = ""

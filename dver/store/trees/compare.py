@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from enum import Enum
 
+from dver.core.display import Displayed
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
 
@@ -22,8 +23,8 @@ class ChangeStatus(Enum):
     RENAMED = "renamed"
 
 
-@dataclass(frozen=True, slots=True)
-class TreeChange:
+@dataclass(frozen=True, slots=True, repr=False)
+class TreeChange(Displayed):
     """A path that differs between two trees. `path` is relative to their root, and empty for the root itself."""
 
     status: ChangeStatus

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.core.display import Displayed
 from dver.core.errors import ConflictError, CorruptError, DverError, MissingObjectError
 from dver.core.files import clear_leftovers
 from dver.core.phrasing import count, join_limited
@@ -36,8 +37,8 @@ class CheckoutTarget:
     """The tracked directory, if the path is a part of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckoutSummary:
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckoutSummary(Displayed):
     """The result of a checkout, in files."""
 
     created: int

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from dver.core.display import Displayed
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
@@ -21,8 +22,8 @@ class KeepReason(Enum):
     IN_THE_WAY = "in the way of the new version"
 
 
-@dataclass(frozen=True, slots=True)
-class KeptPath:
+@dataclass(frozen=True, slots=True, repr=False)
+class KeptPath(Displayed):
     """A path with unsaved work. `blocks` says that the target has other content there."""
 
     path: bytes

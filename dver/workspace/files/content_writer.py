@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from dver.core.clock import TICK_NS, would_show
+from dver.core.display import Displayed
 from dver.core.errors import CorruptError, DverError, MissingObjectError
 from dver.core.progress import Task
 from dver.formats.tree import Entry, Kind
@@ -31,8 +32,8 @@ class _Made(NamedTuple):
     own_size: int
 
 
-@dataclass(frozen=True, slots=True)
-class LostFile:
+@dataclass(frozen=True, slots=True, repr=False)
+class LostFile(Displayed):
     """A file whose content is missing or damaged, and why. `path` is relative to the root of the checkout."""
 
     path: bytes
