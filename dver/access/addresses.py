@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,13 @@ def is_url(repo: str) -> bool:
     if _SCHEME.match(repo):
         return True
     return _SCP.fullmatch(repo) is not None and not os.path.exists(repo)
+
+
+def data_name(repo: str, path: str) -> str:
+    """The file name of the data at `path` in the repository `repo`: the last part of the path, or of the address."""
+    if name := posixpath.basename(posixpath.normpath(path)) if path.strip("./") else "":
+        return name
+    return posixpath.basename(repo.rstrip("/").removesuffix("/.git").rpartition(":")[2]).removesuffix(".git") or "data"
 
 
 def directory_of_url(repo: str) -> Path | None:

@@ -23,7 +23,7 @@ from dver.formats.tree import Entry, Kind
 from dver.git.pointers import in_commit, read_blobs
 from dver.project.git_projects import owning_project
 from dver.repo import Repository
-from dver.tracking.targets import TrackedData, decode_files, target_containing, tracked_in_worktree
+from dver.tracking.targets import Target, TrackedData, decode_files, target_containing, tracked_in_worktree
 
 _KINDS: Final[Mapping[Kind, FileKind]] = {
     Kind.FILE: "file",
@@ -143,6 +143,26 @@ class ProjectFiles:
                 return None
             entry = self._reader(tracked).entries(entry.oid, (name,)).get(name)
         return entry
+
+    # -- tracked data
+
+    def target(self, path: str) -> Target | None:
+        """The tracked data at `path`, or the directory of it that contains `path`."""
+        absolute = self._absolute(path)
+        return target_containing(self._tracked, absolute) if absolute else None
+
+    def entry(self, target: Target) -> Entry:
+        """The entry of a file or directory in tracked data. Raises PathNotFound."""
+        entry = self._entry(target.tracked, target.inside)
+        if entry is None:
+            raise self._not_found(os.fsdecode(target.path))
+        return entry
+
+    def project_of(self, tracked: TrackedData) -> Repository:
+        """The project that tracks the data."""
+        project = self._project(tracked.source)
+        assert project is not None
+        return self._projects[project]
 
     # -- contents
 
@@ -276,15 +296,14 @@ class ProjectFiles:
         return self._reader(target.tracked)
 
     def _reader(self, tracked: TrackedData) -> ObjectReader:
-        project, name = self._project(tracked.source), self._remote or tracked.pointer.remote
-        assert project is not None
-        repo = self._projects[project]
+        repo, name = self.project_of(tracked), self._remote or tracked.pointer.remote
+        key = repo.layout.prefix, name
         with self._lock:
-            if (project, name) not in self._readers:
-                self._readers[project, name] = ObjectReader(
+            if key not in self._readers:
+                self._readers[key] = ObjectReader(
                     repo.store, self._cache, lambda: repo.remotes.catalog(name), self._lock, self._verify
                 )
-            return self._readers[project, name]
+            return self._readers[key]
 
     def _project(self, source: bytes) -> bytes | None:
         """The directory of the project with the pointer or lock file `source`."""

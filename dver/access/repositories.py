@@ -120,7 +120,7 @@ class LocalProject:
         """See `FilesAddress`."""
         return os.fspath(self.directory)
 
-    def __call__(self) -> Files:
+    def __call__(self) -> ProjectFiles:
         """Open its files."""
         repo = Repository.open(self.directory)
         base = os.path.relpath(os.fsencode(self.directory), repo.layout.top)

@@ -21,7 +21,6 @@ _TRANSFER: Final = {
 }
 _EVERY_COMMIT: Final = "leave it out: gc keeps the data of every commit, stash and worktree; see `dver gc --dry-run`"
 _EXPERIMENTS: Final = "use a branch for each: `git switch -c NAME`, `dver repro`, then `dver metrics diff main`"
-_OTHER_REPOSITORY: Final = "clone that repository, and run `dver pull PATH` in the clone"
 _FROM_URL: Final = "download it with the tool of its storage, then `dver add PATH`"
 
 VERBS: Final[Mapping[str, str]] = {
@@ -32,7 +31,6 @@ VERBS: Final[Mapping[str, str]] = {
     "dver exp": _EXPERIMENTS,
     "dver experiments": _EXPERIMENTS,
     "dver get-url": _FROM_URL,
-    "dver import": _OTHER_REPOSITORY,
     "dver ls-files": "use `dver ls -R`",
     "dver mv": "use `dver move SOURCE DESTINATION`",
     "dver prune": "use `dver gc`",

@@ -26,6 +26,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "fetch": "Download data into the store without checking it out.",
         "pull": "Download data and check it out.",
         "check": "Check that all data of a commit is available.",
+        "import": "Track a copy of data of another repository.",
         "get": "Download files of a repository without cloning it.",
         "list": "List the files of a repository without cloning it.",
         "import-url": "Track a copy of the files at a URL.",
@@ -83,9 +84,12 @@ _PACKAGES: Final = {
 }
 """The package below `dver.cli.commands` and `dver.ops` for each section."""
 
+_MODULES: Final = {"import": "import_data"}
+"""The modules of verbs that are words of Python."""
+
 
 def module_of(verb: str) -> str:
     """The module with the command of `verb`."""
     section = next((section for section, verbs in SECTIONS.items() if verb in verbs), None)
     package = _PACKAGES[section] if section else "git"
-    return f"dver.cli.commands.{package}.{verb.replace('-', '_')}"
+    return f"dver.cli.commands.{package}.{_MODULES.get(verb, verb.replace('-', '_'))}"

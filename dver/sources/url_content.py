@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
@@ -24,16 +24,14 @@ from dver.remote.urls.url_info import UrlFile, UrlInfo, directory_info
 from dver.repo import Repository
 from dver.sharing.registration import register
 from dver.sharing.upload import open_catalog, repair_lost_packs
+from dver.sources.directories import directory_of
 from dver.sources.known_files import KnownFiles
-from dver.store.trees.edit import directory_entry
 from dver.store.writer import LARGE, StoreWriter
 
 _JOBS: Final = 16
 """Small files that are downloaded at once."""
 _BATCH: Final = 8 << 20
 _LOOKUP: Final = 1000
-
-Directory = dict[bytes, "Entry | Directory"]
 
 
 class ObjectSink(Protocol):
@@ -99,7 +97,8 @@ def read_content(
     if listing.info.kind == "file":
         (file,) = listing.files
         return Entry(b"", Kind.FILE, *found[file.name]), reader.read
-    return _directory(found, sink.add_tree), reader.read
+    entries = {path: Entry(b"", Kind.FILE, oid, size) for path, (oid, size) in found.items()}
+    return directory_of(entries, sink.add_tree), reader.read
 
 
 class _Reader:
@@ -173,27 +172,6 @@ class _Reader:
     def _count(self, size: int) -> None:
         self.read += size
         self._task.advance(size)
-
-
-def _directory(found: dict[bytes, tuple[Oid, int]], emit: Callable[[Oid, bytes], None]) -> Entry:
-    """The directory with these files, under an empty name."""
-    top: Directory = {}
-    for path, (oid, size) in found.items():
-        *parents, name = path.split(b"/")
-        at = top
-        for parent in parents:
-            below = at.setdefault(parent, {})
-            assert isinstance(below, dict)
-            at = below
-        at[name] = Entry(name, Kind.FILE, oid, size)
-    return _written(b"", top, emit)
-
-
-def _written(name: bytes, directory: Directory, emit: Callable[[Oid, bytes], None]) -> Entry:
-    children = [
-        _written(child, below, emit) if isinstance(below, dict) else below for child, below in sorted(directory.items())
-    ]
-    return directory_entry(name, children, emit)
 
 
 def store_content(

@@ -49,15 +49,6 @@ def default_name(url: str) -> str:
     return name
 
 
-def destination(url: str, out: str | None, cwd: Path) -> str:
-    """The path, relative to `cwd`, that the data at `url` gets: `out`, or its own name in the directory `out`."""
-    if out is None:
-        return default_name(url)
-    if out.endswith("/") or os.path.isdir(os.path.join(cwd, out)):
-        return os.path.join(out, default_name(url))
-    return out
-
-
 def _refuse_secrets(url: str) -> None:
     parts = urlsplit(url)
     user, at, _ = parts.netloc.rpartition("@")

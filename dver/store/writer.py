@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -123,6 +124,23 @@ class StoreWriter:
             self._current().add_frame(row, frame)
             self._in_pack.add(row.oid)
             self._close_full_pack()
+
+    def add_blob(self, pieces: Iterable[bytes]) -> tuple[Oid, int]:
+        """Add a blob of any size. Returns its oid and its size. Only a large one is cut into chunks."""
+        first, rest, size = bytearray(), iter(pieces), 0
+
+        def counted(amount: int) -> None:
+            nonlocal size
+            size += amount
+
+        for piece in rest:
+            first += piece
+            if len(first) > LARGE:
+                return self.add_stream(_reported(chain([bytes(first)], rest), counted)), size
+        content = bytes(first)
+        oid = Oid.of(content)
+        self.add_blobs([(oid, content)])
+        return oid, len(content)
 
     # -- large blobs
 

@@ -8,7 +8,7 @@ import pytest
 from workspaces import Project
 
 from dver.core.errors import UsageError
-from dver.sources.url_sources import default_name, destination, recorded_url
+from dver.sources.url_sources import default_name, recorded_url
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,6 @@ def test_data_is_called_like_the_last_part_of_its_url(url: str, name: str) -> No
 def test_a_url_without_a_name_needs_one(url: str) -> None:
     with pytest.raises(UsageError, match="cannot tell the name"):
         default_name(url)
-
-
-def test_a_directory_as_destination_gets_the_data_under_its_name(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    assert destination("s3://b/raw", None, tmp_path) == "raw"
-    assert destination("s3://b/raw", "data", tmp_path) == "data/raw"
-    assert destination("s3://b/raw", "new/", tmp_path) == "new/raw"
-    assert destination("s3://b/raw", "new", tmp_path) == "new"
 
 
 @pytest.mark.parametrize(

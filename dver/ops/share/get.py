@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.access.addresses import data_name
 from dver.access.export import ExportedFiles, export, find_source
 from dver.access.repositories import open_files
 from dver.core.display import Displayed
@@ -71,10 +71,9 @@ def _result(repo: str, commit: str | None, path: str, target: Path, done: Export
 
 def _target(repo: str, path: str, cwd: Path, out: str | None) -> Path:
     """The path to write. `out` with a slash at its end is a directory for it."""
-    name = posixpath.basename(posixpath.normpath(path)) if path.strip("./") else ""
-    name = name or posixpath.basename(repo.rstrip("/").removesuffix("/.git").rpartition(":")[2]).removesuffix(".git")
+    name = data_name(repo, path)
     if out is None:
-        return Path(os.path.abspath(cwd / (name or "data")))
+        return Path(os.path.abspath(cwd / name))
     return Path(os.path.abspath(cwd / out / name if out.endswith("/") else cwd / out))
 
 

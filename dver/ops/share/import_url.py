@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from dver.core.display import Displayed
-from dver.core.errors import ConflictError, UsageError
-from dver.core.phrasing import quoted
+from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer import Pointer, UndownloadedPointer
@@ -18,12 +17,12 @@ from dver.project.settings import trust_addresses
 from dver.remote.transfer.push import UploadResult
 from dver.remote.urls.url_files import UrlFiles
 from dver.repo import Repository
+from dver.sources.destination import check_import, destination
 from dver.sources.url_content import SourceListing, list_source, named, source_of, store_content, upload_content
-from dver.sources.url_sources import destination, recorded_url
+from dver.sources.url_sources import default_name, recorded_url
 from dver.store.trash.guard import GcGuard
 from dver.tracking.pointer_files import write_pointers
-from dver.tracking.targets import SUFFIX, Target, TrackedData, resolve_data_path, tracked_in_worktree
-from dver.tracking.trackable import check_destination, refuse_outputs
+from dver.tracking.targets import resolve_data_path
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, restore
 
 
@@ -80,10 +79,10 @@ def import_url(
     if to_remote and not download:
         raise UsageError("--to-remote does not go with --no-download", fix="leave one out")
     remote = repo.remotes.settings(chosen.remote).name if to_remote or chosen.remote is not None else None
-    recorded, text = recorded_url(repo, url, cwd), destination(url, out, cwd)
+    recorded, text = recorded_url(repo, url, cwd), destination(repo, partial(default_name, url), out, cwd)
     place = _Destination(resolve_data_path(repo, text, cwd), text, chosen, force)
     with repo.exclusive():
-        _check(repo, place)
+        check_import(repo, place.path, place.text, force=place.force)
     sources = repo.remotes.url_files(repo.root)
     with progress.task("query source", unit=""):
         listing = list_source(sources, recorded)
@@ -99,7 +98,7 @@ def _record(repo: Repository, place: _Destination, listing: SourceListing) -> Im
     remote, desc = place.options.remote, place.options.desc
     pointer = UndownloadedPointer(kind, source_of(listing), listing.size, remote, desc=desc)
     with repo.exclusive():
-        _check(repo, place)
+        check_import(repo, place.path, place.text, force=place.force)
         write_pointers(repo, {place.path: pointer})
     return ImportUrlResult(place.path, pointer)
 
@@ -111,7 +110,7 @@ def _store(
     entry, read = store_content(repo, sources, listing, progress=progress)
     pointer = _pointer_to(entry, place, listing)
     with repo.exclusive():
-        _check(repo, place)
+        check_import(repo, place.path, place.text, force=place.force)
         write_pointers(repo, {place.path: pointer}, guard)
         repo.store.index.mark_complete([pointer.oid])
         target = CheckoutTarget(place.path, pointer.entry(place.path))
@@ -130,7 +129,7 @@ def _upload(
     entry, read, sent = upload_content(repo, sources, listing, remote, progress=progress)
     pointer = _pointer_to(entry, place, listing)
     with repo.exclusive():
-        _check(repo, place)
+        check_import(repo, place.path, place.text, force=place.force)
         write_pointers(repo, {place.path: pointer})
     trust_addresses(repo, [remote])
     return ImportUrlResult(place.path, pointer, read, sent=sent)
@@ -139,32 +138,3 @@ def _upload(
 def _pointer_to(entry: Entry, place: _Destination, listing: SourceListing) -> Pointer:
     found = Pointer.of(named(entry, place.path))
     return replace(found, source=source_of(listing), remote=place.options.remote, desc=place.options.desc)
-
-
-def _check(repo: Repository, place: _Destination) -> None:
-    """Raise UsageError or ConflictError unless data can be imported to the path."""
-    path, text = place.path, place.text
-    tracked = tracked_in_worktree(repo)
-    check_destination(repo, tracked, path, text)
-    if path in tracked:
-        refuse_outputs(repo, [Target(tracked[path])])
-    if not place.force:
-        _refuse_existing(repo, tracked, path, text)
-
-
-def _refuse_existing(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
-    if path in tracked or repo.layout.exists(path + SUFFIX):
-        is_import = path not in tracked or tracked[path].pointer.source is not None
-        raise ConflictError(
-            f"{text!r} is already tracked",
-            why="an import would replace it",
-            fix=f"`dver update {quoted(text)}` downloads the present content of its source"
-            if is_import
-            else "choose another OUT, or replace it with --force",
-        )
-    if repo.layout.exists(path):
-        raise ConflictError(
-            f"{text!r} already exists",
-            why="an import would replace it",
-            fix="choose another OUT, or replace it with --force",
-        )

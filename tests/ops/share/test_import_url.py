@@ -158,7 +158,7 @@ def test_existing_data_is_replaced_only_with_force(project: Project, raw: Path) 
     assert (project.root / "a.csv").read_bytes() == b"mine"
     imported(project, raw / "a.csv", force=True)
     assert (project.root / "a.csv").read_bytes() == b"one"
-    with pytest.raises(ConflictError, match="already tracked") as caught:
+    with pytest.raises(ConflictError, match="imported before") as caught:
         imported(project, raw / "a.csv")
     assert caught.value.fix == "`dver update a.csv` downloads the present content of its source"
     imported(project, raw / "sub/b.csv", "a.csv", force=True)
@@ -217,7 +217,7 @@ def test_without_a_download_only_the_source_is_recorded(project: Project, raw: P
     assert project.checkout().created == 0
     project.commit()
     assert project.diff() == ()
-    with pytest.raises(ConflictError, match="already tracked"):
+    with pytest.raises(ConflictError, match="imported before"):
         imported(project, raw)
     imported(project, raw, force=True)
     assert project.is_unchanged("raw")

@@ -17,7 +17,7 @@ from dver.store.objects.bulk_reader import StoreReader
 from dver.store.objects.chunking import MAXIMUM, MINIMUM
 from dver.store.store import Store
 from dver.store.trees.reachable import walk
-from dver.store.writer import StoreWriter
+from dver.store.writer import LARGE, StoreWriter
 
 MIB = 1 << 20
 
@@ -68,6 +68,17 @@ def test_a_blob_of_one_chunk_or_none_needs_no_recipe(store: Store, content: byte
     oid = put(store, content)
     (found,) = store.locate([oid])
     assert found.codec is not Codec.CHUNKED
+    assert store.read(oid) == content
+
+
+@pytest.mark.parametrize("size", [0, 1, LARGE, LARGE + 1, 5 * MIB])
+def test_only_a_large_blob_is_cut_into_chunks(store: Store, size: int) -> None:
+    content = noise(size)
+    with StoreWriter(store) as writer:
+        oid, counted = writer.add_blob(content[at : at + 300_000] for at in range(0, size, 300_000))
+    (found,) = store.locate([oid])
+    assert (oid, counted) == (Oid.of(content), size)
+    assert (found.codec is Codec.CHUNKED) == (size > LARGE)
     assert store.read(oid) == content
 
 
