@@ -10,6 +10,7 @@ from dver.api.progress import ProgressCallback, progress_for
 if TYPE_CHECKING:
     from dver.ops.share.check import CheckResult
     from dver.ops.share.fetch import FetchResult
+    from dver.ops.share.import_data import ImportResult
     from dver.ops.share.import_url import ImportUrlResult
     from dver.ops.share.pull import PullResult
     from dver.ops.share.push import PushResult
@@ -173,6 +174,52 @@ class ShareMethods(ProjectHandle):
             name = remote_name(repo, remote)
             return check(repo, texts(paths), cwd=self.cwd, scope=scope, on_remote=bool(remote), remote=name)
 
+    def import_data(
+        self,
+        repo: StrPath,
+        path: StrPath = "",
+        out: StrPath | None = None,
+        *,
+        rev: str | None = None,
+        download: bool = True,
+        push: bool = True,
+        force: bool = False,
+        check: bool = True,
+        progress: ProgressCallback | None = None,
+    ) -> ImportResult:
+        """Track a copy of data of another repository. The pointer names the repository, the path and the commit.
+
+        Args:
+            repo: The URL of a Git repository, or a directory.
+            path: Tracked data, a part of it, or files of Git.
+            out: By default the last part of the path.
+            rev: A branch, tag or commit, which `update` then follows; by default the default branch.
+            download: Without it, record the source only.
+            push: Without it, the data is never pushed, and `pull` downloads it from its source.
+            force: Replace tracked data and existing files at `out`.
+            check: Raise an error if something could not be checked out.
+
+        Raises:
+            RemoteError: The repository or its remote cannot be reached.
+            UsageError: It has no such path or revision.
+            ConflictError: `out` exists.
+        """
+        from dver.ops.share.import_data import ImportOptions, import_data
+
+        with self._open() as project:
+            result = import_data(
+                project,
+                text_of(repo),
+                text_of(path),
+                cwd=self.cwd,
+                out=None if out is None else text_of(out),
+                rev=rev,
+                options=ImportOptions(push=push, download=download, force=force),
+                progress=progress_for(progress),
+            )
+        raise_first([None if result.restored is None else result.restored.error()], check=check)
+        return result
+
     def import_url(
         self,
         url: str,
@@ -220,12 +267,18 @@ class ShareMethods(ProjectHandle):
         return result
 
     def update(
-        self, *paths: StrPath, force: bool = False, check: bool = True, progress: ProgressCallback | None = None
+        self,
+        *paths: StrPath,
+        rev: str | None = None,
+        force: bool = False,
+        check: bool = True,
+        progress: ProgressCallback | None = None,
     ) -> tuple[UpdatedImport, ...]:
         """Download what changed at the sources of imports, and check it out.
 
         Args:
             paths: Imports, or directories that contain them. By default all imports.
+            rev: The branch, tag or commit of the source repository that the imports follow from now on.
             force: Discard unsaved changes, and read unchanged sources again.
             check: Raise an error if something could not be checked out.
 
@@ -236,7 +289,7 @@ class ShareMethods(ProjectHandle):
         from dver.ops.share.update import update
 
         with self._open() as repo:
-            result = update(repo, texts(paths), cwd=self.cwd, force=force, progress=progress_for(progress))
+            result = update(repo, texts(paths), cwd=self.cwd, rev=rev, force=force, progress=progress_for(progress))
         raise_first([one.restored.error() for one in result if one.restored is not None], check=check)
         return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from dver.access.addresses import is_url
 from dver.access.files import Files
@@ -71,7 +71,38 @@ def opened_source(repo: Repository, address: str, rev: str | None) -> Files:
     The caller closes them. Raises UsageError, RepositoryError and RemoteError.
     """
     check_address(address)
-    return locate_files(address, rev=rev or "HEAD", cwd=repo.root, keeps=False)()
+    try:
+        return locate_files(address, rev=rev or "HEAD", cwd=repo.root, keeps=False)()
+    except UsageError as error:
+        directory = os.path.normpath(repo.root / address)
+        if is_url(address) or rev is None or not os.path.isdir(directory):
+            raise
+        raise UsageError(
+            f"unknown revision {rev!r} in {address}",
+            why="no branch, tag or commit of that clone is called so",
+            fix=f"list them with: git -C {quoted(directory)} branch --all; or fetch them there",
+        ) from error
+
+
+class OpenedSources:
+    """Other repositories, each opened once for a command. Use it in a `with` block."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+        self._opened: dict[tuple[str, str | None], Files] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for files in self._opened.values():
+            files.close()
+
+    def open(self, address: str, rev: str | None) -> Files:
+        """See `opened_source`. The block closes the files."""
+        if (address, rev) not in self._opened:
+            self._opened[address, rev] = opened_source(self._repo, address, rev)
+        return self._opened[address, rev]
 
 
 def source_error(address: str, error: DverError) -> DverError:

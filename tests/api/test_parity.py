@@ -31,6 +31,7 @@ ELSEWHERE: Final[dict[str, Callable[..., Any] | str]] = {
 
 SPLIT: Final[dict[str, tuple[str, ...]]] = {
     "diff": ("diff", "diff_rows"),
+    "import": ("import_data",),
     "gc": ("gc", "gc.remote", "gc.restore", "gc.forget"),
     "repro": ("repro", "plan_repro"),
     "plots show": ("plots.show", "plots.write"),
@@ -48,6 +49,7 @@ RENAMED: Final = {
     "no_hooks": "hooks",
     "no_header": "header",
     "no_download": "download",
+    "no_push": "push",
     "no_run_cache": "run_cache",
     "every": "unchanged",
     "gone": "clone",

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from dver.access.addresses import data_name
+from dver.core.display import Displayed
 from dver.core.errors import DverError
 from dver.core.progress import SILENT, Progress
 from dver.formats.pack import ObjectKind
@@ -24,8 +25,8 @@ from dver.tracking.targets import resolve_data_path
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, restore
 
 
-@dataclass(frozen=True, slots=True)
-class ImportResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class ImportResult(Displayed):
     """An import that was recorded. `path` is relative to the top of the Git worktree."""
 
     path: bytes

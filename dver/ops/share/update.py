@@ -12,11 +12,13 @@ from dver.core.errors import ConflictError, CorruptError, MissingObjectError, Us
 from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer import Pointer, UndownloadedPointer
-from dver.formats.pointer_source import Source, UrlSource
+from dver.formats.pointer_source import RepositorySource, Source
 from dver.formats.tree import Entry
 from dver.remote.urls.url_files import UrlFiles
 from dver.repo import Repository
 from dver.sources.imports import ImportedData, imports_in_worktree, select_imports
+from dver.sources.repository_update import query_repository
+from dver.sources.source_repository import OpenedSources
 from dver.sources.url_content import named
 from dver.sources.url_update import query_url
 from dver.store.trash.guard import GcGuard
@@ -71,34 +73,53 @@ class _Planned(NamedTuple):
 
 
 def update(
-    repo: Repository, paths: Sequence[str] = (), *, cwd: Path, force: bool = False, progress: Progress = SILENT
+    repo: Repository,
+    paths: Sequence[str] = (),
+    *,
+    cwd: Path,
+    rev: str | None = None,
+    force: bool = False,
+    progress: Progress = SILENT,
 ) -> tuple[UpdatedImport, ...]:
     """Bring the imports at or below `paths`, or all imports, to the present content of their sources.
 
-    Asks each source whether it changed. Downloads changed files, writes the pointer, and checks out the data. Raises
-    ConflictError before a download if data to replace has unsaved changes. With `force`, these are discarded, and files
-    that the store does not have are downloaded even if their source did not change.
+    With `rev`, imports of repositories follow this revision from now on. Asks each source whether it changed. Downloads
+    changed files, writes the pointer, and checks out the data. Raises ConflictError before a download if data to
+    replace has unsaved changes. With `force`, these are discarded, and files that the store does not have are
+    downloaded even if their source did not change.
     """
     chosen = select_imports(repo, paths, cwd)
-    sources = repo.remotes.url_files(repo.root)
-    with progress.task("query source", total=len(chosen), unit="") as task:
-        planned = []
-        for data in chosen:
-            planned.append(_Planned(data, _query(repo, sources, data)))
-            task.advance(1)
-    if not force:
-        _refuse_edited(repo, [one.data for one in planned if one.update.changed], progress)
-    return tuple(_carry_out(repo, one, force=force, progress=progress) for one in planned)
+    with OpenedSources(repo) as repositories:
+        query = _Query(repo, repo.remotes.url_files(repo.root), repositories, rev)
+        with progress.task("query source", total=len(chosen), unit="") as task:
+            planned = []
+            for data in chosen:
+                planned.append(_Planned(data, query(data)))
+                task.advance(1)
+        if not force:
+            _refuse_edited(repo, [one.data for one in planned if one.update.changed], progress)
+        return tuple(_carry_out(repo, one, force=force, progress=progress) for one in planned)
 
 
-def _query(repo: Repository, sources: UrlFiles, data: ImportedData) -> SourceUpdate:
-    if isinstance(data.source, UrlSource):
-        return query_url(sources, data, data.source)
-    raise UsageError(
-        f"cannot update {repo.layout.shown(data.path)!r}",
-        why="it was imported from a repository by another version of dver",
-        fix="upgrade dver",
-    )
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """Asks the sources of imports what they have now."""
+
+    repo: Repository
+    urls: UrlFiles
+    repositories: OpenedSources
+    rev: str | None
+
+    def __call__(self, data: ImportedData) -> SourceUpdate:
+        if isinstance(data.source, RepositorySource):
+            return query_repository(self.repositories, data, data.source, self.rev)
+        if self.rev is not None:
+            raise UsageError(
+                f"{self.repo.layout.shown(data.path)!r} follows no revision",
+                why="it was imported from a URL, which has no revisions",
+                fix="name imports of repositories: dver update --rev REV PATH…",
+            )
+        return query_url(self.urls, data, data.source)
 
 
 def _refuse_edited(repo: Repository, chosen: Sequence[ImportedData], progress: Progress) -> None:
@@ -149,9 +170,17 @@ def _carry_out(repo: Repository, planned: _Planned, *, force: bool, progress: Pr
 def _pointer_to(entry: Entry, before: Pointer | UndownloadedPointer, source: Source) -> Pointer:
     """The pointer to `entry` with the options of the one `before`."""
     if isinstance(before, Pointer):
-        return replace(Pointer.of(entry, before), source=source)
+        found = replace(Pointer.of(entry, before), source=source)
+        return before if found.same_data(before) and _is_same_branch(before.source, source) else found
     found = Pointer.of(entry)
     return replace(found, source=source, remote=before.remote, push=before.push, desc=before.desc)
+
+
+def _is_same_branch(old: Source | None, new: Source) -> bool:
+    """Whether only the commit may differ: with the same content, a new one would only be noise in Git."""
+    if not isinstance(old, RepositorySource) or not isinstance(new, RepositorySource):
+        return False
+    return replace(old, commit="") == replace(new, commit="")
 
 
 def _changes(repo: Repository, data: ImportedData, pointer: Pointer) -> tuple[TreeChange, ...] | None:

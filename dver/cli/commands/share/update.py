@@ -14,6 +14,7 @@ from dver.cli.render.changes import change_lines, change_summary, path_text
 from dver.cli.render.checkout import exit_code_of, print_restored
 from dver.core.phrasing import human_size
 from dver.formats.pointer import Pointer
+from dver.formats.pointer_source import RepositorySource
 from dver.ops.share.update import UpdatedImport, update
 from dver.repo import Repository
 
@@ -24,13 +25,15 @@ from dver.repo import Repository
         ("dver update", "Update all imports."),
         ("dver update data/raw", "Update one import."),
         ("dver update -v data/raw", "Also list the changed files."),
+        ("dver update --rev v2 data/images", "Follow the tag v2 of the source from now on."),
     ],
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
+@click.option("--rev", metavar="REV", help="Follow this branch, tag or commit of the source repository from now on.")
 @click.option("-f", "--force", is_flag=True, help="Discard unsaved changes, and read unchanged sources again.")
 @options.json_option
 @click.pass_obj
-def command(ctx: Context, *, paths: tuple[str, ...], force: bool, as_json: bool) -> int:
+def command(ctx: Context, *, paths: tuple[str, ...], rev: str | None, force: bool, as_json: bool) -> int:
     """Download what changed at the sources of imports.
 
     Asks the source of each import at or below PATH whether it changed, or of all imports. Downloads changed files,
@@ -38,14 +41,14 @@ def command(ctx: Context, *, paths: tuple[str, ...], force: bool, as_json: bool)
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
-        updated = update(repo, paths, cwd=ctx.cwd, force=force, progress=ctx.progress)
+        updated = update(repo, paths, cwd=ctx.cwd, rev=rev, force=force, progress=ctx.progress)
         if as_json:
             ctx.emit_json({"updated": updated})
         else:
             for one in updated:
                 _print_one(ctx, repo, one)
             if not updated:
-                ctx.say("no imports; `dver import-url URL` tracks a copy of files at a URL")
+                ctx.say("no imports; `dver import` and `dver import-url` make some")
             if any(one.pointer != one.before for one in updated):
                 print_staged(ctx, repo, then=", `dver push` uploads the data")
     return max((exit_code_of(one.restored) for one in updated if one.restored is not None), default=0)
@@ -55,12 +58,28 @@ def _print_one(ctx: Context, repo: Repository, one: UpdatedImport) -> None:
     place, pointer = path_text(repo, one.path), one.pointer
     amount = f"{terminal.count(pointer.files, 'file')}, {human_size(pointer.size)}, {human_size(one.read)} downloaded"
     if one.same_content:
-        ctx.say(f"{place} is up to date")
+        ctx.say(f"{place} is up to date{_new_rev(one)}")
     elif not isinstance(one.before, Pointer):
         ctx.say(f"downloaded {place}  ({amount})")
     else:
-        ctx.say(f"updated {place}  ({amount})" + (f": {change_summary(one.changes)}" if one.changes else ""))
+        ctx.say(
+            f"updated {place}{_commits(one)}  ({amount})" + (f": {change_summary(one.changes)}" if one.changes else "")
+        )
         if ctx.verbose:
             ctx.listing([f"  {line}" for line in change_lines(repo, one.changes or (), ctx.style)])
     if one.restored is not None and (one.restored.kept or one.restored.lost):
         print_restored(ctx, one.restored, shown=partial(path_text, repo))
+
+
+def _commits(one: UpdatedImport) -> str:
+    old, new = one.before.source, one.pointer.source
+    if not isinstance(old, RepositorySource) or not isinstance(new, RepositorySource) or old.commit == new.commit:
+        return ""
+    return f" {old.commit[:12]} -> {new.commit[:12]}"
+
+
+def _new_rev(one: UpdatedImport) -> str:
+    old, new = one.before.source, one.pointer.source
+    if not isinstance(old, RepositorySource) or not isinstance(new, RepositorySource) or old.rev == new.rev:
+        return ""
+    return f", and follows {terminal.printable(new.rev or 'the default branch')} now"
