@@ -17,7 +17,6 @@ from dver.access.files import FileInfo, FileKind
 from dver.access.git_files import GitFile, PathTree, files_of_commit, files_of_worktree
 from dver.access.objects import BlobRef, ObjectReader, Verify
 from dver.access.workspace_files import UnchangedFiles
-from dver.core.errors import DverError
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
 from dver.git.pointers import in_commit, read_blobs
@@ -330,23 +329,11 @@ class ProjectFiles:
 
     def _not_found(self, path: str) -> PathNotFound:
         at = f" at {self._commit[:12]}" if self._commit else ""
-        near = self._near(path)
         return PathNotFound(
-            f"{path!r} does not exist{at}",
+            f"{path or '.'!r} does not exist{at}",
             why="neither Git nor dver has it",
-            fix=f"did you mean {' or '.join(map(repr, near))}?" if near else "list what there is, with `ls`",
+            fix="list what there is, with `ls`",
         )
-
-    def _near(self, path: str) -> list[str]:
-        """Existing paths that are spelled like `path`: beside it, or else tracked data."""
-        from difflib import get_close_matches
-
-        directory, _, name = path.strip("/").rpartition("/")
-        with suppress(DverError):
-            close = get_close_matches(name, [info.name for info in self.ls(directory)], n=3)
-            if close:
-                return [f"{directory}/{one}" if directory else one for one in close]
-        return get_close_matches(path, [self._shown(one) for one in self._tracked], n=1)
 
 
 class _FileRange:

@@ -12,7 +12,6 @@ from gitserver import GitServer, allow_filters, git_server
 from support import git
 from workspaces import Project, write
 
-from dver.access.errors import PathNotFound
 from dver.access.repositories import open_files
 from dver.core.errors import MissingObjectError, RepositoryError, UsageError
 from dver.ops.share.push import push
@@ -151,16 +150,6 @@ def test_data_that_was_never_pushed_is_told(tmp_path: Path) -> None:
     with pytest.raises(MissingObjectError) as caught:
         open_files(project.root.as_uri()).read("data/a")
     assert "has no remote" in (caught.value.why or "")
-
-
-def test_wrong_paths_have_close_matches(url: str) -> None:
-    files = open_files(url)
-    with pytest.raises(PathNotFound) as caught:
-        files.read("data/a.cvs")
-    assert caught.value.fix == "did you mean 'data/a.csv'?"
-    with pytest.raises(PathNotFound) as top:
-        files.info("parms.yaml")
-    assert top.value.fix == "did you mean 'params.yaml'?"
 
 
 def test_wrong_repositories_and_revisions_are_errors(url: str, tmp_path: Path) -> None:

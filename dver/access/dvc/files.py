@@ -69,14 +69,14 @@ class DvcRepositoryFiles:
         if output is not None:
             found = self._tree(output).get(path)
             if found is None:
-                raise self._not_found(path, [info.path for info in self._tree(output).values()])
+                raise self._not_found(path)
             return found
         try:
             return self._git.info(path)
         except PathNotFound:
             if path in self._above:
                 return FileInfo(path, "directory", 0)
-            raise self._not_found(path, [*self._outputs, *self._above.get(posixpath.dirname(path), ())]) from None
+            raise self._not_found(path) from None
 
     def ls(self, path: str = "") -> Sequence[FileInfo]:
         """See `Files`."""
@@ -239,14 +239,11 @@ class DvcRepositoryFiles:
                 self._storages[output.path] = self._connect(output)
             return self._storages[output.path]
 
-    def _not_found(self, path: str, known: Sequence[str]) -> PathNotFound:
-        from difflib import get_close_matches
-
-        near = get_close_matches(path, known, n=3)
+    def _not_found(self, path: str) -> PathNotFound:
         return PathNotFound(
             f"{path!r} does not exist at {str(self.commit)[:12]}",
             why="neither Git nor DVC has it",
-            fix=f"did you mean {' or '.join(map(repr, near))}?" if near else "list what there is, with `dver list`",
+            fix="list what there is, with `dver list`",
         )
 
 

@@ -41,9 +41,11 @@ def cat_from(address: DataAddress, *, cwd: Path) -> Iterator[bytes]:
     Raises CorruptError with the last piece if the file was damaged.
     """
     from dver.access.repositories import open_files  # only for other repositories
+    from dver.access.suggestions import suggesting
 
     files = open_files(address.repo, rev=address.rev, cwd=cwd)
     try:
-        yield from files.pieces(address.path)
+        with suggesting(files, address.path):
+            yield from files.pieces(address.path)
     finally:
         files.close()

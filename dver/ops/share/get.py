@@ -11,6 +11,7 @@ from pathlib import Path
 from dver.access.addresses import data_name
 from dver.access.export import ExportedFiles, export, find_source
 from dver.access.repositories import open_files
+from dver.access.suggestions import suggesting
 from dver.core.display import Displayed
 from dver.core.errors import ConflictError, UsageError
 from dver.core.files import clear_leftovers, delete_any, temporary_name
@@ -56,7 +57,8 @@ def get(
     _refuse_above(target, cwd)
     files = open_files(repo, rev=rev, remote=remote, cwd=cwd, keeps=False)
     try:
-        source = find_source(files, path)
+        with suggesting(files, path):
+            source = find_source(files, path)
         with _new_beside(target) as temporary, progress.task("get", total=0) as task:
             done = export(files, source, os.path.join(temporary, b"new"), task)
             _move(os.path.join(temporary, b"new"), target, cwd, force=force)

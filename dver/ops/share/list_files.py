@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dver.access.files import FileInfo
 from dver.access.repositories import open_files
+from dver.access.suggestions import suggesting
 
 
 @contextmanager
@@ -26,7 +27,8 @@ def list_files(
     """
     files = open_files(repo, rev=rev, remote=remote, cwd=cwd)
     try:
-        info = files.info(path)
+        with suggesting(files, path):
+            info = files.info(path)
         if info.kind != "directory":
             yield iter((info,))
         elif recursive:
