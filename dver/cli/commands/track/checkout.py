@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,6 +13,8 @@ from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
 from dver.cli.render.checkout import exit_code_of, print_restored
+from dver.core.errors import UsageError
+from dver.core.phrasing import quoted
 from dver.ops.track.checkout import checkout
 from dver.repo import Repository
 from dver.tracking.targets import split_revision
@@ -38,13 +41,13 @@ def command(
     """Check out data for the current pointers or a revision.
 
     Without REV, checks out the data of the current pointers, for example after `git checkout`. With REV, restores
-    pointers and data from that revision; HEAD does not move.
+    pointers and data from that revision; HEAD does not move. A single argument may be @REV:PATH.
 
     Keeps and lists files with unsaved changes, updates all others, and then exits with 4.
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
-        rev, paths = split_revision(repo, arguments, ctx.cwd)
+        rev, paths = _revision_and_paths(repo, arguments, ctx.cwd)
         result = checkout(
             repo,
             paths,
@@ -65,3 +68,16 @@ def command(
 
 def _shown(ctx: Context, repo: Repository, path: bytes, to: Path | None) -> str:
     return terminal.printable(path) if to is not None else path_text(repo, path)
+
+
+def _revision_and_paths(repo: Repository, arguments: Sequence[str], cwd: Path) -> tuple[str | None, Sequence[str]]:
+    address = options.data_address(arguments, None)
+    if address is None:
+        return split_revision(repo, arguments, cwd)
+    if address.repo is not None:
+        raise UsageError(
+            f"{arguments[0]!r} is in another repository",
+            why="checkout writes data of this project",
+            fix=f"dver get {quoted(arguments[0])}",
+        )
+    return address.rev, [address.path] if address.path else []

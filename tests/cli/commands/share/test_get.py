@@ -118,3 +118,12 @@ def test_an_existing_path_that_looks_like_an_address_is_a_path(run: Run, git_rep
     (git_repo / "@v1:x").write_text("a path\n")
     run("add", "@v1:x", cwd=git_repo)
     assert run("cat", "@v1:x", cwd=git_repo).out == "a path\n"
+
+
+def test_checkout_takes_a_revision_and_a_path_in_one_word(run: Run, url: str, git_repo: Path) -> None:
+    write(git_repo, {"data/a.csv": b"3,4\n"})
+    run("add", "data", cwd=git_repo)
+    run("checkout", "@v1:data/a.csv", cwd=git_repo)
+    assert (git_repo / "data/a.csv").read_bytes() == b"1,2\n"
+    refused = run("checkout", f"{url}@v1:data", cwd=git_repo, rc=2)
+    assert f"fix: dver get {url}@v1:data" in refused.err
