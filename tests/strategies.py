@@ -152,10 +152,13 @@ def locks(draw: st.DrawFn) -> Lock:
     params = st.dictionaries(_texts, st.dictionaries(_texts, _values, min_size=1, max_size=3), max_size=2)
     digests = st.from_regex(r"(scrypt|blake3):[0-9a-f]{32}", fullmatch=True)
     env = st.dictionaries(_texts, st.none() | digests, max_size=3)
+    external = st.dictionaries(_texts, _texts, max_size=2)
     names = sorted(draw(st.sets(_texts, max_size=3)))
     return Lock(
         {
-            name: LockedStage(draw(cmds), draw(_items()), draw(_items()), draw(params), draw(env), draw(_texts))
+            name: LockedStage(
+                draw(cmds), draw(_items()), draw(_items()), draw(params), draw(env), draw(_texts), draw(external)
+            )
             for name in names
         }
     )

@@ -87,6 +87,8 @@ class LockedStage(Displayed):
     """The digests of the environment variables it depends on, by name; None for an unset one."""
     wdir: str = "."
     """The working directory of the command, relative to the directory of the lock file."""
+    external: Mapping[str, str] = field(default_factory=dict)
+    """The fingerprints of its dependencies outside of the repository, by URL or absolute path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,9 @@ def _stage_lines(name: str, stage: LockedStage) -> Iterator[str]:
     if stage.env:
         yield "    env:"
         yield from (f"      {_key(name)}: {_digest(stage.env[name])}" for name in sorted(stage.env))
+    if stage.external:
+        yield "    external:"
+        yield from (f"      {_key(url)}: {encode_value(stage.external[url])}" for url in sorted(stage.external))
     yield from _list_lines("outs", stage.outs)
     yield from _params_lines(stage)
     if stage.wdir != ".":
@@ -235,6 +240,7 @@ class _Parser:
             "cmd": self.cmd,
             "deps": self.items,
             "env": self.env,
+            "external": self.external,
             "outs": self.items,
             "params": self.params,
             "wdir": self.named,
@@ -304,6 +310,15 @@ class _Parser:
             if pair[1] != "null" and not _DIGEST.fullmatch(pair[1]):
                 self.fail("expected a digest of an environment variable, or null", back=1)
             found[pair[0]] = None if pair[1] == "null" else pair[1]
+        return found
+
+    def external(self, text: str) -> dict[str, str]:
+        if text:
+            self.fail("expected a mapping", back=1)
+        found: dict[str, str] = {}
+        while (pair := self.keyed(6)) is not None:
+            self.once(pair[0], found)
+            found[pair[0]] = self.text(pair[1])
         return found
 
     def params(self, text: str) -> dict[str, dict[str, Any]]:

@@ -81,12 +81,13 @@ def test_what_dvc_loads_is_loaded() -> None:
     assert all("`metrics: [" in (error.fix or "") for error in removed)
 
 
-def test_an_address_or_an_absolute_path_refuses_only_its_stage() -> None:
+def test_an_output_outside_refuses_only_its_stage_and_a_dependency_outside_none() -> None:
     graphs, _ = read_all()
     refused = {
         name: sum(stage.refused is not None for stage in graph.stages.values()) for name, graph in graphs.items()
     }
-    assert sorted(filter(None, refused.values())) == [1, 1, 3, 5, 6]
+    assert sorted(filter(None, refused.values())) == [3]
+    assert sum(len(stage.external) for graph in graphs.values() for stage in graph.stages.values()) == 21
 
 
 def test_parameters_that_stages_name_are_found() -> None:

@@ -22,6 +22,8 @@ from dver.pipelines.engine.reasons import (
     DependencyChanged,
     DependencyMissing,
     EnvChanged,
+    ExternalChanged,
+    ExternalMissing,
     FolderChanged,
     Forced,
     NeverRun,
@@ -88,6 +90,10 @@ def reason_text(reason: Reason) -> str:
             return _dependency(reason)
         case DependencyMissing(path):
             return f"missing: {printable(path)}"
+        case ExternalChanged(url, old, new):
+            return _external(url, old, new)
+        case ExternalMissing(url):
+            return f"missing: {_address(url)}"
         case ParamChanged(file, key, old, new):
             return f"parameter {printable(key)} of {printable(file)}: {_values(old, new)}"
         case EnvChanged(name, old, new):
@@ -132,6 +138,18 @@ def _dependency(reason: DependencyChanged) -> str:
     if reason.new is None:
         return f"no longer a dependency: {name}"
     return f"changed: {name}{_difference(reason.old, reason.new, reason.files)}"
+
+
+def _external(url: str, old: str | None, new: str | None) -> str:
+    if old is None:
+        return f"new dependency: {_address(url)}"
+    return f"no longer a dependency: {_address(url)}" if new is None else f"changed: {_address(url)}"
+
+
+def _address(url: str) -> str:
+    from dver.remote.urls.url_info import shown  # `dver status` rarely needs it
+
+    return printable(shown(url))
 
 
 def _difference(old: LockedItem, new: LockedItem, files: Sequence[TreeChange] | None) -> str:

@@ -89,6 +89,8 @@ class StatusReport(Displayed):
     problems: tuple[DverError, ...] = ()
     """Errors of stages, and outputs that a running stage is writing."""
 
+    not_checked: tuple[str, ...] = ()
+    """Dependencies of stages outside of the repository, which are not asked for changes."""
     not_downloaded: tuple[bytes, ...] = ()
     """Imports whose data was never downloaded, relative to the top of the Git worktree."""
     foreign_links: tuple[bytes, ...] = ()
@@ -140,10 +142,12 @@ def status(
     found = _path_statuses(repo, wanted, versions, known, problems, asked, progress) if wanted else ()
     links = tuple(sorted(repo.workspace.foreign_links))
     if project_stages is None:
-        return StatusReport(found, conflicts, (), tuple(problems), waiting, links)
+        return StatusReport(found, conflicts, (), tuple(problems), (), waiting, links)
     absent = {path for path in versions.disk if not repo.layout.exists(path)}
     evaluated = project_stages.status(stages if paths else None, known, absent, progress)
-    return StatusReport(found, conflicts, evaluated.steps, (*problems, *evaluated.problems), waiting, links)
+    return StatusReport(
+        found, conflicts, evaluated.steps, (*problems, *evaluated.problems), evaluated.not_checked, waiting, links
+    )
 
 
 @dataclass(frozen=True, slots=True)

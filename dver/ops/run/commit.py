@@ -15,6 +15,7 @@ from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.reasons import NeverRun, OutputChanged, OutputMissing, OutputsDiffer, Reason
 from dver.pipelines.execution.executor import WorkspaceExecutor
 from dver.pipelines.workspace.evaluation import Evaluator, StageEvaluation
+from dver.pipelines.workspace.external_deps import ExternalFingerprints
 from dver.pipelines.workspace.out_of_date_data import OutOfDateData
 from dver.pipelines.workspace.pipelines import load_pipelines, refuse_tracked, select_stages
 from dver.repo import Repository
@@ -60,7 +61,7 @@ def commit(
     unusable = {} if targets else {one: error for one in chosen if (error := graph.stages[one].refused) is not None}
     chosen = [one for one in chosen if one not in unusable]
     refuse_tracked(repo, graph, chosen)
-    evaluator = Evaluator(repo, graph, progress)
+    evaluator = Evaluator(repo, graph, progress, external=ExternalFingerprints(repo))
     evaluator.prefetch(chosen)
     found = [evaluator.with_file_changes(evaluator.evaluate(one)) for one in chosen]
     changed = [one for one in found if one.changes]

@@ -37,6 +37,8 @@ class InputOrigin(Enum):
     GIT = "git"
     LINK = "link"
     """A symbolic link in Git, without its target."""
+    EXTERNAL = "outside"
+    """At a URL or an absolute path."""
     OTHER = "elsewhere"
     """Tracked by neither Git nor dver."""
 
@@ -46,9 +48,10 @@ class LineageInput(Displayed):
     """An input of a stage."""
 
     place: str
-    """Relative to the top of the Git worktree."""
+    """Relative to the top of the Git worktree; or a URL or an absolute path."""
     origin: InputOrigin
-    item: LockedItem
+    item: LockedItem | None
+    """None for an input outside of the repository."""
     stages: tuple[Address, ...] = ()
     """The stages that made it or parts of it."""
 
@@ -96,7 +99,10 @@ def lineage(repo: Repository, path: str, *, cwd: Path, rev: str | None = None) -
         if address in found:
             continue
         stage = stages[address]
-        sources = tuple(_source(makers, files, address, item) for item in stage.deps)
+        sources = (
+            *(_source(makers, files, address, item) for item in stage.deps),
+            *(LineageInput(url, InputOrigin.EXTERNAL, None, ()) for url in stage.external),
+        )
         found[address] = LineageStep(address, stage, sources, runs.record(cache_key(stage)))
         waiting += [one for source in sources for one in source.stages]
     return Lineage(place, tuple(found.values()))

@@ -29,6 +29,7 @@ from dver.pipelines.execution.outputs import outputs_not_in_git
 from dver.pipelines.execution.run_logs import LoggingWatcher, RunLogs
 from dver.pipelines.run_cache.entries import RunCache
 from dver.pipelines.workspace.evaluation import Evaluator, StageEvaluation
+from dver.pipelines.workspace.external_deps import ExternalFingerprints
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
 from dver.repo import Repository
 
@@ -123,7 +124,7 @@ class _Session:
         self.forced = self.selection.not_frozen if choice.force else frozenset()
         self.downloads = RemoteDownloads(repo, progress) if choice.pull else None
         self.damaged_runs = self.downloads.fetch_run_cache() if self.downloads else ()
-        self.evaluator = Evaluator(repo, self.graph, progress)
+        self.evaluator = Evaluator(repo, self.graph, progress, external=ExternalFingerprints(repo))
         self.missed: set[tuple[str, ...]] = set()
         """The outputs of each cached run whose content is not in the store."""
 

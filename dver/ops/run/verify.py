@@ -28,6 +28,7 @@ from dver.pipelines.engine.schedule import ScheduledStage, Watcher, run_stages
 from dver.pipelines.engine.watchers import RunReport
 from dver.pipelines.execution.outputs import clear_outputs
 from dver.pipelines.workspace.evaluation import Evaluator
+from dver.pipelines.workspace.external_deps import ExternalFingerprints
 from dver.pipelines.workspace.locks import LockFiles
 from dver.pipelines.workspace.pipelines import load_pipelines, select_stage
 from dver.pipelines.workspace.stage_files import make_job
@@ -146,7 +147,7 @@ class _Rerun:
             )
 
     def _evaluator(self) -> Evaluator:
-        return Evaluator(self._repo, self._graph, self._progress)
+        return Evaluator(self._repo, self._graph, self._progress, external=ExternalFingerprints(self._repo))
 
     def _run_stage(self) -> None:
         report = RunReport(self._watcher)

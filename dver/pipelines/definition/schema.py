@@ -21,6 +21,7 @@ from dver.pipelines.definition.stage import (
 from dver.pipelines.definition.yaml_fields import (
     StagePaths,
     flag,
+    is_external,
     list_items,
     mapping,
     optional_text,
@@ -69,13 +70,14 @@ def read_stage(name: str, node: Node, *, group: str | None = None) -> Stage:
     if paths.refused is None:
         paths.wdir = wdir
     retry, timeout = found.get("retry"), found.get("timeout")
-    deps = tuple(_dependencies(found.get("deps"), paths))
+    deps, external = _dependencies(found.get("deps"), paths)
     return Stage(
         name=name,
         cmd=_command(found["cmd"]),
         mark=node.keys.get("cmd", node.mark),
         wdir=wdir,
         deps=deps,
+        external=external,
         params=tuple(_params(found.get("params"), paths)),
         modifies=tuple(_modified_paths(found.get("modifies"), paths, deps)),
         outs=tuple(_outputs(found, paths)),
@@ -130,13 +132,17 @@ def _command(node: Node) -> str | tuple[str, ...]:
     return text(node, "`cmd`").strip()
 
 
-def _dependencies(node: Node | None, paths: StagePaths) -> Iterator[Dependency]:
-    seen: set[str] = set()
+def _dependencies(node: Node | None, paths: StagePaths) -> tuple[tuple[Dependency, ...], tuple[Dependency, ...]]:
+    """The dependencies in the repository, and those outside of it, each once."""
+    inside: dict[str, Dependency] = {}
+    outside: dict[str, Dependency] = {}
     for one in list_items(node, "`deps`"):
-        found = paths.read(text(one, "`deps`"), one.mark, "`deps`")
-        if found is not None and found not in seen:
-            seen.add(found)
-            yield Dependency(found, one.mark)
+        value = text(one, "`deps`")
+        if is_external(value):
+            outside.setdefault(value, Dependency(value, one.mark))
+        elif (path := paths.read(value, one.mark, "`deps`")) is not None:
+            inside.setdefault(path, Dependency(path, one.mark))
+    return tuple(inside.values()), tuple(outside.values())
 
 
 def _modified_paths(node: Node | None, paths: StagePaths, deps: Sequence[Dependency]) -> Iterator[str]:

@@ -105,6 +105,8 @@ class Stage(Displayed):
     wdir: str = "."
     """The working directory of the command."""
     deps: tuple[Dependency, ...] = ()
+    external: tuple[Dependency, ...] = ()
+    """Dependencies outside of the repository: URLs and absolute paths."""
     params: tuple[ParamsDependency, ...] = ()
     modifies: tuple[str, ...] = ()
     """Dependencies that the command changes; they are recorded as they are after the run."""
@@ -131,7 +133,12 @@ class Stage(Displayed):
     @property
     def compares_nothing(self) -> bool:
         """True if the stage has no dependencies and no outputs to compare."""
-        return not (self.deps or self.params or self.env or self.outs)
+        return not (self.has_inputs or self.outs)
+
+    @property
+    def has_inputs(self) -> bool:
+        """True if the stage depends on anything but its command."""
+        return bool(self.deps or self.external or self.params or self.env)
 
     @property
     def commands(self) -> tuple[str, ...]:

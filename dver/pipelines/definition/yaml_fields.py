@@ -126,11 +126,16 @@ def duration(node: Node, what: str) -> float:
     return seconds
 
 
+def is_external(path: str) -> bool:
+    """Is a dependency outside of the project: a URL, or an absolute path?"""
+    return "://" in path or (posixpath.isabs(path) and "\0" not in path)
+
+
 @dataclass(slots=True)
 class StagePaths:
     """Resolves the paths of a stage, which are relative to `wdir`, against the directory of the file.
 
-    URLs and absolute paths are omitted: the stage is `refused`, and all other stages can be used.
+    URLs and absolute paths are omitted: the stage is `refused`, and all other stages can be used. `deps` may have them.
     """
 
     wdir: str = "."
@@ -139,10 +144,11 @@ class StagePaths:
     def read(self, value: str, mark: Mark, what: str) -> str | None:
         """The resolved path, or None."""
         if "://" in value:
-            why = f"{value!r} is a URL; stages use only files of the project"
-            fix = "download it in a stage, or track a copy with `dver add`"
+            why = f"{value!r} is a URL; only `deps` can be outside of the project"
+            fix = "write a file of the project; a command may upload it, and `deps` may name the URL"
         elif posixpath.isabs(value) or "\0" in value:
-            why, fix = f"{value!r} is not a relative path", "write it relative to the directory of dver.yaml"
+            why = f"{value!r} is not a relative path; only `deps` can be outside of the project"
+            fix = "write it relative to the directory of dver.yaml"
         else:
             return posixpath.normpath(posixpath.join(self.wdir, value))
         self.refused = self.refused or error_at(mark, f"{what}: {why}", fix=fix)

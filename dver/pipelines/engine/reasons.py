@@ -57,6 +57,25 @@ class DependencyMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalChanged:
+    """A dependency outside of the repository changed, was added (`old` is None) or was removed (`new` is None).
+
+    `old` and `new` are fingerprints. `new` is empty for an added dependency that was not asked for.
+    """
+
+    url: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalMissing:
+    """There is nothing at the address of a dependency outside of the repository."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class ParamChanged:
     """A parameter changed. `key` is dotted."""
 
@@ -126,6 +145,8 @@ Reason = (
     | FolderChanged
     | DependencyChanged
     | DependencyMissing
+    | ExternalChanged
+    | ExternalMissing
     | ParamChanged
     | EnvChanged
     | OutputMissing
@@ -147,6 +168,8 @@ class Inputs:
     """Value by key by file, without missing keys."""
     env: Mapping[str, str | None] = field(default_factory=dict)
     """Digest by name of the variable; None if it is not set."""
+    external: Mapping[str, str | None] = field(default_factory=dict)
+    """Fingerprint by address, as far as it was asked for; None if there is nothing."""
 
 
 def find_reasons(
@@ -154,8 +177,9 @@ def find_reasons(
 ) -> tuple[Reason, ...]:
     """Why `stage` is out of date; empty if it is not. `last` is its lock entry, `outs` are its current outputs."""
     if last is None:
-        missing = tuple(DependencyMissing(path) for path, item in inputs.deps.items() if item is None)
-        return (NeverRun(), *missing)
+        missing = [DependencyMissing(path) for path, item in inputs.deps.items() if item is None]
+        nothing = [ExternalMissing(url) for url, found in inputs.external.items() if found is None]
+        return (NeverRun(), *missing, *nothing)
     found: list[Reason] = []
     if stage.always_changed or stage.compares_nothing:
         found.append(Always(stage.always_changed))
@@ -164,6 +188,7 @@ def find_reasons(
     if last.wdir != stage.wdir:
         found.append(FolderChanged(last.wdir, stage.wdir))
     found += _changed_deps(last, inputs)
+    found += _changed_external(stage, last, inputs)
     found += _changed_params(last, inputs)
     found += _changed_env(last, inputs)
     found += _changed_outs(stage, last, outs)
@@ -179,6 +204,7 @@ def lock_entry(stage: Stage, inputs: Inputs, outs: Iterable[LockedItem] = ()) ->
         {file: values for file, values in inputs.params.items() if values},
         inputs.env,
         stage.wdir,
+        {url: found for url, found in inputs.external.items() if found is not None},
     )
 
 
@@ -195,6 +221,7 @@ def run_key(run: lock.LockedStage, outs: Iterable[str]) -> str:
         "params": {file: dict(values) for file, values in run.params.items()},
         "env": dict(run.env),
         "outs": sorted(outs),
+        **({"external": dict(run.external)} if run.external else {}),
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
@@ -209,6 +236,21 @@ def _changed_deps(last: lock.LockedStage, inputs: Inputs) -> Iterator[Reason]:
     for path, item in before.items():
         if path not in inputs.deps:
             yield DependencyChanged(path, item, None)
+
+
+def _changed_external(
+    stage: Stage, last: lock.LockedStage, inputs: Inputs
+) -> Iterator[ExternalChanged | ExternalMissing]:
+    urls = [one.path for one in stage.external]
+    for url in urls:
+        old, new = last.external.get(url), inputs.external.get(url, "")
+        if new is None:
+            yield ExternalMissing(url)
+        elif old is None or new not in (old, ""):
+            yield ExternalChanged(url, old, new)
+    for url, old in last.external.items():
+        if url not in urls:
+            yield ExternalChanged(url, old, None)
 
 
 def has_same_content(one: LockedItem, other: LockedItem | None) -> bool:

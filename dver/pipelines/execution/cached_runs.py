@@ -110,8 +110,7 @@ def _is_restorable(stage: Stage) -> bool:
     Not for a stage without outputs, which runs for its side effects, nor for one without inputs, nor for one that
     modifies its dependencies.
     """
-    has_inputs = bool(stage.deps or stage.params or stage.env)
-    return bool(stage.outs) and has_inputs and not stage.always_changed and not stage.modifies
+    return bool(stage.outs) and stage.has_inputs and not stage.always_changed and not stage.modifies
 
 
 def _cached_run(stage: Stage, before: lock.LockedStage, outs: Mapping[str, LockedItem | None]) -> CachedRun:

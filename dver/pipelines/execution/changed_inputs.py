@@ -16,9 +16,10 @@ def refuse_changed(address: Address, stage: Stage, before: Inputs, after: Inputs
     """Raise StageError for dependencies and parameters that changed, unless the stage `modifies` them."""
     deps = [path for path, item in before.deps.items() if after.deps[path] != item and path not in stage.modifies]
     params = [file for file, values in before.params.items() if after.params[file] != values]
-    if deps or params:
+    external = [url for url, found in before.external.items() if after.external[url] != found]
+    if deps or params or external:
         raise StageError(
-            f"stage {str(address)!r} is not recorded: {join_limited([*deps, *params])} changed while it ran",
+            f"stage {str(address)!r} is not recorded: {join_limited([*deps, *params, *external])} changed while it ran",
             why="its outputs may come from either version",
             fix=f"dver repro {quoted(str(address))}" + _or_modifies(stage, deps),
         )

@@ -159,6 +159,8 @@ class WorkspaceExecutor:
         self._contents.forget(
             [*out_paths(address, stage.outs), *dep_paths(address, stage), *param_paths(address, stage)]
         )
+        if self._evaluator.external is not None:
+            self._evaluator.external.forget(one.path for one in stage.external)
         inputs = self._evaluator.inputs(address)
         refuse_changed(address, stage, begun.evaluation.inputs, inputs)
         refuse_touched(address, stage, begun.states, self._evaluator.file_states(address))
@@ -230,6 +232,13 @@ class WorkspaceExecutor:
                 f"stage {str(address)!r} is missing its dependency {join_limited(missing)}",
                 why="it is not in the workspace and no stage makes it",
                 fix="restore it (dver pull, git checkout), or remove it from `deps`",
+            )
+        nothing = [url for url, found in inputs.external.items() if found is None]
+        if nothing:
+            raise StageError(
+                f"stage {str(address)!r} is missing its dependency {join_limited(nothing)}",
+                why="there is nothing at this address",
+                fix="check the address, or remove it from `deps`",
             )
         lock.encode_stage(address.name, lock_entry(stage, inputs))
         return inputs

@@ -77,7 +77,7 @@ class RunRecorder:
         """Keep the runs of stages that are no longer in `dver.yaml`, so that they can be restored later."""
         runs = RunCache(self._repo)
         for stage in gone:
-            if stage.outs and (stage.deps or stage.params or stage.env):
+            if stage.outs and (stage.deps or stage.external or stage.params or stage.env):
                 runs.put_lock_entry(stage)
 
     def _write_gitignore(self) -> None:

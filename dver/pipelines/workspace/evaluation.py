@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dver.core.errors import PipelineError
 from dver.core.progress import Progress
@@ -25,6 +25,9 @@ from dver.pipelines.workspace.contents import WorkspaceContents
 from dver.pipelines.workspace.locks import LockFiles
 from dver.pipelines.workspace.stage_files import dep_paths, locked_item, out_paths
 from dver.repo import Repository
+
+if TYPE_CHECKING:  # `dver status` asks no address, and must start fast
+    from dver.pipelines.workspace.external_deps import ExternalFingerprints
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +67,33 @@ class StageEvaluation:
 
 
 class Evaluator:
-    """Evaluates the stages of a graph. Files that `known` describes, by place, are not read again."""
+    """Evaluates the stages of a graph. Files that `known` describes, by place, are not read again.
+
+    Without `external`, no address is contacted: dependencies outside of the repository count as unchanged.
+    """
 
     def __init__(
-        self, repo: Repository, graph: Graph, progress: Progress, known: Mapping[str, Entry | None] | None = None
+        self,
+        repo: Repository,
+        graph: Graph,
+        progress: Progress,
+        known: Mapping[str, Entry | None] | None = None,
+        *,
+        external: ExternalFingerprints | None = None,
     ) -> None:
         self.graph = graph
+        self.external = external
         self.locks = LockFiles(repo)
         self.contents = WorkspaceContents(repo, progress, outputs=graph.producers, known=known)
 
     def prefetch(self, stages: Iterable[Address]) -> None:
         """Read the inputs and outputs of `stages` in one pass over their directories."""
-        found = ((one, self.graph.stages[one]) for one in stages)
+        found = [(one, self.graph.stages[one]) for one in stages]
         self.contents.prefetch(
             place for one, stage in found for place in (*dep_paths(one, stage), *out_paths(one, stage.outs))
         )
+        if self.external is not None:
+            self.external.load(dep.path for _, stage in found for dep in stage.external)
 
     def inputs(self, address: Address) -> Inputs:
         """The inputs of a stage. Raises PipelineError for unreadable parameter files, and for a refused stage."""
@@ -89,7 +104,9 @@ class Evaluator:
         for dep in stage.deps:
             entry = self.contents.content(worktree_path(address.folder, dep.path, dep.mark))
             deps[dep.path] = locked_item(dep.path, entry) if entry is not None else None
-        return Inputs(deps, dict(self._params(address, stage)), env_digests(stage.env, os.environ))
+        external = self.external
+        found = {dep.path: external.of(dep.path) for dep in stage.external} if external is not None else {}
+        return Inputs(deps, dict(self._params(address, stage)), env_digests(stage.env, os.environ), found)
 
     def outs(self, address: Address) -> dict[str, LockedItem | None]:
         """The outputs of a stage, by path; None for a missing one."""

@@ -27,6 +27,8 @@ class StagesStatus:
 
     steps: tuple[StagePlan, ...] = ()
     problems: tuple[DverError, ...] = ()
+    not_checked: tuple[str, ...] = ()
+    """Dependencies outside of the repository: a status contacts no address."""
 
 
 class ProjectStages:
@@ -79,7 +81,11 @@ class ProjectStages:
         evaluator = Evaluator(self._repo, graph, progress, there)
         stale, problems = _find_stale(self._repo, evaluator, stages)
         steps = drop_absent_data(plan_stages(graph, stages, stale), absent)
-        return StagesStatus(tuple(one for one in steps if wanted is None or one.address in wanted), problems)
+        chosen = [one for one in stages if wanted is None or one in wanted]
+        external = dict.fromkeys(dep.path for one in chosen for dep in graph.stages[one].external)
+        return StagesStatus(
+            tuple(one for one in steps if wanted is None or one.address in wanted), problems, tuple(external)
+        )
 
 
 def drop_absent_data(steps: Iterable[StagePlan], absent: Collection[bytes]) -> Iterator[StagePlan]:

@@ -167,11 +167,11 @@ def test_paths_of_a_stage_are_relative_to_its_working_directory(wdir: str, value
 
 def test_a_stage_with_urls_or_absolute_paths_is_refused_for_the_first_of_them() -> None:
     paths = StagePaths()
-    assert paths.read("s3://bucket/key", AT, "deps") is None
+    assert paths.read("s3://bucket/key", AT, "outs") is None
     assert paths.read("/abs", AT, "outs") is None
     assert paths.refused is not None
     assert paths.refused.what == (
-        "dver.yaml:2:7: deps: 's3://bucket/key' is a URL; stages use only files of the project"
+        "dver.yaml:2:7: outs: 's3://bucket/key' is a URL; only `deps` can be outside of the project"
     )
 
 

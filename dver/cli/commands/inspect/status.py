@@ -74,6 +74,9 @@ def _print_result(ctx: Context, repo: Repository, report: StatusReport, *, asked
     links = [ctx.style.red(path_text(repo, path)) for path in report.foreign_links]
     _list(ctx, "Links into another store (`dver checkout` recreates them)", links)
     _print_stages(ctx, report)
+    if report.not_checked:
+        outside = count(len(report.not_checked), "dependency", "dependencies")
+        ctx.note(f"{outside} outside of the repository not checked; `dver repro --dry-run` checks")
     if report.is_clean and not (report.paths or report.not_downloaded):
         ctx.say("no tracked data; `dver add PATH` tracks PATH")
     elif report.is_clean:

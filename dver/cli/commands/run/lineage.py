@@ -65,6 +65,8 @@ def _step_lines(made: LineageStep) -> Iterator[str]:
 
 
 def _read(source: LineageInput) -> str:
+    if source.item is None:
+        return f"{printable(source.place)}  (outside of the repository)"
     origin = {
         InputOrigin.STAGE: f"made by {', '.join(printable(str(one)) for one in source.stages)}",
         InputOrigin.POINTER: "data",

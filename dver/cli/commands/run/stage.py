@@ -170,7 +170,7 @@ def _as_json(address: Address, stage: Stage) -> dict[str, object]:
         "group": stage.group,
         "cmd": stage.cmd,
         "wdir": stage.wdir,
-        "deps": [dep.path for dep in stage.deps],
+        "deps": [dep.path for dep in (*stage.deps, *stage.external)],
         "params": {params.file: list(params.keys) for params in stage.params},
         **{role.value: [out.path for out in stage.outs if out.role is role] for role in OutputRole},
         "frozen": stage.frozen,
