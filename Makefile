@@ -1,7 +1,7 @@
 # make demo     install dver into .venv and walk through two sessions: versions of data, and a pipeline that trains models
 # make test     install what the tests need and run them (PYTEST_ARGS="-k add" and the like; JOBS=3)
 # make check    lint, types, layers and tests: what CI runs
-# make docs     write docs/cli.md from the commands, and docs/format/sizes.md from the code
+# make docs     write docs/cli.md, docs/python-reference.md and docs/format/sizes.md from the code
 # make faults   break every command off at each of its writes, and see that nothing is lost (FAULTS_ARGS; minutes)
 # make soak     let ten clones push beside a gc, round after round (ROUNDS=200, SOAK_ARGS="--seed 7"; hours)
 # make fuzz     feed the decoders what no encoder writes, for longer than the tests do
@@ -49,6 +49,7 @@ format: $(VENV)/.installed-lint
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m dver.cli.reference docs/cli.md
+	$(BIN)/python -m dver.api.reference docs/python-reference.md
 	PYTHONPATH=tests $(BIN)/python -m docpages.sizes docs/format/sizes.md
 
 faults: $(VENV)/.installed-test

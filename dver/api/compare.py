@@ -259,7 +259,7 @@ class PlotsMethods(ProjectHandle):
         return BUILT_IN
 
     def template(self, name: str) -> Mapping[str, object]:
-        """A built-in template. Write a changed copy to `.dver/plots/NAME.json` to use it.
+        """The built-in template `name`. Write a changed copy to `.dver/plots/NAME.json` to use it.
 
         Raises:
             PipelineError: There is no template of this name.

@@ -11,6 +11,7 @@ from typing import IO, BinaryIO, Literal, TextIO, cast, overload
 from dver.access.addresses import DataAddress
 from dver.access.data_urls import data_url
 from dver.access.files import FileInfo, Files
+from dver.access.objects import Verify
 from dver.access.repositories import locate_files, open_files
 
 StrPath = str | os.PathLike[str]
@@ -18,7 +19,13 @@ StrPath = str | os.PathLike[str]
 _BUFFER = 256 << 10
 
 
-def files(*, rev: str | None = None, repo: StrPath | None = None, remote: str | None = None) -> Files:
+def files(
+    *,
+    rev: str | None = None,
+    repo: StrPath | None = None,
+    remote: str | None = None,
+    verify: Verify | None = None,
+) -> Files:
     """The files of a repository at one revision, for many reads: the repository is opened once.
 
     Git's files and tracked data are listed together. The handle may be shared by threads, pickled, and used after a
@@ -28,12 +35,14 @@ def files(*, rev: str | None = None, repo: StrPath | None = None, remote: str | 
         rev: A branch, tag or commit. By default the pointers on disk; of a URL, the default branch.
         repo: A directory, or a URL that Git can clone. By default the project around the current directory.
         remote: The name of the remote to read from, instead of those that the pointers name.
+        verify: `full` refuses parts of large files that were never verified as a whole on this machine; `ranges`
+            verifies the parts that are read. By default the setting `access.verify`.
 
     Raises:
         RepositoryError: There is no project, or Git cannot reach the repository.
         UsageError: The revision does not exist.
     """
-    return open_files(repo, rev=rev, remote=remote)
+    return open_files(repo, rev=rev, remote=remote, verify=verify)
 
 
 @overload
@@ -44,6 +53,7 @@ def open(
     rev: str | None = None,
     repo: StrPath | None = None,
     remote: str | None = None,
+    verify: Verify | None = None,
 ) -> BinaryIO: ...
 
 
@@ -55,6 +65,7 @@ def open(
     rev: str | None = None,
     repo: StrPath | None = None,
     remote: str | None = None,
+    verify: Verify | None = None,
     encoding: str | None = "utf-8",
     errors: str | None = None,
     newline: str | None = None,
@@ -68,6 +79,7 @@ def open(
     rev: str | None = None,
     repo: StrPath | None = None,
     remote: str | None = None,
+    verify: Verify | None = None,
     encoding: str | None = "utf-8",
     errors: str | None = None,
     newline: str | None = None,
@@ -77,7 +89,7 @@ def open(
     Args:
         path: Relative to `repo`, or to the current directory without `repo`.
         mode: `rb` for bytes, `r` for text.
-        rev, repo, remote: See `files`.
+        rev, repo, remote, verify: See `files`.
         encoding, errors, newline: For text, as in the built-in `open`.
 
     Raises:
@@ -90,7 +102,7 @@ def open(
     """
     if mode not in ("rb", "r", "rt"):
         raise ValueError(f"mode must be 'rb' or 'r', not {mode!r}: data of a revision is read-only")
-    opened = files(rev=rev, repo=repo, remote=remote)
+    opened = files(rev=rev, repo=repo, remote=remote, verify=verify)
     try:
         reader = _ClosingReader(opened.open(_relative(path, repo)), opened)
     except BaseException:
@@ -127,9 +139,11 @@ def ls(
 ) -> Sequence[FileInfo]:
     """The entries of a directory, sorted by name. Downloads directory listings at most, and no files.
 
+    The arguments are as in `open`.
+
     Raises:
         FileNotFoundError, NotADirectoryError: There is no such directory.
-        Others: See `open`.
+        MissingObjectError, RemoteError, RepositoryError, UsageError: See `open`.
     """
     with closing(files(rev=rev, repo=repo, remote=remote)) as opened:
         return opened.ls(_relative(path, repo))

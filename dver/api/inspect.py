@@ -123,6 +123,10 @@ class InspectMethods(ProjectHandle):
     def cat(self, path: StrPath, *, rev: str | None = None) -> bytes:
         """The verified content of a tracked file from the store. `files` also reads from remotes, and in parts.
 
+        Args:
+            path: The file.
+            rev: Read the version of this revision instead of the pointer on disk.
+
         Raises:
             UsageError: The path is not a tracked file.
             MissingObjectError: The store does not have the content.
@@ -134,13 +138,18 @@ class InspectMethods(ProjectHandle):
             return b"".join(cat(repo, text_of(path), cwd=self.cwd, rev=rev))
 
     def files(self, *, rev: str | None = None, remote: str | None = None) -> Files:
-        """The files of this project at one revision, for reading without a checkout. See `dver.files`."""
+        """The files of this project at one revision, for reading without a checkout.
+
+        Args:
+            rev: A revision; by default the pointers on disk and the workspace.
+            remote: The name of the remote to read from, instead of those that the pointers name.
+        """
         from dver.access.repositories import open_files
 
         return open_files(rev=rev, remote=remote, cwd=self.cwd)
 
     def path(self, path: bytes | str) -> Path:
-        """The absolute path of a path in a result, which starts at the top of the Git worktree."""
+        """The absolute path of the `path` in a result, which starts at the top of the Git worktree."""
         from os import fsdecode
 
         with self._open() as repo:

@@ -147,7 +147,7 @@ class GcMethods(ProjectHandle):
             return gc_remote(repo, chosen, dry_run=dry_run, grace=grace_seconds, offline=offline, progress=shown)
 
     def restore(self, batch: str | None = None) -> RestoreReport:
-        """Restore a batch from the trash, or all of it.
+        """Restore a `batch` from the trash, or all of it.
 
         Raises:
             UsageError: There is no such batch.
@@ -158,7 +158,7 @@ class GcMethods(ProjectHandle):
             return restore(repo, batch)
 
     def forget(self, clone: str, *, remote: RemoteSelection = False) -> int:
-        """Forget a deleted clone, by its path or mark; with `remote`, a repository, by its id. Returns their number.
+        """Forget the deleted `clone`, a path or mark; with `remote`, a repository by its id. Returns their number.
 
         Raises:
             UsageError: There is no such clone or repository.

@@ -100,7 +100,7 @@ class RunMethods(ProjectHandle):
         run_cache: bool = True,
         progress: ProgressCallback | None = None,
     ) -> ReproPlan:
-        """The stages that `repro` would run with these arguments, and why. Changes nothing."""
+        """The stages that `repro` would run, and why. Changes nothing. Arguments and errors as in `repro`."""
         from dver.ops.run.repro import ReproOptions, plan_repro
 
         options = ReproOptions(texts(targets), single_item, downstream, force, use_cache=run_cache, pull=pull)
@@ -171,11 +171,11 @@ class RunMethods(ProjectHandle):
         return result
 
     def freeze(self, *stages: str) -> tuple[Address, ...]:
-        """Freeze stages so that repro skips them. Returns those that were not frozen before."""
+        """Freeze `stages` so that repro skips them. Returns those that were not frozen before."""
         return self._freeze(stages, frozen=True)
 
     def unfreeze(self, *stages: str) -> tuple[Address, ...]:
-        """Unfreeze stages so that repro runs them again. Returns those that were frozen before."""
+        """Unfreeze `stages` so that repro runs them again. Returns those that were frozen before."""
         return self._freeze(stages, frozen=False)
 
     def _freeze(self, names: Sequence[str], *, frozen: bool) -> tuple[Address, ...]:
@@ -203,6 +203,10 @@ class RunMethods(ProjectHandle):
         self, stage: str, *, watcher: Watcher | None = None, progress: ProgressCallback | None = None
     ) -> VerifyResult:
         """Re-run a stage of HEAD in a clean worktree and compare its outputs. See `is_reproduced` of the result.
+
+        Args:
+            stage: The name of one stage.
+            watcher: Gets its output while it runs.
 
         Raises:
             StageError: The stage cannot run, or fails.
@@ -250,8 +254,11 @@ class StageMethods(ProjectHandle):
             cmd: A command for the shell, or a program with its arguments.
             deps: Files, directories or patterns that the command reads.
             params: `KEY,KEY` of params.yaml, `FILE:KEY,KEY`, or `FILE:` for a whole file.
-            outs: Files or directories that the command writes. Git tracks those with `no_cache`; those with `persist`
-                stay for the next run. `metrics` and `plots` are outputs as well.
+            outs: Files or directories that the command writes.
+            outs_no_cache: Outputs that Git tracks.
+            outs_persist, outs_persist_no_cache: Outputs that stay for the next run.
+            metrics, metrics_no_cache: Outputs that are metrics.
+            plots, plots_no_cache: Outputs that are plots: images or data files.
             wdir: Run in this directory; all paths are relative to it.
             env: Environment variables as dependencies: `NAME` or `NAME=VALUE`.
             resources: `cpus=2`, `gpus=1` or `memory=8GB`.
@@ -303,7 +310,7 @@ class StageMethods(ProjectHandle):
             return stage_ops.list_stages(repo, texts(targets), cwd=self.cwd)
 
     def remove(self, *names: str) -> RemovedStages:
-        """Remove stages from `dver.yaml` and `dver.lock`. Their outputs stay in the workspace, untracked.
+        """Remove the stages `names` from `dver.yaml` and `dver.lock`. Their outputs stay in the workspace, untracked.
 
         Raises:
             UsageError: A stage is unknown, or part of a foreach or matrix.

@@ -48,7 +48,7 @@ class ConfigMethods(ProjectHandle):
     __slots__ = ()
 
     def get(self, key: str, *, scope: Scope | None = None) -> Value | None:
-        """The value of a setting, effective or in the file of `scope`: `local`, `project` or `global`.
+        """The value of the setting `key`, effective or in the file of `scope`: `local`, `project` or `global`.
 
         Raises:
             UsageError: The key is unknown.
@@ -58,7 +58,7 @@ class ConfigMethods(ProjectHandle):
         return get_setting(self.cwd, key, scope=scope)
 
     def set(self, key: str, value: Value, *, scope: Scope = "project") -> SettingChanged:
-        """Change a setting in the file of `scope`, and stage the project's config.
+        """Set the setting `key` to `value` in the file of `scope`, and stage the project's config.
 
         Raises:
             UsageError: The key or the value is invalid, or the setting is a secret and `scope` is not `local`.
@@ -69,7 +69,7 @@ class ConfigMethods(ProjectHandle):
         return set_setting(self.cwd, key, text, scope=scope)
 
     def unset(self, key: str, *, scope: Scope = "project") -> SettingChanged:
-        """Remove a setting from the file of `scope`."""
+        """Remove the setting `key` from the file of `scope`."""
         from dver.ops.setup.config import set_setting
 
         return set_setting(self.cwd, key, None, scope=scope)

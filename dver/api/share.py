@@ -327,7 +327,13 @@ class RemoteMethods(ProjectHandle):
             return tuple(remotes.list_remotes(repo))
 
     def set(self, name: str, key: str, value: str, *, local: bool = False) -> None:
-        """Change a setting of a remote; `local` is for secrets. docs/config.md lists the settings.
+        """Change a setting of a remote.
+
+        Args:
+            name: The remote.
+            key: The setting; docs/config.md lists them.
+            value: Its new value, as on the command line.
+            local: Write to this clone's uncommitted config, as needed for secrets.
 
         Raises:
             UsageError: The remote, the setting or the value is invalid.
@@ -338,21 +344,26 @@ class RemoteMethods(ProjectHandle):
             remotes.change_setting(repo, name, key, value, scope=scope_of(local=local))
 
     def remove(self, name: str) -> RemovedRemote:
-        """Remove a remote from the configuration. Its data stays."""
+        """Remove the remote `name` from the configuration. Its data stays."""
         from dver.ops.share import remote as remotes
 
         with self._open() as repo:
             return remotes.remove(repo, name)
 
     def rename(self, old: str, new: str) -> RenamedRemote:
-        """Rename a remote in all its settings. Its data stays."""
+        """Rename the remote `old` to `new` in all its settings. Its data stays."""
         from dver.ops.share import remote as remotes
 
         with self._open() as repo:
             return remotes.rename(repo, old, new)
 
     def default(self, name: str | None = None, *, local: bool = False) -> Remote | None:
-        """Make `name` the default remote, if given, and return the default remote; None if there is none."""
+        """The default remote, or None.
+
+        Args:
+            name: Make this remote the default one first.
+            local: Write that to this clone's uncommitted config.
+        """
         from dver.ops.share import remote as remotes
 
         with self._open() as repo:

@@ -123,7 +123,11 @@ class RecordStream:
 def merge_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The state of a record stream as a whole, from the states of all its ranks and workers.
 
-    Raises UsageError if they belong to different epochs, seeds or contents.
+    Args:
+        states: The result of `state_dict` of each rank and worker.
+
+    Raises:
+        UsageError: They belong to different epochs, seeds or contents.
     """
     if not states:
         raise UsageError("no states to merge", fix="pass the states of all ranks")
