@@ -30,7 +30,8 @@ def write_table(path: Path, rows: int, version: int) -> None:
             f" (hash(i + 7) % 1000)::DOUBLE / 7 + {'(i % 1000 = 0)::INT' if version == 2 else '0'} AS price,"
             f" 'customer ' || (hash(i) % 100000)::VARCHAR AS name,"
             f" TIMESTAMP '2024-01-01' + INTERVAL (i % 86400) SECOND AS at"
-            f" FROM range({shift}, {rows + shift}) AS t(i)) TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE {ROWS_PER_GROUP})"
+            f" FROM range({shift}, {rows + shift}) AS t(i))"
+            f" TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE {ROWS_PER_GROUP})"
         )
 
 
