@@ -19,6 +19,7 @@ from dver.formats.cursor import SIZE_MAX
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.pointer_source import (
+    RepositorySource,
     Source,
     build_source,
     decode_source_lines,
@@ -71,6 +72,11 @@ class Pointer(Displayed):
         if like is None:
             return found
         return replace(found, remote=like.remote, push=like.push, desc=like.desc, meta=like.meta, source=like.source)
+
+    @property
+    def only_at_source(self) -> bool:
+        """Whether the data is an import of a repository that is never pushed, so that only its source has it."""
+        return not self.push and isinstance(self.source, RepositorySource)
 
     def entry(self, path: bytes) -> Entry:
         """The entry that a directory would have for the data at `path`."""

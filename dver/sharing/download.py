@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
@@ -17,15 +16,14 @@ from dver.remote.transfer.run_batches import receive
 from dver.repo import Repository
 from dver.sharing.transfer_options import TransferOptions
 from dver.store.trash.guard import GcGuard
-from dver.tracking.revision_scope import by_remote, targets_in
+from dver.tracking.revision_scope import by_remote
 from dver.tracking.targets import Target
 
 
 def download(
-    repo: Repository, paths: Sequence[str], *, cwd: Path, options: TransferOptions, progress: Progress = SILENT
+    repo: Repository, targets: Sequence[Target], *, options: TransferOptions, progress: Progress = SILENT
 ) -> tuple[DownloadResult, ...]:
-    """Download the data that `paths` and the scope of `options` select, and trust the addresses of its remotes."""
-    targets = targets_in(repo, options.scope, paths, cwd)
+    """Download the data of `targets`, and trust the addresses of its remotes. The caller has applied the scope."""
     remote, jobs = options.remote, options.jobs
     got = download_targets(repo, targets, remote=remote, jobs=jobs, dry_run=options.dry_run, progress=progress)
     if options.run_cache and not options.dry_run:

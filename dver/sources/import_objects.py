@@ -17,6 +17,7 @@ from dver.formats.objectref import ObjectRef
 from dver.formats.tree import Entry, Kind
 from dver.remote.parallel import in_parallel
 from dver.remote.transfer.fetch import DownloadResult, fetch
+from dver.remote.transfer.fetch_plan import ObjectPath
 from dver.repo import Repository
 from dver.sources.directories import directory_of
 from dver.sources.import_plan import ContentPart, ImportPlan, TrackedPart
@@ -38,20 +39,30 @@ class StoredImport:
     """Bytes that the source's remotes have sent."""
 
 
-def store_import(repo: Repository, files: Files, plan: ImportPlan, *, progress: Progress = SILENT) -> StoredImport:
+def store_import(
+    repo: Repository,
+    files: Files,
+    plan: ImportPlan,
+    *,
+    inside: tuple[bytes, ...] = (),
+    progress: Progress = SILENT,
+) -> StoredImport:
     """Bring everything that `plan` needs and the store does not have. Objects stay after an error.
 
-    Raises MissingObjectError, CorruptError, RemoteError and RepositoryError.
+    With `inside`, a remote sends of a tracked directory only the path with these names. Raises UsageError for one that
+    does not exist, MissingObjectError, CorruptError, RemoteError and RepositoryError.
     """
+    part_of = () if plan.is_directory else inside
     received = sum(
-        _bring(repo, part.project, part.remote, [one.entry.ref(one.path) for one in parts], progress)
+        _bring(repo, part, [one.entry.ref(one.path) for one in parts], part_of, progress)
         for part, parts in _by_remote(plan.tracked)
     )
     entries = {part.path: part.entry for part in plan.tracked}
     with StoreWriter(repo.store) as writer:
         entries.update(_content_entries(writer, files, plan.contents))
         entry = directory_of(entries, writer.add_tree) if plan.is_directory else entries[b""]
-    repo.store.index.mark_complete([entry.oid])
+    if not part_of:
+        repo.store.index.mark_complete([entry.oid])
     return StoredImport(entry._replace(name=b""), received)
 
 
@@ -68,9 +79,10 @@ def _origin(part: TrackedPart) -> tuple[str, str]:
 
 
 def _bring(
-    repo: Repository, project: Repository, remote: str | None, roots: Sequence[ObjectRef], progress: Progress
+    repo: Repository, origin: TrackedPart, roots: Sequence[ObjectRef], inside: tuple[bytes, ...], progress: Progress
 ) -> int:
     """Bring what `roots` reach into the store. Returns the bytes that the remote has sent."""
+    project = origin.project
     missing = repo.store.find_missing(roots)
     if missing and not project.git.bare and project.store_dir != repo.store_dir:
         with progress.task("copy", total=sum(root.size for root in roots)) as task:
@@ -80,10 +92,11 @@ def _bring(
         repo.store.index.mark_complete([root.oid for root in roots])
         return 0
     try:
-        catalog = project.remotes.catalog(remote)
+        catalog = project.remotes.catalog(origin.remote)
     except RepositoryError as error:
         raise _not_available(project, missing, error) from error
-    got = fetch(roots, repo.store, catalog, progress=progress, link_mode=repo.link_mode)
+    wanted = [ObjectPath(root, inside) for root in roots] if inside else roots
+    got = fetch(wanted, repo.store, catalog, progress=progress, link_mode=repo.link_mode)
     if (failed := _error_of(got, catalog.storage.url)) is not None:
         raise failed
     return got.size

@@ -11,6 +11,7 @@ from dver.access.errors import PathNotFound
 from dver.access.export import find_source
 from dver.access.files import FileInfo, Files
 from dver.access.project_files import ProjectFiles
+from dver.access.suggestions import suggesting
 from dver.core.errors import CorruptError
 from dver.formats.pointer import SUFFIX
 from dver.formats.tree import Entry, forbidden_name
@@ -57,7 +58,8 @@ def plan_import(files: Files, path: str) -> ImportPlan:
 
     Raises PathNotFound, and CorruptError for a name that may not be in tracked data.
     """
-    info = find_source(files, path)
+    with suggesting(files, path):
+        info = find_source(files, path)
     parts = list(_parts(files, info, b""))
     if not parts:
         raise PathNotFound(f"{path!r} has no files to import", why="the directory is empty", fix="name another path")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dver.core.errors import DverError, MissingObjectError
 from dver.core.oid import Oid
+from dver.core.phrasing import quoted
 from dver.formats.tree import Entry
 from dver.repo import Repository
 from dver.tracking.targets import TrackedData
@@ -43,9 +44,7 @@ class DirectoryReader:
         try:
             return self.repo.store.tree(oid)
         except MissingObjectError as error:
-            raise self._missing(
-                "the remote does not have it either", "run `dver push` in the clone that added it"
-            ) from error
+            raise self._missing("the remote does not have it either", self._fix()) from error
 
     def _download(self, oid: Oid) -> None:
         # The first is downloaded alone. If that is not enough, many may follow: together they take few requests.
@@ -56,6 +55,11 @@ class DirectoryReader:
         except DverError as error:
             fix = error.fix or "run the same command again when the remote can be reached"
             raise self._missing(f"it cannot be downloaded: {error.what}", fix) from error
+
+    def _fix(self) -> str:
+        if self.tracked.pointer.only_at_source:
+            return f"`dver pull {quoted(self.repo.layout.shown(self.tracked.path))}` downloads it from its source"
+        return "run `dver push` in the clone that added it"
 
     def _missing(self, why: str, fix: str) -> MissingObjectError:
         shown = self.repo.layout.shown(self.tracked.path)

@@ -140,6 +140,7 @@ def _not_tracked_by_git(top: Repository, gone: Sequence[bytes]) -> list[bytes]:
 
 
 def _fetch(repo: Repository, tracked: Sequence[TrackedData], progress: Progress) -> list[DverError]:
+    tracked = [one for one in tracked if not one.pointer.only_at_source]  # a hook contacts no source
     if not tracked or not repo.config.hooks_fetch:
         return []
     whole = [Target(one) for one in tracked if one.path not in repo.state.partial]

@@ -10,8 +10,8 @@ from dver.core.display import Displayed
 from dver.core.progress import SILENT, Progress
 from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
-from dver.sharing.download import download
 from dver.sharing.transfer_options import DEFAULTS, TransferOptions
+from dver.sources.download import download_selected
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -34,4 +34,4 @@ def fetch(
 
     With `run_cache`, also downloads all run cache entries, without the outputs of the runs.
     """
-    return FetchResult(download(repo, paths, cwd=cwd, options=options, progress=progress), options.dry_run)
+    return FetchResult(download_selected(repo, paths, cwd=cwd, options=options, progress=progress), options.dry_run)

@@ -17,7 +17,7 @@ from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.fetch import fetch
 from dver.remote.transfer.run_batches import receive
 from dver.repo import Repository
-from dver.sharing.download import download_targets
+from dver.sources.download import download_input
 from dver.store.trash.guard import GcGuard
 from dver.tracking.targets import TrackedData, is_at_or_below, select_targets, tracked_in_worktree
 from dver.workspace.checkout.checkout import check_out
@@ -88,7 +88,7 @@ class RemoteDownloads:
 
     def _check_out(self, tracked: dict[bytes, TrackedData], path: str) -> None:
         top = Path(os.fsdecode(self._repo.layout.top))
-        download_targets(self._repo, select_targets(self._repo, tracked, [path], top), progress=self._progress)
+        download_input(self._repo, select_targets(self._repo, tracked, [path], top), self._progress)
         with self._repo.exclusive():
             check_out(self._repo, [path], cwd=top, rev=None, force=False, progress=self._progress)
 

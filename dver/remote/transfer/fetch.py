@@ -47,9 +47,13 @@ class DownloadResult(Displayed):
     """New run cache entries."""
     damaged_runs: tuple[str, ...] = ()
     """Keys of batches of run cache entries that could not be read."""
+    failed: DverError | None = None
+    """Why nothing could be downloaded, from a place that other downloads do not need."""
 
     def error(self) -> DverError | None:
         """The error for missing and damaged objects. None if everything was downloaded."""
+        if self.failed is not None:
+            return self.failed
         if self.corrupt:
             also = f"; {len(self.missing)} more missing: {describe_missing(self.missing)}" if self.missing else ""
             return CorruptError(
