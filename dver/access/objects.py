@@ -328,7 +328,7 @@ class ObjectReader:
         )
 
     def _remember(self, contents: dict[Oid, bytes]) -> None:
-        """Keep contents in memory, the last ones used."""
+        """Keep contents in memory, the last ones that were read."""
         for oid, content in contents.items():
             if oid not in self._memory:
                 self._memory[oid] = content

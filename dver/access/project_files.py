@@ -332,7 +332,7 @@ class ProjectFiles:
         return PathNotFound(
             f"{path or '.'!r} does not exist{at}",
             why="neither Git nor dver has it",
-            fix="list what there is, with `ls`",
+            fix="check the path and the revision",
         )
 
 

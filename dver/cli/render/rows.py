@@ -36,7 +36,7 @@ def row_counts_text(found: TableDifference) -> str:
     """The numbers of rows."""
     numbers = ((found.added, "added"), (found.removed, "removed"), (found.changed, "changed"))
     changed = [f"{number:,} {word}" for number, word in numbers if number]
-    return ", ".join([*changed, f"{found.unchanged:,} unchanged"]) + (" row" if found.new_rows == 1 else " rows")
+    return ", ".join([*changed, f"{found.unchanged:,} unchanged"]) + " rows"
 
 
 def difference_lines(found: TableDifference, style: terminal.Style) -> Iterator[str]:
