@@ -43,7 +43,7 @@ def test_an_error_gets_the_suggestion(files: Files) -> None:
     assert caught.value.fix == "did you mean 'data/a.csv'?"
     with pytest.raises(PathNotFound) as plain, suggesting(files, "qqq"):
         files.read("qqq")
-    assert plain.value.fix == "list what there is, with `ls`"
+    assert plain.value.fix == "check the path and the revision"
 
 
 def test_a_directory_without_files_is_no_endless_search(files: Files, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -243,7 +243,7 @@ class DvcRepositoryFiles:
         return PathNotFound(
             f"{path!r} does not exist at {str(self.commit)[:12]}",
             why="neither Git nor DVC has it",
-            fix="list what there is, with `dver list`",
+            fix="check the path and the revision",
         )
 
 
