@@ -41,14 +41,14 @@ def check_import(
             raise _inside_error(repo, around, text)
     check_destination(repo, tracked, path, text)
     if not force and not (path in tracked and _same_origin(tracked[path].pointer.source, again)):
-        _refuse_existing(repo, tracked, path, text)
+        _refuse_existing(repo, tracked, path, text, again)
     return tracked[path].pointer if path in tracked else None
 
 
-def _same_origin(source: Source | None, again: RepositorySource | None) -> bool:
+def _same_origin(source: Source | None, again: RepositorySource | None, *, any_rev: bool = False) -> bool:
     if not isinstance(source, RepositorySource) or again is None:
         return False
-    return (source.repo, source.path, source.rev) == (again.repo, again.path, again.rev)
+    return (source.repo, source.path) == (again.repo, again.path) and (any_rev or source.rev == again.rev)
 
 
 def _inside_error(repo: Repository, around: Target, text: str) -> ConflictError:
@@ -60,8 +60,21 @@ def _inside_error(repo: Repository, around: Target, text: str) -> ConflictError:
     )
 
 
-def _refuse_existing(repo: Repository, tracked: Mapping[bytes, TrackedData], path: bytes, text: str) -> None:
-    is_import = path in tracked and tracked[path].pointer.source is not None
+def _refuse_existing(
+    repo: Repository,
+    tracked: Mapping[bytes, TrackedData],
+    path: bytes,
+    text: str,
+    again: RepositorySource | None,
+) -> None:
+    source = tracked[path].pointer.source if path in tracked else None
+    if again is not None and again.rev is not None and _same_origin(source, again, any_rev=True):
+        raise ConflictError(
+            f"{text!r} is an import of the same data at another revision",
+            why="an import would replace it",
+            fix=f"dver update --rev {quoted(again.rev)} {quoted(text)}",
+        )
+    is_import = source is not None
     if is_import or (path not in tracked and repo.layout.exists(path + SUFFIX)):
         raise ConflictError(
             f"{text!r} was imported before",

@@ -75,13 +75,14 @@ def _large(oids: Sequence[Oid], source: Store) -> Iterator[Oid]:
 
 def _copy_large(oid: Oid, source: Store, writer: StoreWriter, mode: LinkMode, task: Task) -> None:
     try:
-        if not source.loose.present((oid,)):
+        if source.loose.present((oid,)) and not mode.shares_file:
+            with source.loose.open(oid) as file:  # a reflink, if the disk has them
+                writer.add_large(file.fileno(), mode, path=os.fsencode(source.loose.path(oid)), read=task.advance)
+        elif mode.wants_loose(writer.store.scratch):
+            # Never a hard link: its owner may delete or change the other store's file.
+            writer.add_loose(oid, _reported(source.stream(oid), task))
+        else:
             writer.add_stream(_reported(source.stream(oid), task))
-            return
-        # A hard link would be the other store's file, which its owner may delete or change.
-        shared = LinkMode.AUTO if mode is LinkMode.HARDLINK else mode
-        with source.loose.open(oid) as file:
-            writer.add_large(file.fileno(), shared, path=os.fsencode(source.loose.path(oid)), read=task.advance)
     except (CorruptError, MissingObjectError):
         return  # the caller finds it missing; the remote may have a good copy
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from workspaces import Project, write
 
+from dver.core.oid import Oid
 from dver.repo import Repository
 from dver.store.copy import copy_objects
 from dver.store.objects.loose import LinkMode
@@ -29,10 +31,10 @@ class Amount:
         """Not counted."""
 
 
-def copied(source: Repository, target: Store) -> Amount:
+def copied(source: Repository, target: Store, mode: LinkMode = LinkMode.AUTO) -> Amount:
     amount = Amount()
     roots = [one.ref.key for one in tracked_in_worktree(source).values()]
-    copy_objects(roots, source.store, target, mode=LinkMode.AUTO, task=amount)
+    copy_objects(roots, source.store, target, mode=mode, task=amount)
     return amount
 
 
@@ -51,6 +53,21 @@ def test_copies_trees_small_and_large_blobs_and_nothing_twice(tmp_path: Path) ->
         assert copied(one, other.store).total == sum(root.size for root in roots)
         assert other.store.find_missing(roots) == []
         assert copied(one, other.store).total == 0
+
+
+@pytest.mark.parametrize("there", [LinkMode.COPY, LinkMode.SYMLINK])
+@pytest.mark.parametrize("here", [LinkMode.COPY, LinkMode.HARDLINK, LinkMode.SYMLINK])
+def test_large_blobs_are_stored_as_the_link_mode_needs_them(tmp_path: Path, there: LinkMode, here: LinkMode) -> None:
+    first, second = make(tmp_path / "source"), Project.make(tmp_path / "first")
+    third = Project.make(tmp_path / "second")
+    big = Oid.of(BIG)
+    with first.opened() as source, second.opened() as one, third.opened() as other:
+        (root,) = [tracked.ref for tracked in tracked_in_worktree(source).values()]
+        copied(source, one.store, there)
+        copy_objects([root.key], one.store, other.store, mode=here, task=Amount())
+        assert bool(other.store.loose.present((big,))) == here.shares_file
+        assert other.store.read(big) == BIG
+        assert other.store.find_missing([root]) == []
 
 
 def test_leaves_out_what_is_damaged_or_missing(tmp_path: Path) -> None:

@@ -222,6 +222,13 @@ def test_existing_and_tracked_paths_are_not_replaced_without_force(url: str, pro
     assert (project.root / "one").read_bytes() == b"22"
 
 
+def test_another_revision_of_an_import_is_an_update(url: str, project: Project) -> None:
+    run_import(project, url, out="data")  # dvc#4723: the directory is there, and it is the import
+    with pytest.raises(ConflictError, match="same data at another revision") as caught:
+        run_import(project, url, out="data", rev="v1")
+    assert caught.value.fix == "dver update --rev v1 data"
+
+
 def test_an_existing_directory_gets_the_import_inside(url: str, project: Project) -> None:
     (project.root / "sub").mkdir()
     run_import(project, url, "data/train", out="sub")
