@@ -47,6 +47,13 @@ def test_one_file_of_another_repository_costs_little(tmp_path: Path) -> None:
     assert told.count("| met |") == 3
 
 
+def test_reads_from_python_are_measured(tmp_path: Path) -> None:
+    arguments = ("--files", "20", "--history-mb", "1", "--runs", "1", "--without-dvc", "--import-ms", "10000")
+    told = run("python_api.py", tmp_path, *arguments)
+    assert "| import " in told
+    assert "| a file of another repository, first time " in told
+
+
 def test_an_import_to_the_remote_is_measured(tmp_path: Path) -> None:
     told = run("import_to_remote.py", tmp_path, "--mb", "50")
     assert "| 50.0 MB " in told

@@ -10,7 +10,6 @@ from typing import Protocol
 from dver.access.addresses import is_url
 from dver.access.cache import ObjectCache, ReadOnlyCache
 from dver.access.content_cache import ContentCache
-from dver.access.dvc.repository import with_dvc_outputs
 from dver.access.files import Files
 from dver.access.mirrored_projects import MirroredProject, mirrored_projects
 from dver.access.objects import Verify
@@ -151,6 +150,8 @@ class MirroredRepository:
 
     def __call__(self) -> Files:
         """Open its files."""
+        from dver.access.dvc.repository import with_dvc_outputs  # projects on this machine do not need it
+
         self.mirror.resolve(self.commit)  # the mirror may have been deleted
         projects = mirrored_projects(self.mirror, self.commit)
         files = ProjectFiles(
