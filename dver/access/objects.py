@@ -11,6 +11,8 @@ from typing import Final, Literal
 
 from dver.access.content_cache import ContentCache
 from dver.access.errors import UnprovedRange
+from dver.access.files import FileInfo
+from dver.access.large_directory import LargeDirectory, infos_of
 from dver.core.errors import CorruptError, MissingObjectError, RepositoryError
 from dver.core.hashing import large_hash
 from dver.core.oid import Oid
@@ -79,15 +81,13 @@ class ObjectReader:
 
     # -- directories
 
-    def directory(self, oid: Oid) -> list[Entry]:
-        """The entries of the directory `oid`, sorted by name."""
-        found: dict[Oid, bytes] = {}
-        top = self.content(oid)
-        decoded = tree.decode(top)
+    def listing(self, oid: Oid, prefix: str) -> Sequence[FileInfo]:
+        """The files in the directory `oid`, whose path is `prefix`: empty, or with a slash at its end."""
+        decoded = tree.decode(self.content(oid))
         if isinstance(decoded, Sharded):
             found = self.contents([shard.oid for shard in decoded.shards])
-        found[oid] = top
-        return tree.read_directory(found.__getitem__, oid)
+            return LargeDirectory(prefix, oid, decoded.shards, [found[shard.oid] for shard in decoded.shards])
+        return list(infos_of(prefix, tree.read_directory(self.content, oid)))
 
     def entries(self, oid: Oid, names: Collection[bytes]) -> dict[bytes, Entry]:
         """Those of `names` that the directory `oid` has. Of a large one, reads only the shards that may list them."""

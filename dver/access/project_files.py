@@ -7,14 +7,16 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
 from dver.access.blob_file import BlobFile
 from dver.access.content_cache import ContentCache
 from dver.access.errors import NotADirectory, NotAFile, PathNotFound
-from dver.access.files import FileInfo, FileKind
+from dver.access.files import FileInfo
 from dver.access.git_files import GitFile, PathTree, files_of_commit, files_of_worktree
+from dver.access.large_directory import infos_of
 from dver.access.objects import BlobRef, ObjectReader, Verify
 from dver.access.workspace_files import UnchangedFiles
 from dver.core.oid import Oid
@@ -24,12 +26,6 @@ from dver.project.git_projects import owning_project
 from dver.repo import Repository
 from dver.tracking.targets import Target, TrackedData, decode_files, target_containing, tracked_in_worktree
 
-_KINDS: Final[Mapping[Kind, FileKind]] = {
-    Kind.FILE: "file",
-    Kind.EXECUTABLE: "file",
-    Kind.SYMLINK: "link",
-    Kind.DIRECTORY: "directory",
-}
 _LINKS: Final = 40
 """Links that are followed for one path, as in Linux."""
 _GIT_FILE_MAX: Final = 1 << 30
@@ -99,14 +95,13 @@ class ProjectFiles:
             if info.kind == "directory":
                 yield from self.walk(info.path)
 
-    def _entries(self, absolute: bytes) -> list[FileInfo]:
+    def _entries(self, absolute: bytes) -> Sequence[FileInfo]:
         target = target_containing(self._tracked, absolute) if absolute else None
         if target is not None:
             entry = self._entry(target.tracked, target.inside)
             assert entry is not None
-            listed = self._reader(target.tracked).directory(entry.oid)
-            prefix = absolute + b"/"
-            return [self._of_entry(prefix + one.name, one) for one in listed]
+            shown = self._shown(absolute)
+            return self._reader(target.tracked).listing(entry.oid, "" if shown == "." else f"{shown}/")
         names = sorted(self._tree.directories[absolute])
         return [self._info(os.path.join(absolute, name), "") for name in names]
 
@@ -124,8 +119,8 @@ class ProjectFiles:
         raise self._not_found(typed)
 
     def _of_entry(self, absolute: bytes, entry: Entry) -> FileInfo:
-        executable = entry.kind is Kind.EXECUTABLE
-        return FileInfo(self._shown(absolute), _KINDS[entry.kind], entry.size, entry.oid, executable, tracked=True)
+        (info,) = infos_of("", (entry,))
+        return replace(info, path=self._shown(absolute))
 
     def _of_git_file(self, absolute: bytes, file: GitFile) -> FileInfo:
         size = None

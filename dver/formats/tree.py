@@ -180,9 +180,7 @@ def read_directory(
     entries: list[Entry] = []
     for shard in found.shards:
         known = shards.get(shard.oid) if shards is not None else None
-        part = known or decode(read(shard.oid))
-        if not isinstance(part, Leaf) or shard != _shard_of(part.entries, shard.oid):
-            raise CorruptError(f"tree {oid.short} lists a shard with other contents")
+        part = _checked(oid, shard, known or decode(read(shard.oid)))
         if shards is not None:
             shards[shard.oid] = part
         entries += part.entries
@@ -190,6 +188,21 @@ def read_directory(
         raise CorruptError(f"tree {oid.short} is cut at the wrong names")
     if any(a.name >= b.name for a, b in pairwise(entries)):
         raise CorruptError(f"tree {oid.short} has names that are not sorted")
+    return entries
+
+
+def read_shard(oid: Oid, shards: Sequence[Shard], at: int, content: bytes) -> tuple[Entry, ...]:
+    """The entries of shard number `at` of the directory `oid`, from its `content`. Raises CorruptError.
+
+    All shards one after the other are what `read_directory` returns, with the same checks.
+    """
+    entries = _checked(oid, shards[at], decode(content)).entries
+    is_last = at + 1 == len(shards)
+    if not is_last and entries[-1].name >= shards[at + 1].first:
+        raise CorruptError(f"tree {oid.short} has names that are not sorted")
+    is_cut = len(entries) == SHARD_MAX or not xxh3_64_intdigest(entries[-1].name) & SHARD_MASK
+    if len(next(cut(entries))) != len(entries) or not (is_last or is_cut):
+        raise CorruptError(f"tree {oid.short} is cut at the wrong names")
     return entries
 
 
@@ -205,9 +218,7 @@ def read_entries(read: Callable[[Oid], bytes], oid: Oid, names: Collection[bytes
     entries: dict[bytes, Entry] = {}
     for at in sorted({max(bisect_right(firsts, name) - 1, 0) for name in names}):
         shard = found.shards[at]
-        part = decode(read(shard.oid))
-        if not isinstance(part, Leaf) or shard != _shard_of(part.entries, shard.oid):
-            raise CorruptError(f"tree {oid.short} lists a shard with other contents")
+        part = _checked(oid, shard, decode(read(shard.oid)))
         entries.update({entry.name: entry for entry in part.entries if entry.name in names})
     return entries
 
@@ -255,6 +266,13 @@ def _plain(name: bytes) -> bytes:
     """`name` without everything that file systems ignore: NTFS ignores case, the end and a stream, HFS+ some invisible
     characters."""
     return _UNSEEN.sub(b"", name).partition(b":")[0].rstrip(b" .").lower()
+
+
+def _checked(oid: Oid, shard: Shard, decoded: Leaf | Sharded) -> Leaf:
+    """The decoded shard of the directory `oid`, if it is the one that the directory lists."""
+    if not isinstance(decoded, Leaf) or shard != _shard_of(decoded.entries, shard.oid):
+        raise CorruptError(f"tree {oid.short} lists a shard with other contents")
+    return decoded
 
 
 def _shard_of(entries: Sequence[Entry], oid: Oid) -> Shard:

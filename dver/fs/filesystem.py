@@ -17,6 +17,7 @@ from fsspec.utils import isfilelike, stringify_path
 
 from dver.access.data_urls import PREFIX, parse_data_url
 from dver.access.files import FileInfo
+from dver.access.large_directory import LargeDirectory
 from dver.access.objects import Verify
 from dver.access.reopened_files import ReopenedFiles
 from dver.access.repositories import locate_files
@@ -142,7 +143,9 @@ class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
                 entries: Sequence[FileInfo] = self._files.ls(inside)
         except NotADirectoryError:
             return [self.info(inside)] if detail else [inside]
-        return [_described(one) for one in entries] if detail else [one.path for one in entries]
+        if detail:
+            return [_described(one) for one in entries]
+        return entries.paths() if isinstance(entries, LargeDirectory) else [one.path for one in entries]
 
     def walk(
         self, path: Any, maxdepth: int | None = None, topdown: bool = True, on_error: Any = "omit", **options: Any

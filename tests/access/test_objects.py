@@ -12,10 +12,10 @@ import pytest
 from workspaces import Project, write
 
 from dver.access.content_cache import NoCache
+from dver.access.files import FileInfo
 from dver.access.objects import BlobRef, ObjectReader
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
-from dver.formats.tree import Entry
 from dver.ops.maintain.gc_remote import gc_remote
 from dver.ops.share.push import push
 from dver.ops.share.remote import add as add_remote
@@ -69,17 +69,19 @@ def reader(repo: Repository, cache: NoCache | None = None) -> ObjectReader:
     return ObjectReader(repo.store, cache or NoCache(), repo.remotes.catalog)
 
 
-def entries(repo: Repository, reading: ObjectReader) -> dict[str, Entry]:
+def entries(repo: Repository, reading: ObjectReader) -> dict[str, FileInfo]:
     """The files of the data, by name."""
     from dver.tracking.targets import tracked_in_worktree
 
     root = tracked_in_worktree(repo)[b"data"].entry
-    return {os.fsdecode(entry.name): entry for entry in reading.directory(root.oid)}
+    return {info.path: info for info in reading.listing(root.oid, "")}
 
 
-def blob(entry: Entry) -> BlobRef:
-    """The blob of an entry."""
-    return BlobRef(entry.oid, entry.size)
+def blob(info: FileInfo) -> BlobRef:
+    """The blob of a file."""
+    assert info.oid is not None
+    assert info.size is not None
+    return BlobRef(info.oid, info.size)
 
 
 def test_a_cache_spares_the_second_reader_all_requests(repo: Repository, project: Project) -> None:
