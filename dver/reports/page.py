@@ -63,7 +63,7 @@ summary span, .size, .more { opacity: .75; font-size: .87rem; }
 article { background: var(--soft); border-radius: 6px; min-width: 0; padding: .75rem; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: .5rem; }
 figure { margin: 0; min-width: 0; }
-figure img { display: block; max-width: 100%; max-height: 24rem; border-radius: 4px;
+figure img { display: block; max-width: 100%; max-height: 24rem; border-radius: 4px; color: #000;
   background: repeating-conic-gradient(#ccc 0% 25%, #fff 0% 50%) 0 0 / 16px 16px; }
 figcaption { font-size: .85rem; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }

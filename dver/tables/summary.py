@@ -20,9 +20,9 @@ def summarize_table(path: Path, name: str, scratch: Path) -> TableSummary:
     with open_engine([(path, name)], scratch) as (engine, (source,)):
         columns = list(engine.columns(source).items())[:COLUMNS_MAX]
         parts = ["count(*)"]
-        for column, _ in columns:
+        for column, kind in columns:
             sql = quoted_name(column)
-            parts += [f"count_if({sql} IS NULL)", f"CAST(min({sql}) AS VARCHAR)", f"CAST(max({sql}) AS VARCHAR)"]
+            parts += [f"count_if({sql} IS NULL)", *(_extreme(end, sql, kind) for end in ("min", "max"))]
         ((rows, *values),) = engine.rows(f"SELECT {', '.join(parts)} FROM {source}")
         return TableSummary(
             rows,
@@ -31,3 +31,11 @@ def summarize_table(path: Path, name: str, scratch: Path) -> TableSummary:
                 for at, (column, kind) in enumerate(columns)
             ),
         )
+
+
+def _extreme(end: str, column: str, kind: str) -> str:
+    """The least or greatest value of a column as text. Text is compared as numbers if all of it is."""
+    if kind != "VARCHAR":
+        return f"CAST({end}({column}) AS VARCHAR)"
+    number = f"TRY_CAST({column} AS DOUBLE)"
+    return f"CASE WHEN count({number}) = count({column}) THEN {end}_by({column}, {number}) ELSE {end}({column}) END"

@@ -160,6 +160,26 @@ def test_commit_lineage_and_stage_list_know_them(run: Run, project: Project, tmp
     run("verify", "a", cwd=project.root)
 
 
+def test_an_unreachable_address_fails_its_stage_and_no_other(run: Run, project: Project, tmp_path: Path) -> None:
+    stages = {
+        "away": {"cmd": "touch a", "deps": ["https://127.0.0.1:9/raw.csv"], "outs": ["a"]},
+        "here": {"cmd": "touch b", "outs": ["b"]},
+        "frozen": {"cmd": "touch c", "deps": ["https://127.0.0.1:9/raw.csv"], "outs": ["c"], "frozen": True},
+    }
+    write(project.root, {"dver.yaml": json.dumps({"stages": stages}).encode()})
+    failed = run("repro", "-k", cwd=project.root, rc=None)
+    assert failed.rc != 0
+    assert "127.0.0.1:9" in failed.err
+    assert (project.root / "b").exists()
+
+
+def test_an_absolute_path_in_the_repository_is_refused_with_the_relative_one(run: Run, project: Project) -> None:
+    define(project, os.fspath(project.root / "raw.csv"))
+    refused = run("repro", cwd=project.root, rc=9)
+    assert f"'{project.root}/raw.csv' is a file of the repository" in refused.err
+    assert "fix: write 'raw.csv'" in refused.err
+
+
 @pytest.mark.parametrize("out", ["s3://bucket/out", "/tmp/out"])
 def test_outputs_outside_are_refused_with_the_reason(run: Run, project: Project, out: str) -> None:
     write(project.root, {"dver.yaml": f"stages:\n  a: {{cmd: touch out, outs: ['{out}']}}\n".encode()})

@@ -19,6 +19,12 @@ def test_a_summary_has_rows_types_nulls_and_extremes(tmp_path: Path) -> None:
     assert found.columns == (ColumnSummary("a", "BIGINT", 1, "1", "3"), ColumnSummary("b", "VARCHAR", 1, "x", "y"))
 
 
+def test_numbers_in_a_csv_file_are_compared_as_numbers(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("n,t\n" + "".join(f"{at},v{at}\n" for at in (7, 499, 60)))
+    found = summarize_table(tmp_path / "t.csv", "t.csv", _scratch(tmp_path))
+    assert [(one.least, one.greatest) for one in found.columns] == [("7", "499"), ("v499", "v7")]
+
+
 def test_a_column_without_values_has_no_extremes(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n,1\n")
     found = summarize_table(tmp_path / "t.csv", "t.csv", _scratch(tmp_path))

@@ -54,7 +54,7 @@ def write_diff_page(
     another file.
     """
     refuse_foreign_page(to, MARK, "differences")
-    pictures, notes = _pictures(repo, changes, _store_reader(repo), _side_reader(repo, new))
+    pictures, notes = _pictures(changes, _store_reader(repo), _side_reader(repo, new))
     tables, table_notes = _tables(repo, changes, old or "HEAD", new)
     report = DifferenceReport(
         old or "HEAD",
@@ -72,7 +72,7 @@ def write_diff_page(
 
 
 def _pictures(
-    repo: Repository, changes: Sequence[TreeChange], read_old: ReadSide, read_new: ReadSide
+    changes: Sequence[TreeChange], read_old: ReadSide, read_new: ReadSide
 ) -> tuple[tuple[PicturePair, ...], tuple[str, ...]]:
     """The changed images, and notes about those that the page leaves out."""
     changed = [change for change in changes if is_image(os.fsdecode(change.path)) and _has_content(change)]
@@ -81,9 +81,8 @@ def _pictures(
     for change in changed[:PICTURES_SHOWN]:
         if size > EMBEDDED_MAX:
             break
-        shown = repo.layout.shown(change.path)
         pair = PicturePair(
-            shown,
+            os.fsdecode(change.path),
             _thumbnail(change.old, change.old_path or change.path, read_old),
             _thumbnail(change.new, change.path, read_new),
         )
@@ -104,7 +103,7 @@ def _tables(
     pairs: list[TablePair] = []
     notes: list[str] = []
     for change in changed[:TABLES_SHOWN]:
-        shown = repo.layout.shown(change.path)
+        shown = os.fsdecode(change.path)
         try:
             before = _summary(repo, change.old, change.old_path or change.path, old)
             pairs.append(TablePair(shown, before, _summary(repo, change.new, change.path, new)))

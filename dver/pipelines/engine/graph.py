@@ -69,9 +69,20 @@ def worktree_path(folder: str, path: str, mark: Mark) -> str:
     return found
 
 
-def without_outside_paths(address: Address, stage: Stage) -> Stage:
-    """`stage` without paths outside of the repository; it is `refused` if it had any."""
-    refused: list[PipelineError] = []
+def without_outside_paths(address: Address, stage: Stage, top: str | None = None) -> Stage:
+    """`stage` without paths outside of the repository; it is `refused` if it had any.
+
+    It is also refused for an absolute path in the worktree `top`: no stage would be found to make it.
+    """
+    refused = [
+        error_at(
+            one.mark,
+            f"`deps`: {one.path!r} is a file of the repository",
+            fix=f"write {posixpath.relpath(one.path, posixpath.join(top, address.folder, stage.wdir))!r}",
+        )
+        for one in stage.external
+        if top is not None and one.path.startswith(top + "/")
+    ]
 
     def is_inside(path: str, mark: Mark) -> bool:
         try:

@@ -93,7 +93,7 @@ class Evaluator:
             place for one, stage in found for place in (*dep_paths(one, stage), *out_paths(one, stage.outs))
         )
         if self.external is not None:
-            self.external.load(dep.path for _, stage in found for dep in stage.external)
+            self.external.load(dep.path for _, stage in found if not stage.frozen for dep in stage.external)
 
     def inputs(self, address: Address) -> Inputs:
         """The inputs of a stage. Raises PipelineError for unreadable parameter files, and for a refused stage."""

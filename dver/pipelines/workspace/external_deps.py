@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from dver.access.data_urls import PREFIX, parse_data_url
-from dver.core.errors import StageError, UsageError
+from dver.core.errors import DverError, StageError, UsageError
 from dver.core.oid import Oid
 from dver.remote.parallel import in_parallel
 from dver.remote.urls.url_info import UrlNotFound, shown
@@ -28,20 +28,23 @@ class ExternalFingerprints:
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
-        self._known: dict[str, str | None] = {}
+        self._known: dict[str, str | DverError | None] = {}
 
     def load(self, urls: Iterable[str]) -> None:
-        """Ask for many fingerprints in parallel."""
+        """Ask for many fingerprints in parallel. The errors of single addresses are raised by `of`."""
         wanted = [url for url in dict.fromkeys(urls) if url not in self._known]
         if wanted:
             _ = self._files
-            with closing(in_parallel(self._find, wanted, jobs=_JOBS)) as found:
+            with closing(in_parallel(self._find_or_error, wanted, jobs=_JOBS)) as found:
                 self._known.update(zip(wanted, found, strict=True))
 
     def of(self, url: str) -> str | None:
         """The fingerprint of what is at `url`; None if nothing is. Raises RemoteError, UsageError, StageError."""
         self.load((url,))
-        return self._known[url]
+        found = self._known[url]
+        if isinstance(found, DverError):
+            raise found
+        return found
 
     def forget(self, urls: Iterable[str]) -> None:
         """Ask again for these when they are next needed."""
@@ -51,6 +54,12 @@ class ExternalFingerprints:
     @cached_property
     def _files(self) -> UrlFiles:
         return self._repo.remotes.url_files(self._repo.root)
+
+    def _find_or_error(self, url: str) -> str | DverError | None:
+        try:
+            return self._find(url)
+        except DverError as error:
+            return error
 
     def _find(self, url: str) -> str | None:
         if url.startswith(PREFIX):
@@ -83,7 +92,7 @@ class ExternalFingerprints:
             raise UsageError(
                 f"{url!r} names no repository",
                 why="data of this project is a path, not a URL",
-                fix=f"write {address.path!r}, or dver://REPO@REV/{address.path}",
+                fix="write its path, or the address of another repository: dver://REPO@REV/PATH",
             )
         files = open_files(address.repo, rev=address.rev, cwd=self._repo.root)
         try:

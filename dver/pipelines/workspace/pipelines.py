@@ -55,8 +55,9 @@ def load_pipelines(repo: Repository, *, instead: Mapping[str, bytes] | None = No
     left_over = _not_renamed_error(repo, of_dvc, renamed=bool(files)) if of_dvc else None
     if left_over is not None and not files:
         raise left_over
+    top = os.fsdecode(repo.layout.top)
     stages = {
-        (address := Address(folder, name, repo.layout.subdirectory)): without_outside_paths(address, one)
+        (address := Address(folder, name, repo.layout.subdirectory)): without_outside_paths(address, one, top)
         for folder, file in files.items()
         for name, one in file.stages.items()
     }
