@@ -87,16 +87,16 @@ class Body(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BytesBody:
-    """A body in memory."""
+    """A body in memory, which must not change."""
 
-    content: bytes
+    content: bytes | bytearray
 
     @property
     def size(self) -> int:
         return len(self.content)
 
     def chunks(self) -> Iterator[bytes]:
-        yield self.content
+        yield bytes(self.content)  # no copy, if it is bytes
 
 
 class FileBody:

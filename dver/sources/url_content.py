@@ -70,8 +70,8 @@ class SourceListing:
 
 def list_source(sources: UrlFiles, url: str) -> SourceListing:
     """What is at `url` now. Raises UrlNotFound, RemoteError."""
-    info = sources.info(url)
-    if info.kind == "file":
+    info = sources.file_info(url)
+    if info is not None:
         return SourceListing(info, (UrlFile(b"", url, -1 if info.size is None else info.size, info.fingerprint),))
     files = tuple(sources.list(url))
     return SourceListing(directory_info(url, files), files)
@@ -129,7 +129,7 @@ class _Reader:
 
     def _read_small(self, files: Sequence[UrlFile]) -> Iterator[tuple[bytes, tuple[Oid, int]]]:
         def download(file: UrlFile) -> tuple[UrlFile, bytes]:
-            content = b"".join(self._sources.pieces(file.url))
+            content = self._sources.read(file.url, 0, file.size + 1)
             if len(content) != file.size:
                 raise changed_source(file.url)
             return file, content

@@ -231,7 +231,7 @@ def _is_read_only(error: RemoteError) -> bool:
     return isinstance(error, RefusedError) and error.code in READ_ONLY
 
 
-def _joined(body: Body) -> bytes | memoryview:
+def _joined(body: Body) -> bytes | bytearray | memoryview:
     """The whole body as one buffer."""
     if isinstance(body, BytesBody):
         return body.content

@@ -45,25 +45,24 @@ class _MemoryPack:
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self._parts: list[bytes] = [pack.HEADER]
-        self.size = len(pack.HEADER)
+        self.content = bytearray(pack.HEADER)
 
     def add(self, oid: Oid, kind: ObjectKind, codec: Codec, raw_size: int, payload: bytes) -> None:
         """Append an object with the encoded form `payload`."""
         header, checksum = pack.frame_header(oid, kind, codec, raw_size, payload)
-        self._parts += (header, payload)
-        self.rows.append(Row(oid, kind, codec, self.size, raw_size, len(payload), checksum))
-        self.size = self.rows[-1].end
+        self.rows.append(Row(oid, kind, codec, len(self.content), raw_size, len(payload), checksum))
+        self.content += header
+        self.content += payload
 
     def name(self) -> Oid:
         """The name that the pack has if nothing is added any more."""
         return Oid.of(pack.encode_footer(self.rows))
 
-    def take_content(self) -> bytes:
-        """The bytes of the complete pack, which it gives up."""
+    def seal(self) -> None:
+        """Append the footer. Nothing can be added any more."""
         footer = pack.encode_footer(self.rows)
-        parts, self._parts = self._parts, []
-        return b"".join((*parts, footer, pack.encode_trailer(footer)))
+        self.content += footer
+        self.content += pack.encode_trailer(footer)
 
 
 class StreamUpload:
@@ -168,7 +167,7 @@ class StreamUpload:
     def _add(self, oid: Oid, kind: ObjectKind, codec: Codec, size: int, payload: bytes) -> None:
         self._pack.add(oid, kind, codec, size, payload)
         self._added.add(oid)
-        if self._pack.size >= TARGET_SIZE:
+        if len(self._pack.content) >= TARGET_SIZE:
             self._close_pack()
 
     def _close_pack(self) -> None:
@@ -189,5 +188,5 @@ def _upload(storage: Storage, built: _MemoryPack, condemned: frozenset[Oid]) -> 
     while (name := built.name()) in condemned:
         # The name of a condemned pack must not be used again, since a gc may be about to delete it.
         built.add(Oid.of(name), ObjectKind.BLOB, Codec.RAW, len(name), name)
-    content = built.take_content()
-    return put_pack(storage, PackRef(name, len(content)), built.rows, BytesBody(content))
+    built.seal()
+    return put_pack(storage, PackRef(name, len(built.content)), built.rows, BytesBody(built.content))

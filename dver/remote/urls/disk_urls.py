@@ -16,7 +16,6 @@ from dver.remote.urls.url_info import (
     UrlInfo,
     UrlNotFound,
     checked_listing,
-    directory_info,
     mtime_fingerprint,
 )
 
@@ -27,13 +26,13 @@ class DiskUrls:
     def __init__(self, base: Path) -> None:
         self._base: Final = base
 
-    def info(self, url: str) -> UrlInfo:
+    def file_info(self, url: str) -> UrlInfo | None:
         try:
             status = os.stat(self._path(url))
         except OSError as error:
             raise _failure(url, error) from error
         if stat.S_ISDIR(status.st_mode):
-            return directory_info(url, self.list(url))
+            return None
         _refuse_special(url, status)
         return UrlInfo(url, "file", status.st_size, mtime_fingerprint(status.st_mtime_ns, status.st_size))
 

@@ -10,7 +10,7 @@ from dver.remote.backends.fsspec import FsspecStorage
 from dver.remote.retry import RetryPolicy
 from dver.remote.settings import RemoteSettings
 from dver.remote.urls.range_pieces import range_pieces
-from dver.remote.urls.url_info import UrlFile, UrlInfo, UrlNotFound, checked_listing, directory_info, fingerprint_of
+from dver.remote.urls.url_info import UrlFile, UrlInfo, UrlNotFound, checked_listing, fingerprint_of
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -23,10 +23,10 @@ class FsspecUrls:
         self._top: Final = settings.url
         self._storage: Final = FsspecStorage(settings, policy=policy)
 
-    def info(self, url: str) -> UrlInfo:
+    def file_info(self, url: str) -> UrlInfo | None:
         found = self._info(url)
         if found["type"] == "directory":
-            return directory_info(url, self.list(url))
+            return None
         return UrlInfo(url, "file", found["size"], fingerprint_of(found, found["size"]))
 
     def list(self, url: str) -> list[UrlFile]:

@@ -28,7 +28,7 @@ class HttpUrls:
     def __init__(self, url: str, *, policy: RetryPolicy | None = None) -> None:
         self._client: Final = HttpClient("", url, policy=policy)
 
-    def info(self, url: str) -> UrlInfo:
+    def file_info(self, url: str) -> UrlInfo | None:
         try:
             found = self._info(url, "HEAD", {})
         except RefusedError:

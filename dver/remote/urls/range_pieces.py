@@ -14,7 +14,7 @@ _AHEAD: Final = 4
 
 
 def range_pieces(read: Callable[[str, int, int], bytes], url: str, size: int) -> Iterator[bytes]:
-    """The file of `size` bytes at `url` in pieces of 8 MiB, of which up to four are in memory.
+    """The file of `size` bytes at `url` in pieces of 4 MiB, of which up to four are in memory.
 
     Raises RemoteError if the file is shorter now.
     """

@@ -13,7 +13,7 @@ from dver.remote.retry import RetryPolicy
 from dver.remote.settings import RemoteSettings
 from dver.remote.storage import Meter
 from dver.remote.urls.range_pieces import range_pieces
-from dver.remote.urls.url_info import UrlFile, UrlInfo, UrlNotFound, checked_listing, directory_info, fingerprint_of
+from dver.remote.urls.url_info import UrlFile, UrlInfo, UrlNotFound, checked_listing, fingerprint_of
 
 
 class S3Urls:
@@ -28,12 +28,12 @@ class S3Urls:
         address = S3Address(settings.name, self._top, bucket, server, has_own_key=own_key)
         self._client: Final = S3Client(settings, address, policy=policy)
 
-    def info(self, url: str) -> UrlInfo:
+    def file_info(self, url: str) -> UrlInfo | None:
         _, key = _parts(url)
         if key and not key.endswith("/") and (found := self._head(key)) is not None:
             size = int(found["ContentLength"])
             return UrlInfo(url, "file", size, fingerprint_of(found, size))
-        return directory_info(url, self.list(url))
+        return None
 
     def list(self, url: str) -> list[UrlFile]:
         key = _parts(url)[1].rstrip("/")

@@ -11,7 +11,7 @@ from typing import Final
 from dver.core.errors import UsageError
 from dver.remote.settings import RemoteSettings
 from dver.remote.urls.disk_urls import DiskUrls
-from dver.remote.urls.url_info import UrlFile, UrlInfo, UrlReader
+from dver.remote.urls.url_info import UrlFile, UrlInfo, UrlReader, directory_info
 
 
 class UrlFiles:
@@ -29,7 +29,11 @@ class UrlFiles:
 
     def info(self, url: str) -> UrlInfo:
         """Kind, size and fingerprint of the file or directory at `url`. Raises UrlNotFound."""
-        return self._reader(url).info(url)
+        return self.file_info(url) or directory_info(url, self.list(url))
+
+    def file_info(self, url: str) -> UrlInfo | None:
+        """The file at `url`; None if only a directory can be there."""
+        return self._reader(url).file_info(url)
 
     def list(self, url: str) -> Sequence[UrlFile]:
         """All files below the directory at `url`, sorted by name. Raises UrlNotFound."""
@@ -40,7 +44,7 @@ class UrlFiles:
         return self._reader(url).read(url, start, length)
 
     def pieces(self, url: str) -> Iterable[bytes]:
-        """The file at `url` from its start, in pieces of up to 8 MiB. Lost connections are continued."""
+        """The file at `url` from its start, in pieces of some MiB. Lost connections are continued."""
         return self._reader(url).pieces(url)
 
     def _reader(self, url: str) -> UrlReader:

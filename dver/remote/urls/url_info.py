@@ -23,7 +23,7 @@ from blake3 import blake3
 from dver.core.errors import RemoteError
 from dver.formats.tree import forbidden_name
 
-PIECE: Final = 8 * 2**20
+PIECE: Final = 4 * 2**20
 """Bytes of a range that is read at a time."""
 
 _KEYS: Final = (
@@ -77,8 +77,8 @@ class UrlFile(NamedTuple):
 class UrlReader(Protocol):
     """Reads files of one protocol. Safe to use from many threads. Raises RemoteError; retries transient failures."""
 
-    def info(self, url: str) -> UrlInfo:
-        """What is at `url`. Raises UrlNotFound."""
+    def file_info(self, url: str) -> UrlInfo | None:
+        """The file at `url`; None if there is none, but perhaps a directory. May raise UrlNotFound."""
         ...
 
     def list(self, url: str) -> Sequence[UrlFile]:

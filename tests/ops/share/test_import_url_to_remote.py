@@ -124,15 +124,15 @@ def test_objects_that_the_remote_has_are_not_uploaded_again(project: Project, ra
 def test_an_interrupted_upload_shows_nothing_and_is_completed_by_the_next(
     project: Project, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = UrlFiles.pieces
+    real = UrlFiles.read
 
-    def pieces(self: UrlFiles, url: str) -> Iterator[bytes]:
+    def read(self: UrlFiles, url: str, start: int, length: int) -> bytes:
         if url.endswith("empty"):
             raise RemoteError("cut")
-        yield from real(self, url)
+        return real(self, url, start, length)
 
     with monkeypatch.context() as patched:
-        patched.setattr(UrlFiles, "pieces", pieces)
+        patched.setattr(UrlFiles, "read", read)
         with pytest.raises(RemoteError, match="cut"):
             imported(project, raw)
     assert project.git("status", "--short") == ""

@@ -54,6 +54,7 @@ def pointer_of(project: Project, path: str = "raw") -> Pointer:
 def test_an_unchanged_source_is_not_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     monkeypatch.setattr(UrlFiles, "pieces", lambda self, url: read.append(url) or [])
+    monkeypatch.setattr(UrlFiles, "read", lambda self, url, start, length: read.append(url) or b"")
     (one,) = updated(project)
     assert (one.path, one.before, one.read, one.restored) == (b"raw", one.pointer, 0, None)
     assert read == []
