@@ -40,9 +40,7 @@ SPLIT: Final[dict[str, tuple[str, ...]]] = {
 }
 """Commands that are several methods, since their results differ."""
 
-FORMS: Final = frozenset(
-    ("as_json", "as_md", "as_csv", "exit_code", "precision", "names_only", "size", "mermaid", "dot")
-)
+FORMS: Final = frozenset(("as_json", "as_md", "as_csv", "exit_code", "precision", "names_only", "size"))
 """Options about the form of the output. Python gets the values."""
 
 RENAMED: Final = {
@@ -67,6 +65,9 @@ OTHERWISE: Final = {
     ("resolve", "union"): "choice='union'",
     ("repro", "dry_run"): "plan_repro",
     ("repro", "interactive"): "confirm",
+    ("dag", "mermaid"): "Diagram.mermaid()",
+    ("dag", "dot"): "Diagram.dot()",
+    ("lineage", "mermaid"): "the stages and inputs of Lineage",
     ("logs", "follow"): "RunLog.pieces(follow=True)",
     ("list", "recursive"): "dver.walk",
     ("list", "tracked"): "`tracked` of FileInfo",

@@ -101,6 +101,12 @@ class TestTrackingData:
         assert project.remove("images").untracked == (b"images",)
         assert project.ls().entries == ()
 
+    def test_files_are_those_of_a_revision(self, project: dver.Project) -> None:
+        files = project.files(rev="v1")
+        assert files.read("data/a.csv") == b"one"
+        assert [one.path for one in files.walk("data")] == ["data/a.csv", "data/b.csv"]
+        files.close()
+
     def test_update_adds_what_was_edited(self, project: dver.Project) -> None:
         (project.root / "data" / "a.csv").write_bytes(b"edited")
         assert len(project.add(update=True, dry_run=True).added) == 1
@@ -183,6 +189,7 @@ class TestRunningStages:
         assert b"".join(pipeline.logs("train").pieces()).endswith(b"trained\n")
         assert pipeline.repro("train", jobs=2).succeeded
         assert pipeline.dag().labels == ("train",)
+        assert pipeline.dag().mermaid() == 'flowchart TD\n\tnode1["train"]'
         assert pipeline.lineage("model.txt").stages[0].record is not None
 
     def test_a_failed_stage_is_an_error_unless_the_caller_looks(self, pipeline: dver.Project) -> None:

@@ -1,4 +1,4 @@
-"""Draws the graph of stages: boxes in layers from top to bottom, an indented tree, Mermaid and DOT.
+"""Draws the graph of stages: boxes in layers from top to bottom, or an indented tree.
 
 Boxes: each node is one layer below the lowest node that it depends on. An edge that spans several layers has a place in
 each. The order and the positions within a layer follow those of the neighbours. Between two layers, each node has at
@@ -8,7 +8,6 @@ drawn through.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -32,26 +31,6 @@ _ASCII: Final = str.maketrans("│─┘┐┤└┌├┴┬┼→…", "|-++++
 def ascii_only(line: str) -> str:
     """A line of a drawing in ASCII."""
     return line.translate(_ASCII)
-
-
-def mermaid(diagram: Diagram) -> Iterator[str]:
-    """The graph in Mermaid: https://mermaid.js.org/syntax/flowchart.html."""
-    yield "flowchart TD"
-    for number, label in enumerate(diagram.labels, 1):
-        yield f'\tnode{number}["{label.replace("&", "&amp;").replace(chr(34), "&quot;")}"]'
-    for start, end in diagram.edges:
-        yield f"\tnode{start + 1}-->node{end + 1}"
-
-
-def dot(diagram: Diagram) -> Iterator[str]:
-    """The graph in the language of Graphviz."""
-    names = [json.dumps(label, ensure_ascii=False) for label in diagram.labels]
-    yield "strict digraph {"
-    for name in names:
-        yield f"{name};"
-    for start, end in diagram.edges:
-        yield f"{names[start]} -> {names[end]};"
-    yield "}"
 
 
 def tree(diagram: Diagram, width: int, measure: Measure = len) -> Iterator[str]:

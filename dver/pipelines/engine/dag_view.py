@@ -22,6 +22,25 @@ class Diagram(Displayed):
     edges: tuple[tuple[int, int], ...]
     """Pairs of positions in `labels`: upstream, downstream."""
 
+    def mermaid(self) -> str:
+        """The graph in Mermaid: https://mermaid.js.org/syntax/flowchart.html."""
+        labels = (label.replace("&", "&amp;").replace('"', "&quot;") for label in self.labels)
+        nodes = (f'\tnode{number}["{label}"]' for number, label in enumerate(labels, 1))
+        edges = (f"\tnode{start + 1}-->node{end + 1}" for start, end in self.edges)
+        return "\n".join(["flowchart TD", *nodes, *edges])
+
+    def dot(self) -> str:
+        """The graph in the language of Graphviz."""
+        import json
+
+        names = [json.dumps(label, ensure_ascii=False) for label in self.labels]
+        edges = (f"{names[start]} -> {names[end]};" for start, end in self.edges)
+        return "\n".join(["strict digraph {", *(f"{name};" for name in names), *edges, "}"])
+
+    def _repr_mimebundle_(self, **_: object) -> Mapping[str, str]:
+        """The graph, for notebooks that draw Mermaid."""
+        return {"text/vnd.mermaid": self.mermaid(), "text/plain": repr(self)}
+
     def below(self) -> list[list[int]]:
         """The successors of each node."""
         found: list[list[int]] = [[] for _ in self.labels]

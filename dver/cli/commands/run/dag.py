@@ -37,9 +37,11 @@ def command(ctx: Context, *, targets: tuple[str, ...], outs: bool, full: bool, m
     with Repository.open(ctx.cwd) as repo:
         diagram = dag(repo, targets, cwd=ctx.cwd, outs=outs, full=full)
     diagram = replace(diagram, labels=tuple(map(terminal.printable, diagram.labels)))
-    form = dag_drawing.mermaid if mermaid else dag_drawing.dot if dot else _drawn
-    for line in form(diagram):
-        ctx.say(line)
+    if mermaid or dot:
+        ctx.say(diagram.mermaid() if mermaid else diagram.dot())
+    else:
+        for line in _drawn(diagram):
+            ctx.say(line)
     if not diagram.labels:
         ctx.note("there are no stages: `dver stage add` adds one")
 
