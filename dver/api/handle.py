@@ -51,8 +51,8 @@ def remote_name(repo: Repository, remote: RemoteSelection) -> str | None:
     return remote
 
 
-def raise_first(errors: Iterable[DverError | None], *, check: bool) -> None:
-    """Raise the most serious of `errors` with `check`, as the command line would exit with its code."""
+def raise_worst(errors: Iterable[DverError | None], *, check: bool) -> None:
+    """With `check`, raise the most serious of `errors`: the command line exits with its code."""
     found = [error for error in errors if error is not None]
     if check and found:
         raise max(found, key=lambda error: error.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,7 +151,5 @@ class InspectMethods(ProjectHandle):
 
     def path(self, path: bytes | str) -> Path:
         """The absolute path of the `path` in a result, which starts at the top of the Git worktree."""
-        from os import fsdecode
-
         with self._open() as repo:
-            return repo.git.worktree / fsdecode(path)
+            return repo.git.worktree / os.fsdecode(path)

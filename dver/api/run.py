@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from dver.api.handle import ProjectHandle, StrPath, raise_first, text_of, texts
+from dver.api.handle import ProjectHandle, StrPath, raise_worst, text_of, texts
 from dver.api.progress import ProgressCallback, progress_for
 from dver.core.errors import ConflictError, DverError, StageError
 from dver.core.phrasing import join_limited, quoted
@@ -87,7 +87,7 @@ class RunMethods(ProjectHandle):
                 on_backup=on_backup or (lambda _: None),
                 progress=progress_for(progress),
             )
-        raise_first([_run_error(result)], check=check)
+        raise_worst([_run_error(result)], check=check)
         return result
 
     def plan_repro(
@@ -167,7 +167,7 @@ class RunMethods(ProjectHandle):
                 force=force,
                 progress=progress_for(progress),
             )
-        raise_first([_not_recorded(result) if confirm is None else None], check=check)
+        raise_worst([_not_recorded(result) if confirm is None else None], check=check)
         return result
 
     def freeze(self, *stages: str) -> tuple[Address, ...]:

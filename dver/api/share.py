@@ -1,11 +1,12 @@
-"""The section "Share data" of the Python API, and its group of methods for remotes."""
+"""The section "Share data" of the Python API."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dver.api.handle import ProjectHandle, RemoteSelection, StrPath, raise_first, remote_name, scope_of, text_of, texts
+from dver.api.handle import ProjectHandle, RemoteSelection, StrPath, raise_worst, remote_name, text_of, texts
 from dver.api.progress import ProgressCallback, progress_for
+from dver.api.remotes import RemoteMethods
 
 if TYPE_CHECKING:
     from dver.ops.share.check import CheckResult
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from dver.ops.share.import_url import ImportUrlResult
     from dver.ops.share.pull import PullResult
     from dver.ops.share.push import PushResult
-    from dver.ops.share.remote import Remote, RemoteCheck, RemovedRemote, RenamedRemote
     from dver.ops.share.update import UpdatedImport
 
 
@@ -99,7 +99,7 @@ class ShareMethods(ProjectHandle):
         options = TransferOptions(scope, remote, jobs, run_cache, dry_run)
         with self._open() as repo:
             result = fetch(repo, texts(paths), cwd=self.cwd, options=options, progress=progress_for(progress))
-        raise_first([one.error() for one in result.remotes], check=check)
+        raise_worst([one.error() for one in result.remotes], check=check)
         return result
 
     def pull(
@@ -140,8 +140,8 @@ class ShareMethods(ProjectHandle):
             result = pull(
                 repo, texts(paths), cwd=self.cwd, options=options, force=force, progress=progress_for(progress)
             )
-        raise_first([one.error() for one in result.remotes], check=check)
-        raise_first([None if result.restored is None else result.restored.error()], check=check)
+        raise_worst([one.error() for one in result.remotes], check=check)
+        raise_worst([None if result.restored is None else result.restored.error()], check=check)
         return result
 
     def check(
@@ -217,7 +217,7 @@ class ShareMethods(ProjectHandle):
                 options=ImportOptions(push=push, download=download, force=force),
                 progress=progress_for(progress),
             )
-        raise_first([None if result.restored is None else result.restored.error()], check=check)
+        raise_worst([None if result.restored is None else result.restored.error()], check=check)
         return result
 
     def import_url(
@@ -263,7 +263,7 @@ class ShareMethods(ProjectHandle):
                 force=force,
                 progress=progress_for(progress),
             )
-        raise_first([None if result.restored is None else result.restored.error()], check=check)
+        raise_worst([None if result.restored is None else result.restored.error()], check=check)
         return result
 
     def update(
@@ -290,98 +290,5 @@ class ShareMethods(ProjectHandle):
 
         with self._open() as repo:
             result = update(repo, texts(paths), cwd=self.cwd, rev=rev, force=force, progress=progress_for(progress))
-        raise_first([one.restored.error() for one in result if one.restored is not None], check=check)
+        raise_worst([one.restored.error() for one in result if one.restored is not None], check=check)
         return result
-
-
-class RemoteMethods(ProjectHandle):
-    """Methods that manage remotes: `project.remote`."""
-
-    __slots__ = ()
-
-    def add(self, name: str, url: StrPath, *, default: bool = False, local: bool = False) -> Remote:
-        """Add a remote, without contacting it.
-
-        Args:
-            name: Its name in commands and settings.
-            url: A directory relative to the project's root, a bucket (`s3://…`), or any URL that fsspec supports.
-            default: Make it the default remote.
-            local: Write to this clone's uncommitted config.
-
-        Raises:
-            ConflictError: A remote of this name has another URL.
-            RepositoryError: The URL is invalid.
-        """
-        from os import fspath
-
-        from dver.ops.share import remote as remotes
-
-        with self._open() as repo:
-            return remotes.add(repo, name, fspath(url), default=default, scope=scope_of(local=local))
-
-    def list(self) -> tuple[Remote, ...]:
-        """All remotes, sorted by name."""
-        from dver.ops.share import remote as remotes
-
-        with self._open() as repo:
-            return tuple(remotes.list_remotes(repo))
-
-    def set(self, name: str, key: str, value: str, *, local: bool = False) -> None:
-        """Change a setting of a remote.
-
-        Args:
-            name: The remote.
-            key: The setting; docs/config.md lists them.
-            value: Its new value, as on the command line.
-            local: Write to this clone's uncommitted config, as needed for secrets.
-
-        Raises:
-            UsageError: The remote, the setting or the value is invalid.
-        """
-        from dver.ops.share import remote as remotes
-
-        with self._open() as repo:
-            remotes.change_setting(repo, name, key, value, scope=scope_of(local=local))
-
-    def remove(self, name: str) -> RemovedRemote:
-        """Remove the remote `name` from the configuration. Its data stays."""
-        from dver.ops.share import remote as remotes
-
-        with self._open() as repo:
-            return remotes.remove(repo, name)
-
-    def rename(self, old: str, new: str) -> RenamedRemote:
-        """Rename the remote `old` to `new` in all its settings. Its data stays."""
-        from dver.ops.share import remote as remotes
-
-        with self._open() as repo:
-            return remotes.rename(repo, old, new)
-
-    def default(self, name: str | None = None, *, local: bool = False) -> Remote | None:
-        """The default remote, or None.
-
-        Args:
-            name: Make this remote the default one first.
-            local: Write that to this clone's uncommitted config.
-        """
-        from dver.ops.share import remote as remotes
-
-        with self._open() as repo:
-            if name is not None:
-                return remotes.set_default(repo, name, scope=scope_of(local=local))
-            return remotes.default_remote(repo)
-
-    def check(self, name: str | None = None, *, abort_uploads: bool = False) -> RemoteCheck:
-        """Test what a remote can do and how fast it is, with two small test objects.
-
-        Args:
-            name: By default the default remote.
-            abort_uploads: Abort incomplete uploads that are older than a day.
-
-        Raises:
-            RemoteError: The remote cannot be reached or read.
-        """
-        from dver.ops.share import remote as remotes
-
-        with self._open() as repo:
-            return remotes.check(repo, name, abort_uploads=abort_uploads)

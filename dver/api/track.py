@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from dver.api.handle import ProjectHandle, StrPath, raise_first, text_of, texts
+from dver.api.handle import ProjectHandle, StrPath, raise_worst, text_of, texts
 from dver.api.progress import ProgressCallback, progress_for
 from dver.core.errors import UsageError
 
@@ -137,7 +137,7 @@ class TrackMethods(ProjectHandle):
                 relink=relink,
                 progress=progress_for(progress),
             )
-        raise_first([result.restored.error()], check=check)
+        raise_worst([result.restored.error()], check=check)
         return result
 
     def resolve(
@@ -177,7 +177,7 @@ class TrackMethods(ProjectHandle):
                 both=both,
                 progress=progress_for(progress),
             )
-        raise_first([None if result.restored is None else result.restored.error()], check=check)
+        raise_worst([None if result.restored is None else result.restored.error()], check=check)
         return result
 
     def unlock(self, *paths: StrPath, progress: ProgressCallback | None = None) -> UnlockResult:
