@@ -58,3 +58,9 @@ def test_an_import_to_the_remote_is_measured(tmp_path: Path) -> None:
     told = run("import_to_remote.py", tmp_path, "--mb", "50")
     assert "| 50.0 MB " in told
     assert " met " in told
+
+
+def test_parts_of_files_and_long_lists_are_measured(tmp_path: Path) -> None:
+    told = run("ranges.py", tmp_path, "--parquet-mb", "20", "--files", "2000")
+    assert "footer, cold" in told
+    assert "MISSED" not in told
