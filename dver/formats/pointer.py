@@ -91,8 +91,8 @@ class Pointer(Displayed):
         return (self.oid, self.kind, self.executable) == (other.oid, other.kind, other.executable)
 
 
-@dataclass(frozen=True, slots=True)
-class UndownloadedPointer:
+@dataclass(frozen=True, slots=True, repr=False)
+class UndownloadedPointer(Displayed):
     """A pointer of an import whose data was never downloaded: it names a source, and no object yet."""
 
     kind: ObjectKind

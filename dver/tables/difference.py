@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from dver.core.display import Displayed
+
 RowStatus = Literal["added", "removed", "changed"]
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnDifference:
+@dataclass(frozen=True, slots=True, repr=False)
+class ColumnDifference(Displayed):
     """A column that only one table has (the other type is None), or that has another type."""
 
     name: str
@@ -18,8 +20,8 @@ class ColumnDifference:
     new_type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class CellDifference:
+@dataclass(frozen=True, slots=True, repr=False)
+class CellDifference(Displayed):
     """The values of a changed cell as text; None for null."""
 
     column: str
@@ -27,8 +29,8 @@ class CellDifference:
     new: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RowDifference:
+@dataclass(frozen=True, slots=True, repr=False)
+class RowDifference(Displayed):
     """A row that differs. `key` has its values in the key columns; without a key, in all columns that both have."""
 
     status: RowStatus
@@ -36,8 +38,8 @@ class RowDifference:
     cells: tuple[CellDifference, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class KeyProblems:
+@dataclass(frozen=True, slots=True, repr=False)
+class KeyProblems(Displayed):
     """Rows of one table whose key does not identify them."""
 
     null_rows: int = 0
@@ -46,8 +48,8 @@ class KeyProblems:
     """Rows whose key another row of the same table has too."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableDifference:
+@dataclass(frozen=True, slots=True, repr=False)
+class TableDifference(Displayed):
     """The difference of two tables. Only columns that both have are compared.
 
     Rows whose key is null, or not unique in one of the tables, are compared as whole rows: they are added and removed,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dver.access.content_files import content_file, scratch_directory
+from dver.core.display import Displayed
 from dver.core.errors import DverError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Kind
@@ -17,8 +18,8 @@ from dver.tables.difference import TableDifference
 from dver.tables.engine import is_table
 
 
-@dataclass(frozen=True, slots=True)
-class RowsOfTable:
+@dataclass(frozen=True, slots=True, repr=False)
+class RowsOfTable(Displayed):
     """The rows of a changed table, or the error because of which they could not be compared.
 
     `path` is relative to the top of the Git worktree.

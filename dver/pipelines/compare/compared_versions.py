@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol
 
+from dver.core.display import Displayed
 from dver.core.errors import CorruptError, DverError, MissingObjectError, UsageError
 from dver.core.files import read_regular
 from dver.core.phrasing import quoted
@@ -51,8 +52,8 @@ class FileMissingError(UsageError):
     """The file does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadProblem:
+@dataclass(frozen=True, slots=True, repr=False)
+class ReadProblem(Displayed):
     """A file that could not be read on a side, with the error."""
 
     side: str
