@@ -54,6 +54,12 @@ def test_reads_from_python_are_measured(tmp_path: Path) -> None:
     assert "| a file of another repository, first time " in told
 
 
+def test_an_update_of_an_import_transfers_about_what_changed(tmp_path: Path) -> None:
+    told = run("update.py", tmp_path, "--files", "20", "--large-mb", "12", "--dvc", "")
+    assert "| dver update            |" in told
+    assert told.count(" met ") == 1
+
+
 def test_an_import_to_the_remote_is_measured(tmp_path: Path) -> None:
     told = run("import_to_remote.py", tmp_path, "--mb", "50")
     assert "| 50.0 MB " in told
