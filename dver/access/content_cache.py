@@ -37,28 +37,3 @@ class ContentCache(Protocol):
     def prove(self, oid: Oid, recipe: bytes) -> None:
         """Record that the blob `oid` was hashed as a whole with this recipe."""
         ...
-
-
-class NoCache:
-    """A cache that keeps nothing."""
-
-    def get(self, oid: Oid) -> bytes | None:
-        return None
-
-    def put(self, oid: Oid, content: bytes) -> None:
-        pass
-
-    def get_recipe(self, oid: Oid) -> bytes | None:
-        return None
-
-    def put_recipe(self, oid: Oid, content: bytes) -> None:
-        pass
-
-    def forget_recipe(self, oid: Oid) -> None:
-        pass
-
-    def is_proved(self, oid: Oid, recipe: bytes) -> bool:
-        return False
-
-    def prove(self, oid: Oid, recipe: bytes) -> None:
-        pass

@@ -13,6 +13,7 @@ from dver.access.content_cache import ContentCache
 from dver.access.errors import UnprovedRange
 from dver.access.files import FileInfo
 from dver.access.large_directory import LargeDirectory, infos_of
+from dver.core.batches import batched_by_size
 from dver.core.errors import CorruptError, MissingObjectError, RepositoryError
 from dver.core.hashing import large_hash
 from dver.core.oid import Oid
@@ -109,7 +110,8 @@ class ObjectReader:
             yield self._sized(blob, self.content(blob.oid))
             return
         hasher = large_hash()
-        with closing(in_parallel(self._joined, list(_grouped(recipe.chunks)), jobs=_AHEAD)) as pieces:
+        parts = list(batched_by_size(recipe.chunks, lambda chunk: chunk.size, _PIECE))
+        with closing(in_parallel(self._joined, parts, jobs=_AHEAD)) as pieces:
             for piece in pieces:
                 hasher.update(piece)
                 yield piece
@@ -137,7 +139,8 @@ class ObjectReader:
 
     def read_many(self, blobs: Sequence[BlobRef]) -> Iterator[bytes]:
         """The contents of blobs in order, read ahead in parallel. Small neighbours come with one request."""
-        with closing(in_parallel(self._read_batch, list(_batches(blobs)), jobs=_AHEAD)) as batches:
+        parts = list(batched_by_size(blobs, lambda blob: blob.size, _BATCH))
+        with closing(in_parallel(self._read_batch, parts, jobs=_AHEAD)) as batches:
             for contents in batches:
                 yield from contents
 
@@ -366,29 +369,6 @@ def _chunks_between(recipe: Recipe, start: int, end: int) -> tuple[list[Chunk], 
             chosen.append(chunk)
         at += chunk.size
     return chosen, first
-
-
-def _grouped(chunks: Sequence[Chunk]) -> Iterator[Sequence[Chunk]]:
-    """Runs of chunks of about `_PIECE` bytes."""
-    start = size = 0
-    for at, chunk in enumerate(chunks):
-        if size and size + chunk.size > _PIECE:
-            yield chunks[start:at]
-            start, size = at, 0
-        size += chunk.size
-    yield chunks[start:]
-
-
-def _batches(blobs: Sequence[BlobRef]) -> Iterator[Sequence[BlobRef]]:
-    """Runs of blobs of about `_BATCH` bytes."""
-    start = size = 0
-    for at, blob in enumerate(blobs):
-        if size and size + blob.size > _BATCH:
-            yield blobs[start:at]
-            start, size = at, 0
-        size += blob.size
-    if start < len(blobs):
-        yield blobs[start:]
 
 
 def _corrupt_on_remote(error: CorruptError, url: str) -> CorruptError:

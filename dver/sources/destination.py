@@ -56,7 +56,7 @@ def _inside_error(repo: Repository, around: Target, text: str) -> ConflictError:
     return ConflictError(
         f"{text!r} is in {whole!r}, which is tracked as a whole",
         why="imported data has a pointer of its own",
-        fix="choose another path with -o",
+        fix="choose another OUT",
     )
 
 
@@ -85,5 +85,5 @@ def _refuse_existing(
         raise ConflictError(
             f"{text!r} {'is already tracked' if path in tracked else 'already exists'}",
             why="an import would replace it",
-            fix="choose another path with -o, or replace it with --force",
+            fix="choose another OUT, or replace it with --force",
         )

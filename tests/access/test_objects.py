@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from workspaces import Project, write
 
-from dver.access.content_cache import NoCache
 from dver.access.files import FileInfo
 from dver.access.objects import BlobRef, ObjectReader
 from dver.core.errors import CorruptError, MissingObjectError
@@ -23,6 +22,31 @@ from dver.repo import Repository
 
 BIG = os.urandom(5 << 20)
 SMALL = [f"line {number}\n".encode() * 500 for number in range(40)]
+
+
+class NoCache:
+    """A cache that keeps nothing."""
+
+    def get(self, oid: Oid) -> bytes | None:
+        return None
+
+    def put(self, oid: Oid, content: bytes) -> None:
+        pass
+
+    def get_recipe(self, oid: Oid) -> bytes | None:
+        return None
+
+    def put_recipe(self, oid: Oid, content: bytes) -> None:
+        pass
+
+    def forget_recipe(self, oid: Oid) -> None:
+        pass
+
+    def is_proved(self, oid: Oid, recipe: bytes) -> bool:
+        return False
+
+    def prove(self, oid: Oid, recipe: bytes) -> None:
+        pass
 
 
 class CountingCache(NoCache):

@@ -32,8 +32,8 @@ class ImportUrlResult(Displayed):
 
     path: bytes
     pointer: Pointer | UndownloadedPointer
-    read: int = 0
-    """Bytes that were downloaded from the source."""
+    received: int = 0
+    """Bytes that the source has sent."""
     restored: CheckoutSummary | None = None
     """The checkout; None if the data was not stored here."""
     sent: UploadResult | None = None

@@ -54,8 +54,8 @@ class UpdatedImport(Displayed):
     path: bytes
     before: Pointer | UndownloadedPointer
     pointer: Pointer
-    read: int = 0
-    """Bytes that were downloaded."""
+    received: int = 0
+    """Bytes that the source has sent."""
     changes: tuple[TreeChange, ...] | None = ()
     """The changed files; None if the version before cannot be read here."""
     restored: CheckoutSummary | None = None

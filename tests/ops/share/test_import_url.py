@@ -66,7 +66,7 @@ def pointer_of(project: Project, path: str) -> Pointer:
 def test_a_directory_is_stored_checked_out_and_tracked(project: Project, raw: Path) -> None:
     result = imported(project, raw)
     assert result.path == b"raw"
-    assert result.read == sum(map(len, FILES.values()))
+    assert result.received == sum(map(len, FILES.values()))
     assert project.ls("raw") == project.clone(raw.parent / "other").ls("../raw")
     pointer = pointer_of(project, "raw")
     assert pointer == result.pointer
@@ -130,7 +130,7 @@ def test_an_interrupted_import_leaves_nothing_and_continues(
             imported(project, raw)
     assert project.git("status", "--short") == ""
     assert not (project.root / "raw").exists()
-    assert imported(project, raw).read < 10
+    assert imported(project, raw).received < 10
 
 
 def test_a_source_that_changes_during_the_download_is_refused(

@@ -111,11 +111,11 @@ def test_objects_that_the_remote_has_are_not_uploaded_again(project: Project, ra
     packs = keys(tmp_path, "packs/")
     again = imported(project, raw, "again")
     assert again.sent is not None
-    assert (again.read, again.sent.packs, keys(tmp_path, "packs/")) == (0, 0, packs)
+    assert (again.received, again.sent.packs, keys(tmp_path, "packs/")) == (0, 0, packs)
     (raw / "big.bin").write_bytes(LARGE + b"more")
     changed = imported(project, raw, "changed")
     assert changed.sent is not None
-    assert changed.read == len(LARGE) + 4
+    assert changed.received == len(LARGE) + 4
     assert 0 < changed.sent.size < 2_000_000
     other = pulled(project, tmp_path / "other", "changed")
     assert (other.root / "changed/big.bin").read_bytes() == LARGE + b"more"

@@ -56,7 +56,7 @@ def test_an_unchanged_source_is_not_read(project: Project, monkeypatch: pytest.M
     monkeypatch.setattr(UrlFiles, "pieces", lambda self, url: read.append(url) or [])
     monkeypatch.setattr(UrlFiles, "read", lambda self, url, start, length: read.append(url) or b"")
     (one,) = updated(project)
-    assert (one.path, one.before, one.read, one.restored) == (b"raw", one.pointer, 0, None)
+    assert (one.path, one.before, one.received, one.restored) == (b"raw", one.pointer, 0, None)
     assert read == []
     assert project.git("status", "--short") == ""
 
@@ -66,7 +66,7 @@ def test_only_changed_files_are_downloaded(project: Project, raw: Path) -> None:
     (raw / "b").unlink()
     (raw / "new").write_bytes(b"new")
     (one,) = updated(project, "raw")
-    assert one.read == len(b"changed") + len(b"new")
+    assert one.received == len(b"changed") + len(b"new")
     assert one.changes is not None
     assert [(change.status.value, change.path) for change in one.changes] == [
         ("modified", b"raw/a"),
@@ -85,7 +85,7 @@ def test_another_clone_updates_without_this_ones_cache(project: Project, raw: Pa
     other.checkout()
     (raw / "a").write_bytes(b"changed")
     (one,) = updated(other)
-    assert one.read > len(LARGE)
+    assert one.received > len(LARGE)
     assert (other.root / "raw/a").read_bytes() == b"changed"
 
 

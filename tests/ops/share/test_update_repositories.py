@@ -94,7 +94,7 @@ def test_an_update_downloads_changed_chunks_only_and_says_what_changed(
     old = source.git("rev-parse", "HEAD").strip()
     new = change(source)
     (one,) = updated(project)
-    assert one.read < len(BIG) // 4  # dvc#8808
+    assert one.received < len(BIG) // 4  # dvc#8808
     assert one.changes is not None
     assert [(change.path, change.status.value) for change in one.changes] == [
         (b"data/big", "modified"),
@@ -173,7 +173,7 @@ def test_rev_is_not_for_urls(project: Project, tmp_path: Path) -> None:
 def test_what_was_not_downloaded_is_downloaded(source: Project, url: str, project: Project) -> None:
     imported(project, url, download=False)
     (one,) = updated(project)
-    assert one.read > len(BIG)
+    assert one.received > len(BIG)
     assert project.ls("data") == source.ls("data")
     assert source_of(one.pointer).commit == source.git("rev-parse", "HEAD").strip()
 
@@ -205,5 +205,5 @@ def test_an_import_from_a_clone_follows_its_commits(source: Project, project: Pr
     assert updated(project)[0].same_content  # not committed
     source.add("data")
     source.commit("Edit")
-    assert updated(project)[0].read == 0
+    assert updated(project)[0].received == 0
     assert (project.root / "data/a").read_bytes() == b"edited"

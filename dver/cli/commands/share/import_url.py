@@ -90,7 +90,9 @@ def _print_result(ctx: Context, repo: Repository, url: str, result: ImportUrlRes
         ctx.say(f"imported {place} from {source} to {where}  ({amount}, {human_size(result.sent.size)} uploaded)")
         print_staged(ctx, repo, then=", `dver pull` downloads the data")
         return
-    size = f"{terminal.count(pointer.files, 'file')}, {human_size(pointer.size)}, {human_size(result.read)} downloaded"
+    size = (
+        f"{terminal.count(pointer.files, 'file')}, {human_size(pointer.size)}, {human_size(result.received)} downloaded"
+    )
     ctx.say(f"imported {place} from {source}  ({size})")
     if result.restored is not None and (result.restored.kept or result.restored.lost):
         print_restored(ctx, result.restored, shown=partial(path_text, repo))

@@ -56,7 +56,9 @@ def command(ctx: Context, *, paths: tuple[str, ...], rev: str | None, force: boo
 
 def _print_one(ctx: Context, repo: Repository, one: UpdatedImport) -> None:
     place, pointer = path_text(repo, one.path), one.pointer
-    amount = f"{terminal.count(pointer.files, 'file')}, {human_size(pointer.size)}, {human_size(one.read)} downloaded"
+    amount = (
+        f"{terminal.count(pointer.files, 'file')}, {human_size(pointer.size)}, {human_size(one.received)} downloaded"
+    )
     if one.same_content:
         ctx.say(f"{place} is up to date{_new_rev(one)}")
     elif not isinstance(one.before, Pointer):
