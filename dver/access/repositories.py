@@ -17,7 +17,7 @@ from dver.access.project_files import ProjectFiles
 from dver.access.reopened_files import ReopenedFiles
 from dver.config import Config
 from dver.core.cache_dir import user_cache_dir
-from dver.core.errors import RepositoryError
+from dver.core.errors import RepositoryError, UsageError
 from dver.git import revisions
 from dver.git.mirror import GitMirror
 from dver.git.revisions import CommitId
@@ -70,12 +70,15 @@ def locate_files(
     verify: Verify | None = None,
 ) -> FilesAddress:
     """What `open_files` opens, with a commit instead of `rev`."""
+    if verify not in (None, "ranges", "full"):
+        raise UsageError(f"unknown kind of verification {verify!r}", fix="use verify='ranges' or verify='full'")
     start = cwd or Path.cwd()
-    url = None if repo is None else _mirrored_url(os.fspath(repo), start)
+    repo = None if repo is None else os.path.expanduser(repo)
+    url = None if repo is None else _mirrored_url(repo, start)
     if url is not None:
         mirror = GitMirror.of(url, user_cache_dir())
         return MirroredRepository(mirror, mirror.resolve(rev), remote, keeps, verify)
-    directory = start if repo is None else start / os.fspath(repo)
+    directory = start if repo is None else start / repo
     commit = None
     if rev is not None:
         with Repository.open(directory) as opened:

@@ -9,6 +9,7 @@ import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from fsspec.callbacks import DEFAULT_CALLBACK
@@ -25,10 +26,21 @@ from dver.core.files import temporary_name
 from dver.fs.errors import as_os_errors
 from dver.fs.file import DverFile
 from dver.remote.parallel import in_parallel
+from dver.repo import Repository
 
 _MISSING: Final = (FileNotFoundError, NotADirectoryError)
 _TIMES: Final = 2**31 * 10**6
 """Microseconds from 1970 to 2038."""
+_FSSPEC_OPTIONS: Final = {
+    "asynchronous",
+    "batch_size",
+    "listings_expiry_time",
+    "loop",
+    "max_paths",
+    "skip_instance_cache",
+    "use_listings_cache",
+}
+"""Options of every filesystem. Any other one is a mistake, such as `revision`, and would read another version."""
 _JOBS: Final = 8
 """Reads of `cat` and `cat_ranges` at once."""
 
@@ -51,8 +63,12 @@ class _ResolvedOptions(_CachedInstances):
         verify: Verify | None = None,
         **options: Any,
     ) -> Any:
+        if unknown := options.keys() - _FSSPEC_OPTIONS:
+            raise TypeError(f"unknown option {min(unknown)!r} of dver://: use repo, rev, remote and verify")
         with as_os_errors():
-            address = locate_files(repo, rev=rev, remote=remote)
+            address = locate_files(repo, rev=rev, remote=remote, verify=verify)
+            if repo is None:  # a directory without a project might be taken for a repository to mirror
+                Repository.open(Path(address.repo)).close()
         filesystem = super().__call__(repo=address.repo, rev=address.commit, remote=remote, verify=verify, **options)
         if address.commit is None:
             filesystem.invalidate_cache()
@@ -83,7 +99,7 @@ class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
         self.rev: Final = rev
         self.remote: Final = remote
         self.verify: Final = verify
-        self._files = ReopenedFiles(locate_files(repo, rev=rev, remote=remote, verify=verify))
+        self.invalidate_cache()
 
     @property
     def fsid(self) -> str:
@@ -92,7 +108,8 @@ class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
 
     def invalidate_cache(self, path: str | None = None) -> None:
         """Read pointers and lists of files again when they are next needed."""
-        self._files = ReopenedFiles(locate_files(self.repo, rev=self.rev, remote=self.remote, verify=self.verify))
+        with as_os_errors():
+            self._files = ReopenedFiles(locate_files(self.repo, rev=self.rev, remote=self.remote, verify=self.verify))
 
     # -- paths
 

@@ -289,6 +289,27 @@ def test_a_repository_that_cannot_be_opened_is_an_oserror(tmp_path: Path) -> Non
         fsspec.filesystem("dver", repo=tmp_path, rev="v1")
 
 
+def test_a_directory_without_a_project_is_an_oserror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataReadError, match=r"\nfix: .*git init"):
+        fsspec.filesystem("dver")
+
+
+def test_mistakes_in_options_are_refused(project: Project) -> None:
+    with pytest.raises(TypeError, match="unknown option 'revision'"):
+        fsspec.filesystem("dver", revision="v1")
+    with pytest.raises(DataReadError, match="unknown kind of verification 'ful'\nfix: "):
+        fsspec.filesystem("dver", verify="ful")
+    with pytest.raises(DataReadError, match="unknown revision 'v9'"):
+        fsspec.filesystem("dver", rev="v9")
+
+
+def test_the_home_directory_is_found(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(project.root.parent))
+    with fsspec.open("dver://~/project@v1/data/a.csv") as file:
+        assert file.read() == DATA["data/a.csv"]
+
+
 def test_missing_data_is_not_a_missing_file(fs: DverFileSystem, tmp_path: Path) -> None:
     """Libraries such as zarr take FileNotFoundError for an empty chunk."""
     shutil.rmtree(tmp_path / "remote")
