@@ -11,6 +11,7 @@ from dver.core.errors import CorruptError, DverError, MissingObjectError
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.pointer_source import RepositorySource
+from dver.git.network import shown_url
 from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
 from dver.sharing.download import download, download_targets
@@ -94,17 +95,17 @@ def _amount(target: Target) -> DownloadResult:
     """All of the data, as a result."""
     pointer = target.tracked.pointer
     assert isinstance(pointer.source, RepositorySource)
-    return DownloadResult(_NAME, pointer.source.repo, pointer.files, pointer.files, pointer.size)
+    return DownloadResult(_NAME, shown_url(pointer.source.repo), pointer.files, pointer.files, pointer.size)
 
 
 def _failed(source: RepositorySource, error: DverError) -> DownloadResult:
-    return DownloadResult(_NAME, source.repo, failed=error)
+    return DownloadResult(_NAME, shown_url(source.repo), failed=error)
 
 
 def _unavailable(repo: Repository, target: Target, source: RepositorySource, error: DverError) -> DverError:
     kind = CorruptError if isinstance(error, CorruptError) else MissingObjectError
     return kind(
-        f"cannot download {repo.layout.shown(target.path)!r} from its source {source.repo}: {error.what}",
+        f"cannot download {repo.layout.shown(target.path)!r} from its source {shown_url(source.repo)}: {error.what}",
         why=f"it was imported with --no-push, so no remote has it{f'; {error.why}' if error.why else ''}",
         fix=error.fix or "run the same command again when the source can be reached",
     )
@@ -114,6 +115,6 @@ def _edited(repo: Repository, target: Target, source: RepositorySource) -> Missi
     shown = quoted(repo.layout.shown(target.tracked.path))
     return MissingObjectError(
         f"the source of {shown} does not have the version that the pointer names",
-        why=f"it was edited after the import from {source.repo}, and push: false keeps it from all remotes",
+        why=f"it was edited after the import from {shown_url(source.repo)}, and push: false keeps it from all remotes",
         fix=f"in the clone that edited it, remove `push: false` from {shown}.dver, and run: dver push {shown}",
     )

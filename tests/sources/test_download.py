@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -132,6 +133,16 @@ def test_an_edited_version_is_not_at_the_source(colleague: Project, tmp_path: Pa
     (error,) = errors(pulled(other, "data"))
     assert "does not have the version" in error.what
     assert "dver push data" in (error.fix or "")
+
+
+def test_a_secret_that_somebody_wrote_into_a_pointer_is_not_printed(colleague: Project) -> None:
+    pointer = colleague.root / "data.dver"
+    text = re.sub("repo: .*", 'repo: "https://me:secret@127.0.0.1:1/x.git"', pointer.read_text())
+    pointer.write_text(text)
+    (result,) = pulled(colleague, "data").remotes
+    said = f"{result.url} {errors(PullResult((result,), None))[0].what} {result.failed} {result.error()}"
+    assert "127.0.0.1:1/x.git" in said
+    assert "secret" not in said
 
 
 def test_a_hook_contacts_no_source(colleague: Project, tmp_path: Path) -> None:
