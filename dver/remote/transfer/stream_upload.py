@@ -1,7 +1,7 @@
 """Uploads of objects that are in no store: packs are built in memory and uploaded while further objects come.
 
-As in a push, the index is uploaded last: until then other clones see nothing. Memory is bounded by a few packs. An
-upload that is repeated finds its packs by their names, and does not send them again.
+As in a push, the index is uploaded last: until then other clones see nothing. In memory are a few packs, and the rows
+of the index. An upload that is repeated finds its packs by their names, and does not send them again.
 """
 
 from __future__ import annotations
