@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,19 +103,14 @@ class ObjectCache:
 
     def summary(self) -> CachedObjects:
         """The number, size and last use of all files."""
-        files = list(self._files())
-        return CachedObjects(
-            len(files), sum(one.size for one in files), max((one.last_used for one in files), default=None)
-        )
+        return _total(list(self._files()))
 
     def clear(self, unused_since: float | None = None) -> CachedObjects:
         """Delete all files, or those last used before the time `unused_since`. Returns what was deleted."""
         gone = [one for one in self._files() if unused_since is None or one.last_used < unused_since]
         for one in gone:
             delete_any(one.path)
-        return CachedObjects(
-            len(gone), sum(one.size for one in gone), max((one.last_used for one in gone), default=None)
-        )
+        return _total(gone)
 
     def _path(self, oid: Oid, suffix: str = "") -> str:
         digits = oid.hex()
@@ -190,6 +185,11 @@ class ReadOnlyCache:
 
     def prove(self, oid: Oid, recipe: bytes) -> None:
         self._cache.prove(oid, recipe)
+
+
+def _total(files: Sequence[_CachedFile]) -> CachedObjects:
+    last_used = max((one.last_used for one in files), default=None)
+    return CachedObjects(len(files), sum(one.size for one in files), last_used)
 
 
 def _read(path: str) -> bytes | None:

@@ -76,7 +76,7 @@ def stream(
         ValueError: The rank is not below the number of ranks.
         RepositoryError, RemoteError, MissingObjectError, CorruptError: See `dver.open`.
     """
-    files = open_files(repo, rev=rev, remote=remote)
+    files = open_files(repo, rev=rev, remote=remote, keeps=False)  # datasets are larger than the cache
     part = StreamPart(*shard)
     if records is not None:
         return RecordStream(files, os.fspath(path), records, shuffle=shuffle, part=part, epoch=epoch)

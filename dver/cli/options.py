@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -186,6 +187,19 @@ class RemoteChoice:
 
 def _remote_choice(value: str) -> RemoteChoice:
     return RemoteChoice(None if value == _DEFAULT_REMOTE else value)
+
+
+def seconds_of(option: str, text: str) -> int:
+    """The seconds of a duration such as `14d`, the value of `option`. Raises UsageError."""
+    from dver.config.schema import parse_duration
+
+    if not re.fullmatch(r"[0-9]{1,6}[mhdw]", text):
+        raise UsageError(
+            f"invalid value for {option}: {text!r}",
+            why="expected a number and m, h, d or w",
+            fix=f"such as {option} 14d",
+        )
+    return parse_duration(text)
 
 
 def remote_option(text: str) -> Callable[[F], F]:

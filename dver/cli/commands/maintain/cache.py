@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 import click
@@ -10,8 +9,6 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.config.schema import parse_duration
-from dver.core.errors import UsageError
 from dver.core.phrasing import human_size
 from dver.ops.maintain.cache import CacheContents, clear_cache, list_cache
 
@@ -64,7 +61,7 @@ def list_command(ctx: Context, *, as_json: bool) -> None:
 @click.pass_obj
 def clear_command(ctx: Context, *, objects: bool, mirrors: bool, unused: str | None, as_json: bool) -> None:
     """Delete the contents of your cache."""
-    seconds = None if unused is None else _seconds(unused)
+    seconds = None if unused is None else options.seconds_of("--unused", unused)
     gone = clear_cache(objects=objects or not mirrors, mirrors=mirrors or not objects, unused_for=seconds)
     if as_json:
         ctx.emit_json(gone)
@@ -86,13 +83,3 @@ def _age(last_used: float | None) -> str:
         return ""
     days = int((time.time() - last_used) / _DAY)
     return "used today" if days < 1 else f"used {terminal.count(days, 'day')} ago"
-
-
-def _seconds(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,6}[mhdw]", text):
-        raise UsageError(
-            f"invalid value for --unused: {text!r}",
-            why="expected a number and m, h, d or w",
-            fix="such as --unused 30d",
-        )
-    return parse_duration(text)

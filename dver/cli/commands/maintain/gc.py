@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from functools import partial
 
@@ -12,7 +11,6 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.config.schema import parse_duration
 from dver.core.errors import UsageError
 from dver.core.phrasing import human_size
 from dver.maintenance.unreferenced import UnreferencedData
@@ -73,7 +71,7 @@ def command(
     removed if another repository uses the remote and this clone does not have its commits.
     """
     _check(dry_run=dry_run, batch=batch, remote=remote, offline=offline, gone=gone)
-    wait = None if grace is None else _grace_seconds(grace)
+    wait = None if grace is None else options.seconds_of("--grace", grace)
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
         if gone is not None:
@@ -113,14 +111,6 @@ def _check(
         raise UsageError("--offline needs --remote", why="only --remote contacts Git remotes", fix="leave it out")
     if gone is not None and (dry_run or batch is not None):
         raise UsageError("--forget can only be combined with --remote", fix="run the two commands one after the other")
-
-
-def _grace_seconds(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,6}[mhdw]", text):
-        raise UsageError(
-            f"invalid value for --grace: {text!r}", why="expected a number and m, h, d or w", fix="such as --grace 14d"
-        )
-    return parse_duration(text)
 
 
 def _did(dry_run: bool, verb: str, past: str) -> str:

@@ -62,7 +62,7 @@ def test_clears_objects_or_mirrors_only(run: Run, mirror: Path) -> None:
 def test_clears_what_was_not_used(run: Run, mirror: Path) -> None:
     assert "0 mirrors" in run("cache", "clear", "--unused", "7d").out
     assert "0 objects and 1 mirror" in run("cache", "clear", "--unused", "3d").out
-    assert "such as --unused 30d" in run("cache", "clear", "--unused", "soon", rc=2).err
+    assert "such as --unused 14d" in run("cache", "clear", "--unused", "soon", rc=2).err
 
 
 def test_the_limit_is_a_setting_of_the_user(run: Run, git_repo: Path) -> None:
