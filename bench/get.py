@@ -2,7 +2,7 @@
 
     python bench/get.py FOLDER [--history-mb 1000] [--objects 3500000] [--dvc PROGRAM]
 
-Makes in FOLDER: a Git repository with so many MB of history, behind `git http-backend`; a remote of so many objects of
+Makes in FOLDER: a Git repository with that history, behind `git http-backend`; a remote with that number of objects of
 30 KB (3.5 million: 105 GB), behind an S3 server. Only the objects that are read exist: an index lists the others, as
 `tests/bigremote.py` makes it. For DVC, the same history with a directory of 100,000 files of 1 MB (100 GB), of which
 the remote has the listing and one file. Bytes are counted by proxies. Exits with 1 if a bar is missed.
@@ -115,7 +115,7 @@ class _Bench:
 
 
 def make_history(path: Path, megabytes: int) -> Path:
-    """A Git repository whose commits have so many MB of noise, each in a new version of one of 50 files."""
+    """A Git repository whose commits have that many MB of noise, each in a new version of one of 50 files."""
     _git(path.parent, "init", "-q", "-b", "main", str(path))
     made = random.Random(1)
     fast = subprocess.Popen(

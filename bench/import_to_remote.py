@@ -32,7 +32,7 @@ DISK_MB = 20
 
 
 class Noise(BaseHTTPRequestHandler):
-    """Serves `/noise-MB`, a file of so many megabytes, in ranges or as a whole."""
+    """Serves `/noise-MB`, a file of that size, in ranges or as a whole."""
 
     protocol_version = "HTTP/1.1"
 

@@ -113,7 +113,7 @@ def fastest(
 
 
 def make_project(work: Path, name: str, history: Path, files: int, env: Mapping[str, str]) -> None:
-    """A clone of `history` with a tracked directory of so many files, tagged v1, and changed once more."""
+    """A clone of `history` with a tracked directory of many files, tagged v1, and changed once more."""
     kinds: Mapping[str, type[Tool]] = {"dver": Dver, "dvc": Dvc}
     tool = kinds[name](name, (sys.executable, "-m", name), env)
     repo, remote = work / name, work / f"{name}-remote"

@@ -187,7 +187,7 @@ def make_project(bench: _Bench, parquet: Path, remote: str, endpoint: str) -> No
 
 
 def make_many(bench: _Bench, files: int) -> None:
-    """A tracked directory of so many files, of which the store has the lists only."""
+    """A tracked directory of many files, of which the store has the lists only."""
     names = (b"image-%08d.jpeg" % number for number in range(files))
     entries = [Entry(name, Kind.FILE, Oid.of(name), 100_000) for name in names]
     with Repository.open(bench.repo) as repo:

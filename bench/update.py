@@ -2,7 +2,7 @@
 
     python bench/update.py FOLDER [--files 2000] [--large-mb 100] [--dvc PROGRAM]
 
-Makes in FOLDER for each tool: a Git repository behind `git http-backend` with a directory of so many files of 20 KB and
+Makes in FOLDER for each tool: a Git repository behind `git http-backend` with a directory of files of 20 KB and
 one large file, its data behind an S3 server, and a project that imports the directory. Then 1 KB is put into the large
 file, and one small file is added. Bytes are counted by proxies. Exits with 1 if an update transfers 5 MB or more.
 """

@@ -22,7 +22,7 @@ _COUNTER: Final = "added"
 """The file whose length says how many blocks were added since the last cleanup."""
 _BLOCK: Final = 4096
 _PARTS: Final = 16
-"""After a cleanup, one in so many parts of the limit is free. The next cleanup is due when it is filled."""
+"""A cleanup frees one part in this number of the limit. The next one is due when that part is filled."""
 _RECENT: Final = 3600.0
 """Seconds in which a further use is not recorded."""
 

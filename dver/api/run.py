@@ -55,7 +55,7 @@ class RunMethods(ProjectHandle):
 
         Args:
             targets: Stages or outputs. By default all stages.
-            jobs: Run so many stages in parallel.
+            jobs: The number of stages that run in parallel.
             force: Also run stages that are up to date.
             single_item: Run only the targets, without their upstream stages.
             downstream: Run the targets and all their downstream stages.
@@ -262,7 +262,7 @@ class StageMethods(ProjectHandle):
             wdir: Run in this directory; all paths are relative to it.
             env: Environment variables as dependencies: `NAME` or `NAME=VALUE`.
             resources: `cpus=2`, `gpus=1` or `memory=8GB`.
-            retry: Retry a failed command so many times.
+            retry: The number of retries of a failed command.
             timeout: The limit of each attempt, such as `90s` or `1h30m`.
             always_changed: Run the stage on every repro.
             desc: A description.

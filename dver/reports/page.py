@@ -25,7 +25,7 @@ from dver.tables.difference import ColumnSummary, TableSummary
 MARK: Final = mark_of("diff")
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _OPEN_BELOW: Final = 100
-"""Directories with up to so many changes are shown open."""
+"""The most changes in a directory that is shown open."""
 
 _LABELS: Final = {
     ChangeStatus.ADDED: "added",

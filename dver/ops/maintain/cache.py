@@ -34,7 +34,7 @@ def list_cache() -> CacheContents:
 
 
 def clear_cache(*, objects: bool = True, mirrors: bool = True, unused_for: float | None = None) -> CacheContents:
-    """Delete objects and mirrors from the user's cache; with `unused_for`, those unused for so many seconds.
+    """Delete objects and mirrors from the user's cache; with `unused_for`, those unused for this number of seconds.
 
     Returns what was deleted.
     """
