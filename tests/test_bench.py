@@ -70,3 +70,12 @@ def test_parts_of_files_and_long_lists_are_measured(tmp_path: Path) -> None:
     told = run("ranges.py", tmp_path, "--parquet-mb", "20", "--files", "2000")
     assert "footer, cold" in told
     assert "MISSED" not in told
+
+
+def test_streaming_is_measured_beside_pull(tmp_path: Path) -> None:
+    command = [sys.executable, os.fspath(BENCH / "stream.py"), os.fspath(tmp_path), "--files", "60", "--count"]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    rows = {cells[1].strip(): cells for line in done.stdout.splitlines() if len(cells := line.split("|")) > 3}
+    assert done.returncode in (0, 1), done.stderr  # 1: a bar about time is missed, as on a busy machine
+    assert rows["cached, again"][8].strip() == "0"  # requests
+    assert "resumed" in rows

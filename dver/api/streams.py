@@ -24,6 +24,7 @@ def stream(
     shard: tuple[int, int] = (0, 1),
     epoch: int = 0,
     records: None = None,
+    cache: bool = False,
 ) -> DataStream: ...
 
 
@@ -38,6 +39,7 @@ def stream(
     shard: tuple[int, int] = (0, 1),
     epoch: int = 0,
     records: Literal["tar", "parquet", "jsonl"],
+    cache: bool = False,
 ) -> RecordStream: ...
 
 
@@ -51,6 +53,7 @@ def stream(
     shard: tuple[int, int] = (0, 1),
     epoch: int = 0,
     records: RecordFormat | None = None,
+    cache: bool = False,
 ) -> DataStream | RecordStream:
     """Iterate over the files of a tracked directory, or over the records inside of them, for training.
 
@@ -66,6 +69,8 @@ def stream(
         shard: The rank of this process, and the number of ranks.
         epoch: The number of the first epoch, from 0.
         records: `tar`, `parquet` or `jsonl` for the records inside of the files.
+        cache: Keep what the remote sends in the user's cache for the next epoch. For datasets below its size limit,
+            `user_cache.size`.
 
     Returns:
         An iterable of `(path, bytes)`, or of `(path, record)` with `records`, with `state_dict`, `load_state_dict` and
@@ -76,7 +81,7 @@ def stream(
         ValueError: The rank is not below the number of ranks.
         RepositoryError, RemoteError, MissingObjectError, CorruptError: See `dver.open`.
     """
-    files = open_files(repo, rev=rev, remote=remote, keeps=False)  # datasets are larger than the cache
+    files = open_files(repo, rev=rev, remote=remote, keeps=cache)
     part = StreamPart(*shard)
     if records is not None:
         return RecordStream(files, os.fspath(path), records, shuffle=shuffle, part=part, epoch=epoch)

@@ -10,7 +10,7 @@ from typing import Any
 from dver.access.files import FileInfo, Files
 from dver.core.errors import UsageError
 from dver.core.oid import Oid
-from dver.streaming.loader import ahead, load, portions
+from dver.streaming.loader import ahead, load, portion_limit, portions
 from dver.streaming.order import SampleOrder, StreamPart, block_length, positions_of
 from dver.streaming.state import StreamState
 
@@ -18,9 +18,9 @@ from dver.streaming.state import StreamState
 class DataStream:
     """Iterates over `(path, content)` of all files below a tracked directory; links and empty directories are left out.
 
-    Contents come straight from the remote if they are not on this machine, and are loaded ahead: two portions of 64 MiB
-    are in memory. Each iteration is an epoch, and continues where the one before it stopped. Pickled, it has its
-    position with it.
+    Contents come straight from the remote if they are not on this machine, and are loaded ahead: two portions of at
+    most 96 MiB are in memory. Each iteration is an epoch, and continues where the one before it stopped. Pickled, it
+    has its position with it.
     """
 
     def __init__(
@@ -110,14 +110,13 @@ class DataStream:
 
     def _loaded(self) -> Iterator[list[tuple[FileInfo, bytes]]]:
         samples = self._samples
-        order = SampleOrder(self._root, len(samples), self._seed, self._epoch, self._block)
-        number = {info: at for at, info in enumerate(samples)}
-        wanted = (
-            samples[sample]
-            for window in positions_of(order, self._part, self._start, len(samples))
-            for _, sample in window
+        sizes = [info.size or 0 for info in samples]
+        order = SampleOrder(self._root, len(samples), self._seed, self._epoch, block_length(len(samples), sum(sizes)))
+        windows = (
+            [sample for _, sample in window] for window in positions_of(order, self._part, self._start, len(samples))
         )
-        work = (list(zip(run, load(self._files, run, number.__getitem__), strict=True)) for run in portions(wanted))
+        limit = portion_limit(self._part.world * self._part.workers)
+        work = (load(self._files, samples, wanted) for wanted in portions(windows, sizes, limit))
         return ahead(work)
 
     @cached_property
@@ -127,10 +126,6 @@ class DataStream:
     @cached_property
     def _root(self) -> Oid:
         return root_of(self._files, self._path)
-
-    @property
-    def _block(self) -> int:
-        return block_length(len(self._samples), sum(info.size or 0 for info in self._samples))
 
 
 def root_of(files: Files, path: str) -> Oid:
