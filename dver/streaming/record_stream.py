@@ -86,7 +86,9 @@ class RecordStream:
         `merge_states` joins the states of all ranks and workers to the one that `load_state_dict` takes.
         """
         state = StreamState(self._root, self._seed, self._epoch, 0).encode()
-        return {**state, "files": {str(at): number for at, number in sorted(self._progress.items())}}
+        files = {str(at): number for at, number in sorted(self._progress.items())}
+        is_whole = self._part.world == self._part.workers == 1
+        return {**state, "records": self._form, "is_whole": is_whole, "files": files}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from the merged state of all ranks: no record is missed or repeated, on any number of ranks.
@@ -94,6 +96,12 @@ class RecordStream:
         Raises UsageError for a state of other content or another seed.
         """
         found = StreamState.decode(state)
+        if state.get("is_whole") is not True or state.get("records") != self._form:
+            raise UsageError(
+                "not the state of all ranks of such a stream",
+                why=f"it is the state of one rank, or not of {self._form} records",
+                fix="pass dver.merge_states(states of all ranks)",
+            )
         if (found.root, found.seed) != (self._root, self._seed):
             raise UsageError(
                 "the state belongs to other content, or to another seed",
@@ -143,7 +151,8 @@ def merge_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for at, number in _progress_of(state).items():
             before = merged.get(at, 0)
             merged[at] = _FINISHED if _FINISHED in (before, number) else max(before, number)
-    return {**first.encode(), "files": {str(at): number for at, number in sorted(merged.items())}}
+    files = {str(at): number for at, number in sorted(merged.items())}
+    return {**first.encode(), "records": states[0].get("records"), "is_whole": True, "files": files}
 
 
 def _progress_of(state: Mapping[str, Any]) -> dict[int, int]:

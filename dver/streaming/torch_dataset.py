@@ -39,10 +39,18 @@ class TorchDataset(IterableDataset[Any]):
         """Go to the start of an epoch."""
         self._stream.set_epoch(epoch)
 
-    def state_dict(self, samples: int | None = None) -> dict[str, Any]:
-        """The state of a stream of files; see `DataStream.state_dict`. `samples` is needed with workers."""
+    def state_dict(self, samples: int) -> dict[str, Any]:
+        """The state after `samples` samples of this rank since the epoch or the last `load_state_dict` began.
+
+        Workers read copies of the stream, so only the training loop knows the number. Raises UsageError for records,
+        whose state each worker has a part of.
+        """
         if isinstance(self._stream, RecordStream):
-            return self._stream.state_dict()
+            raise UsageError(
+                "a dataset of records has no state",
+                why="each worker of the data loader has a part of it",
+                fix="iterate over the stream itself, and merge the states of all ranks: dver.merge_states",
+            )
         return self._stream.state_dict(samples)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

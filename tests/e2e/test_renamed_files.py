@@ -53,8 +53,6 @@ def test_a_dvc_yaml_that_was_left_is_a_warning(run: Run, project: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        ("deps: ['https://example.org/a.csv']", "is a URL"),
-        ("deps: [/data/a.csv]", "is not a relative path"),
         ("outs: [s3://bucket/a]", "is a URL"),
         ("metrics: [/m.json: {cache: false}]", "is not a relative path"),
         ("wdir: /elsewhere", "is not a relative path"),

@@ -119,7 +119,7 @@ def test_what_is_in_the_file_stays_byte_for_byte(run: Run, project: Path) -> Non
         (["b", "-o", "made/in", "x"], 9, "is inside output 'made'"),
         (["b", "-d", "made", "-o", "raw", "x"], 9, "stages form a cycle"),
         (["b", "-o", "../out", "x"], 9, "outside of the repository"),
-        (["b", "-d", "https://example.org/a", "x"], 9, "is a URL"),
+        (["b", "-o", "https://example.org/a", "x"], 9, "is a URL"),
         (["b", "-o", "tracked", "x"], 9, "the pointer 'tracked.dver'"),
         (["b", "-o", "tracked/in", "x"], 9, "the pointer 'tracked.dver'"),
         (["b", "-o", "folder", "x"], 9, "contains tracked data: 'folder/tracked'"),

@@ -132,7 +132,10 @@ def test_states_that_do_not_belong_together_are_refused(project: Project) -> Non
     with pytest.raises(UsageError, match="no states"):
         merge_states([])
     with pytest.raises(UsageError, match="another seed"):
-        stream(project).load_state_dict(states[0])
+        stream(project).load_state_dict(merge_states(states[:1]))
+    with pytest.raises(UsageError, match="all ranks") as caught:
+        stream(project).load_state_dict(stream(project, part=StreamPart(0, 2)).state_dict())
+    assert caught.value.fix == "pass dver.merge_states(states of all ranks)"
     with pytest.raises(DverError):
         stream(project).load_state_dict({**stream(project).state_dict(), "files": {"0": -2}})
 

@@ -104,7 +104,7 @@ class Evaluator:
         for dep in stage.deps:
             entry = self.contents.content(worktree_path(address.folder, dep.path, dep.mark))
             deps[dep.path] = locked_item(dep.path, entry) if entry is not None else None
-        external = self.external
+        external = self.external if not stage.frozen else None  # a frozen stage waits for no server
         found = {dep.path: external.of(dep.path) for dep in stage.external} if external is not None else {}
         return Inputs(deps, dict(self._params(address, stage)), env_digests(stage.env, os.environ), found)
 
