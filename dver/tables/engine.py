@@ -38,13 +38,14 @@ class Engine:
         import duckdb
 
         try:
-            return self._connection.execute(statement).fetchall()
+            found: list[tuple[Any, ...]] = self._connection.execute(statement).fetchall()
         except duckdb.OutOfMemoryException as error:
             raise LocalIOError("the tables do not fit", why=_first_line(error), fix="free disk space") from error
         except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
             raise CorruptError(
                 "a table cannot be read", why=_first_line(error), fix="check that its content fits its suffix"
             ) from error
+        return found
 
     def run(self, statement: str) -> None:
         """Execute `statement`."""
