@@ -1,23 +1,28 @@
-"""Streams as datasets of PyTorch. Importing this module imports torch."""
+"""Streams as datasets of PyTorch. Importing this module imports torch, if it is installed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dver.core.errors import UsageError
 from dver.streaming.record_stream import RecordStream
 from dver.streaming.stream import DataStream
 
-try:
+if TYPE_CHECKING:
     from torch.utils.data import IterableDataset, get_worker_info
-except ImportError as error:
-    raise UsageError(
-        "a dataset of PyTorch needs the extra `torch`", why=str(error), fix='pip install "dver[torch]"'
-    ) from error
+
+    class _Dataset(IterableDataset[Any]):
+        pass
+else:
+    try:
+        from torch.utils.data import IterableDataset as _Dataset
+        from torch.utils.data import get_worker_info
+    except ImportError:
+        _Dataset = object
 
 
-class TorchDataset(IterableDataset[Any]):
+class TorchDataset(_Dataset):
     """A stream for `torch.utils.data.DataLoader`, whose workers share the samples of this rank.
 
     Pass the batch size of the data loader: then its order is the same for every number of workers. Call `set_epoch`
@@ -25,6 +30,12 @@ class TorchDataset(IterableDataset[Any]):
     """
 
     def __init__(self, stream: DataStream | RecordStream, *, batch_size: int = 1) -> None:
+        if not TYPE_CHECKING and _Dataset is object:
+            raise UsageError(
+                "a dataset of PyTorch needs the extra `torch`",
+                why="torch is not installed",
+                fix='pip install "dver[torch]"',
+            )
         super().__init__()
         self._stream = stream
         self._batch_size = batch_size

@@ -42,10 +42,10 @@ def test_wrong_arguments_are_errors() -> None:
 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="the extra torch is installed")
+@pytest.mark.usefixtures("project")
 def test_without_torch_the_error_names_the_extra() -> None:
-    name = "TorchDataset"
     with pytest.raises(dver.UsageError) as caught:
-        getattr(dver, name)
+        dver.TorchDataset(dver.stream("data"))
     assert caught.value.fix == 'pip install "dver[torch]"'
 
 
