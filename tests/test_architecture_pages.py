@@ -13,6 +13,7 @@ PACKAGES = {
     "cli": ["cli"],
     "config": ["config", "project"],
     "core": ["core", "formats"],
+    "experiments": ["experiments"],
     "fs": ["fs"],
     "git": ["git"],
     "gitflow": ["gitflow"],

@@ -1,0 +1,1 @@
+"""Experiments: commits outside of branches, with a record of each run."""

@@ -1,0 +1,122 @@
+"""Journals: refs whose first parents are a chain of entries, to which one writer appends.
+
+An entry is a commit. Its message carries records, its further parents keep other commits, and its tree has small files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from dver.core.batches import batched
+from dver.core.errors import ConflictError, RepositoryError
+from dver.git.git_repo import GitRepo, run
+from dver.git.revisions import CommitId
+
+_IDENTITY: Final = {"NAME": "dver", "EMAIL": "dver@localhost"}
+"""The author of entries where Git knows no user."""
+_MOVED: Final = ("but expected", "is at ", "reference already exists")
+"""What git says if the ref is not where the caller expects it."""
+_BATCH: Final = 2000
+"""Entries that are read with one git process."""
+
+
+class JournalMovedError(ConflictError):
+    """Another process appended to the journal meanwhile."""
+
+
+def journal_tips(git: GitRepo, prefix: str) -> dict[str, CommitId]:
+    """The last entry of each journal below `prefix`, a ref such as `refs/dver/experiments`; by ref."""
+    listed = run(git, ["for-each-ref", "--format=%(objectname) %(refname)", prefix])
+    pairs = (line.split(" ", 1) for line in os.fsdecode(listed).splitlines())
+    return {ref: CommitId(commit) for commit, ref in pairs}
+
+
+def append_entry(
+    git: GitRepo,
+    ref: str,
+    message: bytes,
+    *,
+    after: CommitId | None,
+    keeps: Sequence[str] = (),
+    files: Mapping[str, bytes] | None = None,
+) -> CommitId:
+    """Append an entry to the journal `ref`, whose last entry is `after`, and return it.
+
+    The journal keeps the commits `keeps`. `files` are small files by name, without directories. A process that is
+    killed before the last step leaves only unreachable objects.
+
+    Raises JournalMovedError if the last entry is another one.
+    """
+    tree = write_flat_tree(git, files or {})
+    entry = write_commit(git, tree, message, parents=[*([after] if after else []), *keeps])
+    move_ref(git, ref, entry, before=after)
+    return entry
+
+
+def move_ref(git: GitRepo, ref: str, commit: CommitId, *, before: CommitId | None) -> None:
+    """Point `ref` to `commit`. `before` is the expected present commit, None for a new ref.
+
+    Raises JournalMovedError if it is at another commit.
+    """
+    zero = "0" * len(commit)
+    try:
+        run(git, ["update-ref", ref, commit, before or zero])
+    except RepositoryError as error:
+        if error.why and any(said in error.why for said in _MOVED):
+            raise JournalMovedError(
+                f"{ref} was changed by another process", fix="run the same command again"
+            ) from error
+        raise
+
+
+def write_commit(git: GitRepo, tree: str, message: bytes, *, parents: Sequence[str]) -> CommitId:
+    """Write a commit, without a signature and without a ref, as the user, or as `dver` where Git knows no user."""
+    args = ["commit-tree", "--no-gpg-sign", tree, *(word for one in dict.fromkeys(parents) for word in ("-p", one))]
+    try:
+        made = run(git, args, stdin=message)
+    except RepositoryError:
+        # Git knows no user, as in a container.
+        env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _IDENTITY.items()}
+        made = run(git, args, stdin=message, env=env)
+    return CommitId(made.decode().strip())
+
+
+def write_flat_tree(git: GitRepo, files: Mapping[str, bytes]) -> str:
+    """Write a tree with `files` by name, and return its id."""
+    lines = []
+    for name, content in sorted(files.items()):
+        blob = run(git, ["hash-object", "-w", "--stdin"], stdin=content).decode().strip()
+        lines.append(f"100644 blob {blob}\t{name}\0")
+    return run(git, ["mktree", "-z"], stdin=os.fsencode("".join(lines))).decode().strip()
+
+
+def read_entries(git: GitRepo, tip: CommitId, *, since: CommitId | None = None) -> Iterator[tuple[CommitId, bytes]]:
+    """The entries of a journal up to `tip`, after the entry `since`, with their messages; the oldest first."""
+    last = [f"^{since}"] if since else []
+    listed = run(git, ["rev-list", "--first-parent", "--reverse", tip, *last]).decode().split()
+    if not listed:
+        return
+    for batch in batched(listed, _BATCH):
+        content = run(git, ["cat-file", "--batch", "--buffer"], stdin="".join(f"{one}\n" for one in batch).encode())
+        for entry, commit in zip(batch, _answers(content), strict=True):
+            yield CommitId(entry), commit.partition(b"\n\n")[2]
+
+
+def _answers(content: bytes) -> Iterator[bytes]:
+    """The objects in the output of `git cat-file --batch`."""
+    at = 0
+    while at < len(content):
+        end = content.index(b"\n", at)
+        size = content[at:end].rsplit(b" ", 1)[1]
+        if not size.isdigit():
+            raise RepositoryError("git cannot read a journal", why=os.fsdecode(content[at:end]), fix="git fsck")
+        yield content[end + 1 : (at := end + 1 + int(size))]
+        at += 1  # a line break follows
+
+
+def read_entry_file(git: GitRepo, entry: CommitId, name: str) -> bytes | None:
+    """The content of a file of an entry; None if it does not exist."""
+    found = run(git, ["ls-tree", "-z", entry, "--", name]).split(b"\t", 1)[0].split()
+    return run(git, ["cat-file", "blob", found[2].decode()]) if found else None
