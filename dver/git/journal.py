@@ -44,11 +44,12 @@ def append_entry(
 ) -> CommitId:
     """Append an entry to the journal `ref`, whose last entry is `after`, and return it.
 
-    The journal keeps the commits `keeps`. `files` are small files by name, without directories. A process that is
-    killed before the last step leaves only unreachable objects.
+    The journal keeps the commits `keeps`, except for its first entry, which has no parents. `files` are small files by
+    name, without directories. A process that is killed before the last step leaves only unreachable objects.
 
     Raises JournalMovedError if the last entry is another one.
     """
+    assert after is not None or not keeps, "the first parent of an entry is the entry before it"
     tree = write_flat_tree(git, files or {})
     entry = write_commit(git, tree, message, parents=[*([after] if after else []), *keeps])
     move_ref(git, ref, entry, before=after)

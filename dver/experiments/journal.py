@@ -1,0 +1,200 @@
+"""The journals of a clone: the records of its experiments and of those that it fetched (docs/format/experiment.md)."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from dver.core.batches import batched
+from dver.core.files import write_atomic
+from dver.core.platform.machine import host_name
+from dver.core.worktree_lock import locked
+from dver.experiments.record_cache import RecordCache
+from dver.formats.experiment import Experiment, ExperimentStatus, decode_entry, encode_entry
+from dver.git.git_repo import run
+from dver.git.journal import append_entry, journal_tips, read_entries, read_entry_file
+from dver.git.revisions import CommitId
+from dver.repo import Repository
+
+PREFIX: Final = "refs/dver/experiments/"
+LOCAL: Final = f"{PREFIX}local/"
+"""The journals that this clone appends to: `LOCAL` and the writer."""
+REMOTES: Final = f"{PREFIX}remotes/"
+"""What Git remotes have: `REMOTES`, the name of the remote, `/` and the writer."""
+FOLDER: Final = "experiments"
+"""The directory below `.git/dver` for the cache, leases and logs."""
+
+_BATCH: Final = 500
+"""The most records in one entry, which has a parent for each of their commits."""
+_WRITER_DIGITS: Final = 16
+
+Change = Callable[[Experiment], Experiment | None]
+"""Makes a new record from the current one; None leaves it as it is."""
+
+
+class Journal:
+    """The records of all experiments that this clone knows. `close` it."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._git = repo.git
+        self.directory = repo.layout.clone_dir / FOLDER
+        """The directory for files about experiments."""
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the cache."""
+        if "_cache" in self.__dict__:
+            self.__dict__.pop("_cache").close()
+
+    # -- reading
+
+    def all(self) -> list[Experiment]:
+        """The experiments that are not removed, by their time of creation."""
+        return self._current().all()
+
+    def removed(self) -> list[Experiment]:
+        """The removed experiments, by their time of creation."""
+        return self._current().all(removed=True)
+
+    def with_status(self, status: ExperimentStatus) -> list[Experiment]:
+        """The experiments with a status that are not removed, by their time of creation."""
+        return self._current().with_status(status)
+
+    def get(self, experiment: str) -> Experiment | None:
+        """The current record of the experiment with an id, removed or not."""
+        return self._current().get(experiment)
+
+    def names(self) -> set[str]:
+        """The names of all experiments, also of removed ones."""
+        return self._current().names()
+
+    def log_tail(self, experiment: str) -> bytes | None:
+        """The end of the log of an experiment, as its journal has it."""
+        name = f"{experiment}.log"
+        entry = self._current().entry_of(experiment)
+        if entry is None:
+            return None
+        found = read_entry_file(self._git, entry, name)
+        if found is None:  # a later entry renamed it
+            args = ["log", "-1", "--first-parent", "-m", "--diff-filter=A", "--format=%H", f"--glob={PREFIX}*"]
+            first = run(self._git, [*args, "--", name]).decode().strip()
+            found = read_entry_file(self._git, CommitId(first), name) if first else None
+        return found
+
+    def is_own(self, experiment: Experiment) -> bool:
+        """Whether this clone made the experiment."""
+        return experiment.id[-_WRITER_DIGITS:] == self.writer
+
+    # -- writing
+
+    @cached_property
+    def writer(self) -> str:
+        """The name of this clone in journals: 16 hexadecimal digits. A copy of a clone gets a name of its own."""
+        path = self.directory / "writer"
+        mark = f"{os.stat(self._git.common_dir).st_ino} {host_name()}"
+        with locked(self.directory / "journal.lock"):
+            known = _read_writer(path, mark)
+            if known is None:
+                known = os.urandom(_WRITER_DIGITS // 2).hex()
+                write_atomic(path, f"{known} {mark}\n".encode())
+        return known
+
+    def new_id(self) -> str:
+        """An id for a new experiment of this clone: a random number, and the writer."""
+        return os.urandom(16 - _WRITER_DIGITS // 2).hex() + self.writer
+
+    def record(self, records: Iterable[Experiment], *, logs: Mapping[str, bytes] | None = None) -> None:
+        """Append records of new experiments, with the ends of their `logs` by id.
+
+        A process that is killed meanwhile leaves all records of an entry or none.
+        """
+        self._append(list(records), logs or {})
+
+    def update(
+        self, experiments: Sequence[str], change: Change, *, logs: Mapping[str, bytes] | None = None
+    ) -> list[Experiment]:
+        """Append what `change` makes of the current records with the ids `experiments`; returns the new records.
+
+        No other process of this clone can change them meanwhile.
+        """
+        _ = self.writer
+        with locked(self.directory / "journal.lock"):
+            cache = self._current()
+            current = [found for one in experiments if (found := cache.get(one)) is not None]
+            changed = [(old, new) for old in current if (new := change(old)) is not None]
+            fresh = [replace(new, updated=max(time.time_ns(), old.updated + 1)) for old, new in changed]
+            moved = {new.id for (old, _), new in zip(changed, fresh, strict=True) if old.commit == new.commit}
+            self._append_locked(fresh, logs or {}, kept=moved)
+        return fresh
+
+    def _append(self, records: Sequence[Experiment], logs: Mapping[str, bytes]) -> None:
+        _ = self.writer
+        with locked(self.directory / "journal.lock"):
+            self._append_locked(records, logs, kept=frozenset())
+
+    def _append_locked(self, records: Sequence[Experiment], logs: Mapping[str, bytes], *, kept: Iterable[str]) -> None:
+        """Append entries. The commits of the experiments in `kept` are in the journal already."""
+        ref, known = LOCAL + self.writer, frozenset(kept)
+        last = journal_tips(self._git, ref).get(ref)
+        if last is None:
+            last = append_entry(self._git, ref, encode_entry([]), after=None)
+        for batch in batched(records, _BATCH):
+            files = {f"{one.id}.log": logs[one.id] for one in batch if one.id in logs}
+            # The first record of an experiment that another clone made keeps its commit, too.
+            keeps = [one.commit for one in batch if one.id not in known or not self.is_own(one)]
+            last = append_entry(self._git, ref, encode_entry(batch), after=last, keeps=keeps, files=files)
+
+    # -- the cache
+
+    @cached_property
+    def _cache(self) -> RecordCache:
+        return RecordCache(self.directory / "records.db")
+
+    def _current(self) -> RecordCache:
+        """The cache, with all entries of all journals."""
+        cache, tips = self._cache, journal_tips(self._git, PREFIX)
+        try:
+            known = cache.tips()
+            if known != tips:
+                self._refresh(cache, known, tips)
+        except sqlite3.DatabaseError:  # a corrupt file: go on in memory
+            self._refresh(cache, {}, tips)
+        return cache
+
+    def _refresh(self, cache: RecordCache, known: Mapping[str, CommitId], tips: Mapping[str, CommitId]) -> None:
+        with cache.writing():
+            known = cache.tips()  # another process may have written meanwhile, or the cache is in memory by now
+            if not all(ref in tips and self._is_continued(since, tips[ref]) for ref, since in known.items()):
+                cache.clear()  # a journal was rewritten or deleted
+                known = {}
+            for ref, tip in tips.items():
+                if known.get(ref) != tip:
+                    writer = ref.rpartition("/")[2]
+                    for entry, message in read_entries(self._git, tip, since=known.get(ref)):
+                        cache.put(writer, entry, decode_entry(message))
+            cache.set_tips(tips)
+
+    def _is_continued(self, since: CommitId, tip: CommitId) -> bool:
+        if since == tip:
+            return True
+        return run(self._git, ["rev-list", "-1", since, f"^{tip}", "--"], ok=(0, 128)) == b""
+
+
+def _read_writer(path: Path, mark: str) -> str | None:
+    try:
+        writer, _, found = path.read_text("utf-8", "replace").strip().partition(" ")
+    except FileNotFoundError:
+        return None
+    is_valid = len(writer) == _WRITER_DIGITS and not writer.strip("0123456789abcdef")
+    return writer if is_valid and found == mark else None

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dver.experiments.journal import LOCAL, Journal
+from dver.formats.experiment import Experiment, ExperimentStatus
+from dver.git.journal import journal_tips
+from dver.repo import Repository
+
+
+def git(cwd: Path, *args: str) -> str:
+    done = subprocess.run(["git", *args], cwd=cwd, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    (root / ".dver").mkdir(parents=True)
+    git(root, "init", "-q")
+    git(root, "commit", "-q", "--allow-empty", "-m", "first")
+    return root
+
+
+def an_experiment(journal: Journal, name: str, commit: str, created: float = 1.0) -> Experiment:
+    return Experiment(
+        id=journal.new_id(),
+        name=name,
+        status=ExperimentStatus.QUEUED,
+        baseline=commit,
+        commit=commit,
+        updated=1,
+        created=created,
+    )
+
+
+def test_records_come_back_in_order_of_creation(project: Path) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        journal.record([an_experiment(journal, "second", head, 2.0), an_experiment(journal, "first", head, 1.0)])
+        assert [one.name for one in journal.all()] == ["first", "second"]
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        assert [one.name for one in journal.all()] == ["first", "second"]
+
+
+def test_a_later_record_replaces_an_earlier_one(project: Path) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        one = an_experiment(journal, "one", head)
+        journal.record([one], logs={one.id: b"first lines"})
+        (done,) = journal.update([one.id], lambda old: replace(old, status=ExperimentStatus.DONE))
+        assert done.updated > one.updated
+        assert journal.get(one.id) == done
+        assert journal.update([one.id], lambda _: None) == []
+        assert journal.with_status(ExperimentStatus.QUEUED) == []
+        assert journal.log_tail(one.id) == b"first lines"
+        assert journal.log_tail("0" * 32) is None
+
+
+def test_a_deleted_cache_is_made_again(project: Path) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        journal.record([an_experiment(journal, "one", head)])
+        assert len(journal.all()) == 1
+        cache = journal.directory / "records.db"
+    for content in (None, b"no database", b""):
+        cache.unlink()
+        if content is not None:
+            cache.write_bytes(content)
+        with Repository.open(project) as repo, Journal(repo) as journal:
+            assert [one.name for one in journal.all()] == ["one"]
+
+
+def test_a_rewritten_journal_replaces_its_records(project: Path) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        ref = LOCAL + journal.writer
+        journal.record([an_experiment(journal, "kept", head)])
+        before = journal_tips(repo.git, ref)[ref]
+        journal.record([an_experiment(journal, "dropped", head)])
+        assert len(journal.all()) == 2
+        git(project, "update-ref", ref, before)
+        assert [one.name for one in journal.all()] == ["kept"]
+
+
+def test_commits_of_experiments_survive_git_gc(project: Path) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    tree = git(project, "rev-parse", "HEAD^{tree}")
+    commit = git(project, "commit-tree", tree, "-p", head, "-m", "x")
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        journal.record([replace(an_experiment(journal, "one", head), commit=commit)])
+    git(project, "reflog", "expire", "--expire=now", "--all")
+    git(project, "gc", "-q", "--prune=now")
+    assert git(project, "cat-file", "-t", commit) == "commit"
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        assert len(journal.all()) == 1
+
+
+def test_a_copied_clone_writes_a_journal_of_its_own(project: Path, tmp_path: Path) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        journal.record([an_experiment(journal, "one", head)])
+        writer = journal.writer
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy, symlinks=True)
+    with Repository.open(copy) as repo, Journal(repo) as journal:
+        assert journal.writer != writer
+        journal.record([an_experiment(journal, "two", head, 2.0)])
+        assert [journal.is_own(one) for one in journal.all()] == [False, True]
+
+
+def test_writers_at_once_lose_nothing(project: Path) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=append_some, args=(project, head, number)) for number in range(3)]
+    for one in processes:
+        one.start()
+    for one in processes:
+        one.join()
+    assert [one.exitcode for one in processes] == [0, 0, 0]
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        assert sorted(one.name for one in journal.all()) == sorted(f"{a}-{b}" for a in range(3) for b in range(8))
+
+
+def append_some(project: Path, head: str, number: int) -> None:
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        for one in range(8):
+            journal.record([an_experiment(journal, f"{number}-{one}", head)])
+            assert len(journal.all()) > one
+
+
+def test_a_clone_in_which_git_knows_no_user_can_write(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    git(project, "config", "user.useConfigOnly", "true")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        journal.record([an_experiment(journal, "one", head)])
+        assert git(project, "log", "-1", "--format=%an", LOCAL + journal.writer) == "dver"
