@@ -13,7 +13,6 @@ from dver.core.phrasing import join_limited, quoted
 if TYPE_CHECKING:
     from dver.ops.run.commit import CommitResult
     from dver.ops.run.lineage import Lineage
-    from dver.ops.run.repro import ReproPlan, ReproResult
     from dver.ops.run.stage import AddedStage, RemovedStages
     from dver.ops.run.verify import VerifyResult
     from dver.pipelines.definition.stage import Stage
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from dver.pipelines.engine.reasons import Reason
     from dver.pipelines.engine.schedule import Watcher
     from dver.pipelines.execution.output_backup import BackedUpOutput
+    from dver.pipelines.execution.repro import ReproPlan, ReproResult
     from dver.pipelines.execution.run_logs import RunLog
 
 
@@ -72,7 +72,7 @@ class RunMethods(ProjectHandle):
             PipelineError: `dver.yaml` is invalid.
             UsageError: A target is unknown.
         """
-        from dver.ops.run.repro import ReproOptions, repro
+        from dver.pipelines.execution.repro import ReproOptions, repro
 
         options = ReproOptions(
             texts(targets), single_item, downstream, force, keep_going, run_cache, pull, 1 if confirm else jobs
@@ -101,7 +101,7 @@ class RunMethods(ProjectHandle):
         progress: ProgressCallback | None = None,
     ) -> ReproPlan:
         """The stages that `repro` would run, and why. Changes nothing. Arguments and errors as in `repro`."""
-        from dver.ops.run.repro import ReproOptions, plan_repro
+        from dver.pipelines.execution.repro import ReproOptions, plan_repro
 
         options = ReproOptions(texts(targets), single_item, downstream, force, use_cache=run_cache, pull=pull)
         with self._open() as repo:

@@ -9,8 +9,8 @@ from typing import Final
 from dver.cli.render.running_stages import state_text
 from dver.cli.render.terminal import Style, columns, count, duration, printable
 from dver.core.phrasing import quoted
-from dver.ops.run.repro import ReproResult
 from dver.pipelines.engine.schedule import StageState
+from dver.pipelines.execution.repro import ReproResult
 
 _LISTED: Final = 10
 """List the times of at most this many stages."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dver.cli.render.repro_summary import summary_lines
 from dver.cli.render.terminal import Style
 from dver.core.errors import StageError
-from dver.ops.run.repro import ReproResult
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.schedule import StageState
+from dver.pipelines.execution.repro import ReproResult
 
 PLAIN = Style(enabled=False)
 

@@ -19,9 +19,9 @@ from dver.cli.render.repro_summary import summary_lines
 from dver.cli.render.running_stages import RunPrompt, watch_stages
 from dver.core.errors import StageError
 from dver.core.phrasing import join_limited, quoted
-from dver.ops.run.repro import ReproOptions, ReproResult, plan_repro, repro
 from dver.pipelines.engine.plan import Intent, StagePlan
 from dver.pipelines.execution.output_backup import BackedUpOutput
+from dver.pipelines.execution.repro import ReproOptions, ReproResult, plan_repro, repro
 from dver.repo import Repository
 
 _NAMED: Final = 3
