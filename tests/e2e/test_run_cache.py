@@ -429,3 +429,18 @@ def test_what_persists_is_never_taken_back_to_an_earlier_state(run: Run, git_rep
     run("repro", cwd=git_repo)
     assert (git_repo / "checkpoint").read_text() == "by hand 3"
     assert not list((git_repo / ".git/dver/store").glob("runs/*/*"))
+
+
+def test_two_worktrees_that_need_the_same_run_at_once_execute_it_once(run: Run, first: Path, count: Path) -> None:
+    slow = STAGES.replace("echo prepare >>", "sleep 0.5; echo prepare >>")
+    (first / "dver.yaml").write_text(slow)
+    git("commit", "-qam", "A slow stage", cwd=first)
+    git("worktree", "add", "-q", "../other", cwd=first)
+    run("checkout", cwd=first / "../other")
+    command = [sys.executable, "-m", "dver", "repro"]
+    both = [subprocess.Popen(command, cwd=at, stderr=subprocess.PIPE, text=True) for at in (first, first / "../other")]
+    said = "".join(one.communicate()[1] for one in both)
+    assert [one.returncode for one in both] == [0, 0], said
+    assert count.read_text().split() == ["prepare", "train"]
+    assert "prepare: restored" in said
+    assert (first / "model").read_text() == (first / "../other/model").read_text()

@@ -27,9 +27,17 @@ _LAST_WORDS: Final = 10
 _LONGEST: Final = 1 << 16
 """Split longer lines at this many bytes."""
 _REPORTED: Final = frozenset(
-    (StageState.RESTORED, StageState.DONE, StageState.FAILED, StageState.STOPPED, StageState.SKIPPED)
+    (
+        StageState.RESTORED,
+        StageState.DONE,
+        StageState.FAILED,
+        StageState.STOPPED,
+        StageState.SKIPPED,
+        StageState.WAITING,
+    )
 )
 """States that print a line."""
+_WAITS: Final = "waits for the same run in another process"
 
 
 @contextmanager
@@ -61,7 +69,7 @@ class LineWatcher:
         if address in self._output and (rest := self._output.pop(address).rest):
             self._line(address, rest)
         if state is StageState.RUNNING or (state in _REPORTED and state is not StageState.DONE):
-            self._ctx.note(f"{_name(address)}: {state.value}")
+            self._ctx.note(f"{_name(address)}: {_said(state)}")
 
     def output(self, address: Address, content: bytes) -> None:
         """See `Watcher`."""
@@ -90,7 +98,7 @@ class OutputWatcher:
             self._ctx.forward_to_stderr(b"\n")
             self._ended = True
         if state is StageState.RUNNING or (state in _REPORTED and state is not StageState.DONE):
-            self._ctx.note(self._style.bold(f"{_name(address)}: {state.value}"))
+            self._ctx.note(self._style.bold(f"{_name(address)}: {_said(state)}"))
 
     def output(self, address: Address, content: bytes) -> None:
         """See `Watcher`."""
@@ -210,7 +218,7 @@ class TableWatcher:
 
     def _over(self, address: Address, state: StageState, row: _Row | None) -> tuple[str, ...]:
         took = f" in {terminal.duration(self._clock() - row.started)}" if row is not None else ""
-        line = f"{_name(address)}: {state_text(state, state.value, self._style)}{took}"
+        line = f"{_name(address)}: {state_text(state, _said(state), self._style)}{took}"
         if state is not StageState.FAILED or row is None:
             return (line,)
         said = [*row.last, *([row.split.rest] if row.split.rest else [])]
@@ -242,6 +250,10 @@ def state_text(state: StageState, text: str, style: terminal.Style) -> str:
     if state in (StageState.FAILED, StageState.STOPPED):
         return style.red(text)
     return style.green(text) if state in (StageState.DONE, StageState.RESTORED) else text
+
+
+def _said(state: StageState) -> str:
+    return _WAITS if state is StageState.WAITING else state.value
 
 
 def _name(address: Address) -> str:

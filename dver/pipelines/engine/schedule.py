@@ -57,7 +57,8 @@ class StageExecutor(Protocol):
     def begin(self, address: Address) -> Job | StageState:
         """Return the job of a checked stage whose name is claimed, or its final state if it needs no run.
 
-        Before it returns a job, it removes the old outputs.
+        Before it returns a job, it removes the old outputs. It returns `StageState.WAITING` while another process
+        executes the same run, and is called again later.
         """
 
     def record(self, address: Address, end: JobEnd) -> None:
@@ -66,12 +67,16 @@ class StageExecutor(Protocol):
     def retry(self, address: Address) -> Job:
         """Return the job for another attempt."""
 
+    def finish(self, address: Address) -> None:
+        """The stage reached its final state, so no other method is called for it any more."""
+
 
 class Watcher(Protocol):
     """Receives the events of a run."""
 
     def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
-        """A stage entered `state`; `error` is why it failed."""
+        """A stage entered `state`; `error` is why it failed. It enters `WAITING` only for another process that executes
+        the same run."""
 
     def output(self, address: Address, content: bytes) -> None:
         """A running stage wrote `content`."""
@@ -136,6 +141,10 @@ class _Schedule:
     resources: ResourcePool = field(init=False)
     ready: list[ScheduledStage] = field(init=False)
     """Stages that wait for resources only, in order."""
+    deferred: list[ScheduledStage] = field(default_factory=list)
+    """Stages that wait for another process that executes the same run."""
+    reported: set[Address] = field(default_factory=set)
+    """Stages whose wait was reported."""
 
     def __post_init__(self) -> None:
         self.resources = ResourcePool(self.capacity)
@@ -149,10 +158,24 @@ class _Schedule:
         self.ready = [one for one in self.tasks if self.waiting[one.address] == 0]
 
     def run(self) -> None:
-        while self.running or (self.ready and not self.closed):
+        while self.running or ((self.ready or self.deferred) and not self.closed):
+            self.start_deferred()
             self.start_ready()
-            if self.running:
+            if self.running or self.deferred:
                 self.process_events()
+
+    def start_deferred(self) -> None:
+        """Begin deferred stages again."""
+        waiting, self.deferred = self.deferred, []
+        for task in waiting:
+            if self.can_start(task):
+                self.attempt(task, self.executor.begin)
+            else:
+                self.deferred.append(task)
+
+    def can_start(self, task: ScheduledStage) -> bool:
+        """Whether the stage may start and the free resources suffice for it."""
+        return not self.closed and len(self.running) < self.capacity.jobs and self.resources.fits(task.resources)
 
     def start_ready(self) -> None:
         while (task := self.next_ready()) is not None:
@@ -163,9 +186,7 @@ class _Schedule:
 
     def next_ready(self) -> ScheduledStage | None:
         """The first ready stage that the free resources suffice for."""
-        if self.closed or len(self.running) >= self.capacity.jobs:
-            return None
-        return next((one for one in self.ready if self.resources.fits(one.resources)), None)
+        return next((one for one in self.ready if self.can_start(one)), None)
 
     def check(self, task: ScheduledStage) -> None:
         try:
@@ -186,7 +207,10 @@ class _Schedule:
             found = begin(task.address)
             if isinstance(found, StageState):
                 self.runner.release(name)
-                self.finish(task, found)
+                if found is StageState.WAITING:
+                    self.defer(task)
+                else:
+                    self.finish(task, found)
                 return
             # Before the job starts, since Ctrl-C may come at any moment and must find it.
             assert found.name == name
@@ -198,6 +222,13 @@ class _Schedule:
             self.finish(task, StageState.FAILED, error)
             return
         self.set_state(task, StageState.RUNNING)
+
+    def defer(self, task: ScheduledStage) -> None:
+        """Begin the stage again later. The wait is reported once."""
+        self.deferred.append(task)
+        if task.address not in self.reported:
+            self.reported.add(task.address)
+            self.set_state(task, StageState.WAITING)
 
     def with_devices(self, task: ScheduledStage, job: Job) -> Job:
         """`job` with GPUs assigned, unless the stage sets `CUDA_VISIBLE_DEVICES` itself."""
@@ -235,6 +266,7 @@ class _Schedule:
             self.finish(task, StageState.FAILED, _failure(task, event, tried))
 
     def finish(self, task: ScheduledStage, state: StageState, error: DverError | None = None) -> None:
+        self.executor.finish(task.address)
         self.set_state(task, state, error)
         if state in SUCCESSFUL:
             self.unblock_downstream(task)

@@ -61,8 +61,7 @@ class CachedRuns:
         return hit if hit.missing and (not elsewhere or (self._fetch is not None and self._fetch(elsewhere))) else None
 
     def _earlier(self, runs: RunCache, found: StageEvaluation) -> Iterator[lock.LockedStage]:
-        names = sorted(one.path for one in found.stage.outs)
-        key = run_key(lock_entry(found.stage, found.inputs), names)
+        names, key = sorted(one.path for one in found.stage.outs), key_of(found)
         for run in (runs.get(key) if is_cacheable(found.stage) else None, found.last_run):
             if run is not None and sorted(one.path for one in run.outs) == names and run_key(run, names) == key:
                 yield run
@@ -71,6 +70,11 @@ class CachedRuns:
         """The missing outputs that are not in the store either."""
         missing = [hit.outs[one.path] for one in hit.missing]
         return [one for one in missing if self._repo.store.find_missing([one.ref])]
+
+
+def key_of(found: StageEvaluation) -> str:
+    """The run key of an evaluated stage."""
+    return run_key(lock_entry(found.stage, found.inputs), [one.path for one in found.stage.outs])
 
 
 def restore_run(

@@ -20,12 +20,13 @@ from dver.pipelines.engine.job import Job, JobEnd
 from dver.pipelines.engine.reasons import Inputs, lock_entry
 from dver.pipelines.engine.resources import Capacity
 from dver.pipelines.engine.schedule import StageState
-from dver.pipelines.execution.cached_runs import CachedRuns, is_cacheable, restore_run
+from dver.pipelines.execution.cached_runs import CachedRuns, is_cacheable, key_of, restore_run
 from dver.pipelines.execution.changed_inputs import refuse_changed, refuse_deleted, refuse_touched
 from dver.pipelines.execution.output_backup import BackedUpOutput, OutputBackup
 from dver.pipelines.execution.outputs import clear_outputs, refuse_partial, store_outputs, store_uncached
 from dver.pipelines.execution.recorder import RunRecorder
 from dver.pipelines.execution.run_environment import RunEnvironment, detect_environment
+from dver.pipelines.execution.run_locks import RunLocks
 from dver.pipelines.run_cache.entries import cache_key
 from dver.pipelines.workspace.dvclive import DvcFolder, may_use_dvclive
 from dver.pipelines.workspace.evaluation import CachedRun, Evaluator, StageEvaluation
@@ -84,6 +85,7 @@ class WorkspaceExecutor:
         self._dvc_folder = DvcFolder(repo)
         self._out_of_date = OutOfDateData(repo, progress)
         self._backup = OutputBackup(repo, evaluator, on_backup)
+        self._run_locks = RunLocks(repo.layout.clone_dir / "run-locks")
         self._started: dict[Address, _StartedStage] = {}
 
     def check(self, address: Address) -> StageState | None:
@@ -104,8 +106,8 @@ class WorkspaceExecutor:
         if stage.frozen:
             return self._restore_frozen(address, stage)
         self._cache_last_run(address, stage)
-        if address not in self._forced and self._restore(self._started[address].evaluation):
-            return StageState.RESTORED
+        if address not in self._forced and (ready := self._restore_or_lock(address, stage)) is not None:
+            return ready
         self._refuse_oversized(address)
         if self._confirm is not None and not self._confirm(address):
             return StageState.SKIPPED
@@ -172,6 +174,10 @@ class WorkspaceExecutor:
         self._recorder.add(address, stage, made)
         self._backup.mark_recorded(address)
 
+    def finish(self, address: Address) -> None:
+        """See `StageExecutor`."""
+        self._run_locks.release(address)
+
     def record_current(self, address: Address) -> None:
         """Record the current inputs and outputs of a stage as if it had just run, without a run record.
 
@@ -185,6 +191,7 @@ class WorkspaceExecutor:
 
     def write(self) -> None:
         """Write all recorded runs, after the last job ended. Raises MissingObjectError if a gc deleted outputs."""
+        self._run_locks.release_all()
         self._backup.mark_ended()
         self._dvc_folder.remove()
         self._recorder.write(force=True)
@@ -242,6 +249,21 @@ class WorkspaceExecutor:
             )
         lock.encode_stage(address.name, lock_entry(stage, inputs))
         return inputs
+
+    def _restore_or_lock(self, address: Address, stage: Stage) -> StageState | None:
+        """Restore a cached run, or lock the run so that no other process executes it at once.
+
+        Returns the state of the stage: restored, waiting for another process, or None if it has to run.
+        """
+        found = self._started[address].evaluation
+        if self._restore(found):
+            return StageState.RESTORED
+        if self._cached_runs.runs is None or not is_cacheable(stage):
+            return None
+        if not self._run_locks.try_acquire(address, key_of(found)):
+            return StageState.WAITING
+        # Another process may have recorded the run after the first search and before the lock.
+        return StageState.RESTORED if self._restore(found) else None
 
     def _restore(self, found: StageEvaluation) -> bool:
         """Restore the outputs of a cached run, if there is one."""

@@ -29,6 +29,9 @@ class Project:
     heard: list[tuple[str, StageState]] = field(default_factory=list)
     errors: dict[str, DverError] = field(default_factory=dict)
     recorded: list[str] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
+    waits: dict[str, int] = field(default_factory=dict)
+    """How often another process executes the run of a stage."""
     spoken: dict[str, bytes] = field(default_factory=dict)
     most: int = 0
     """How many ran at once, at most."""
@@ -39,6 +42,9 @@ class Project:
         return found if found is StageState.UP_TO_DATE else None
 
     def begin(self, address: Address) -> Job | StageState:
+        if self.waits.get(address.name, 0):
+            self.waits[address.name] -= 1
+            return StageState.WAITING
         return self.skip.get(address.name) or self.retry(address)
 
     def retry(self, address: Address) -> Job:
@@ -49,6 +55,9 @@ class Project:
         if address.name in self.broken:
             raise StageError(f"stage {address.name!r} made nothing")
         self.recorded.append(address.name)
+
+    def finish(self, address: Address) -> None:
+        self.finished.append(address.name)
 
     def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
         self.heard.append((address.name, state))
@@ -264,3 +273,25 @@ def test_a_second_ctrl_c_ends_what_does_not_listen() -> None:
     with pytest.raises(KeyboardInterrupt):
         project.run([task("a")])
     assert project.heard[-1] == ("a", StageState.STOPPED)
+
+
+def test_a_stage_waits_while_another_process_executes_the_same_run() -> None:
+    project = Project({"a": ["echo"], "b": ["echo"], "c": ["echo"]}, waits={"a": 2})
+    found = project.run([task("a"), task("b"), task("c", "a")])
+    assert found == dict.fromkeys("abc", StageState.DONE)
+    assert project.recorded == ["b", "a", "c"]
+    assert project.heard.count(("a", StageState.WAITING)) == 1
+    assert project.finished == ["b", "a", "c"]
+
+
+def test_a_failure_ends_the_wait_for_another_process() -> None:
+    project = Project({"a": ["echo"], "b": ["exit 1"]}, waits={"a": 1_000_000})
+    assert project.run([task("a"), task("b")]) == {"a": StageState.WAITING, "b": StageState.FAILED}
+    assert project.finished == ["b"]
+
+
+def test_a_stage_that_waits_does_not_use_resources() -> None:
+    project = Project({"a": ["echo"], "b": ["echo"]}, waits={"a": 1})
+    tasks = [task("a", resources=Resources(gpus=1)), task("b", resources=Resources(gpus=1))]
+    assert set(project.run(tasks, jobs=1, gpus=1, devices=("0",)).values()) == {StageState.DONE}
+    assert devices_of(project) == {"a": "0", "b": "0"}
