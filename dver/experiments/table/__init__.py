@@ -1,0 +1,1 @@
+"""Tables of experiments: rows, columns, filters, order, and pages."""
