@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from dver.api.compare import CompareMethods
+from dver.api.experiments import ExperimentMethods
 from dver.api.handle import StrPath
 from dver.api.inspect import InspectMethods
 from dver.api.maintain import MaintainMethods
@@ -21,7 +22,16 @@ from dver.api.track import TrackMethods
 from dver.repo import PROJECT_DIR, Repository
 
 
-class Project(TrackMethods, InspectMethods, ShareMethods, RunMethods, CompareMethods, SetupMethods, MaintainMethods):
+class Project(
+    TrackMethods,
+    InspectMethods,
+    ShareMethods,
+    RunMethods,
+    ExperimentMethods,
+    CompareMethods,
+    SetupMethods,
+    MaintainMethods,
+):
     """A dver project. Make one with `find`, `open`, `clone` or `init`.
 
     Relative paths start from `cwd`. Paths in results are bytes and start at the top of the Git worktree;

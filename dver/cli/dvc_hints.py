@@ -20,7 +20,6 @@ _TRANSFER: Final = {
     "--no-run-cache": "leave it out: the run cache is only transferred whole with --run-cache",
 }
 _EVERY_COMMIT: Final = "leave it out: gc keeps the data of every commit, stash and worktree; see `dver gc --dry-run`"
-_EXPERIMENTS: Final = "use a branch for each: `git switch -c NAME`, `dver repro`, then `dver metrics diff main`"
 _FROM_URL: Final = "download it with the tool of its storage, then `dver add PATH`"
 
 VERBS: Final[Mapping[str, str]] = {
@@ -28,13 +27,11 @@ VERBS: Final[Mapping[str, str]] = {
     "dver clone": "run `git clone`, then `dver install` and `dver pull` in the clone",
     "dver data": "use `dver status`",
     "dver du": "use `dver ls --size`",
-    "dver exp": _EXPERIMENTS,
-    "dver experiments": _EXPERIMENTS,
+    "dver experiments": "use `dver exp`",
     "dver get-url": _FROM_URL,
     "dver ls-files": "use `dver ls -R`",
     "dver mv": "use `dver move SOURCE DESTINATION`",
     "dver prune": "use `dver gc`",
-    "dver queue": _EXPERIMENTS,
     "dver rm": "use `dver remove PATH`",
     "dver root": "use `git rev-parse --show-toplevel`",
     "dver run": "add the stage with `dver stage add`, then run it with `dver repro`",

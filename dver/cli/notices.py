@@ -15,6 +15,7 @@ from dver.repo import Repository
 
 if TYPE_CHECKING:
     from dver.pipelines.engine.env_variables import SecretVariable
+    from dver.pipelines.execution.output_backup import BackedUpOutput
 
 
 def print_staged(ctx: Context, repo: Repository, *, then: str = "") -> None:
@@ -41,6 +42,21 @@ def warn_about_ignored_settings(ctx: Context, repo: Repository) -> None:
     for item in repo.config.ignored:
         value = terminal.printable(str(item.value).lower() if isinstance(item.value, bool) else str(item.value))
         ctx.warn(f"ignored {item.key} = {value} of .dver/config.toml: `dver config trust {item.key}` accepts it")
+
+
+def warn_about_backups(ctx: Context, repo: Repository, backups: Iterable[BackedUpOutput]) -> None:
+    """Warn about outputs that no stage made, and that a run moved away."""
+    for one in backups:
+        name, stage = path_text(repo, one.path), terminal.printable(str(one.stage))
+        now = terminal.printable(os.path.relpath(one.backup, ctx.cwd))
+        ctx.warn(f"{name} was not produced by stage {stage}; moved to {now}")
+
+
+def warn_about_left_out(ctx: Context, repo: Repository, paths: Sequence[bytes]) -> None:
+    """Warn about untracked files that an experiment does not have."""
+    if paths:
+        names = join_limited([path_text(repo, path) for path in paths])
+        ctx.warn(f"not in the experiment, because too large for Git: {names}; `dver add` tracks large files")
 
 
 def warn_about_secrets(ctx: Context, variables: Iterable[SecretVariable]) -> None:

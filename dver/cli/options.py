@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -129,6 +130,37 @@ class Group(_Dver, click.Group):
         return super().resolve_command(ctx, args)
 
 
+class LazyGroup(Group):
+    """A verb whose subcommands are modules of their own: `modules` has the path of each, by name.
+
+    Only the module of the subcommand that runs is imported.
+    """
+
+    def __init__(self, *args: Any, modules: Mapping[str, str], **attributes: Any) -> None:
+        self.modules = modules
+        super().__init__(*args, **attributes)
+
+    @property
+    def commands(self) -> dict[str, click.Command]:
+        """All subcommands, imported."""
+        return {name: self._load(name) for name in self.modules}
+
+    @commands.setter
+    def commands(self, _: object) -> None:
+        """Click sets what `modules` replaces."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._load(cmd_name) if cmd_name in self.modules else None
+
+    def _load(self, name: str) -> click.Command:
+        found: click.Command = importlib.import_module(self.modules[name]).command
+        found.name = name
+        return found
+
+
 def _no_such_command(name: str, group: str, known: Sequence[str]) -> UsageError:
     from difflib import get_close_matches
 
@@ -147,6 +179,13 @@ def command(*, examples: Sequence[Example] = (), acts: bool = False) -> Callable
     """The decorator for a verb's function. `examples` are pairs of a command line and its meaning. `acts` marks
     commands whose output reports an action instead of answering a question."""
     return click.command(cls=Command, examples=examples, acts=acts, context_settings=_SETTINGS)
+
+
+def lazy_group(
+    *, modules: Mapping[str, str], examples: Sequence[Example] = ()
+) -> Callable[[Callable[..., Any]], LazyGroup]:
+    """The decorator for a verb whose subcommands are the functions `command` of `modules`, by name."""
+    return click.group(cls=LazyGroup, modules=modules, examples=examples, context_settings=_SETTINGS)
 
 
 def group(*, examples: Sequence[Example] = (), cls: type[Group] = Group) -> Callable[[Callable[..., Any]], Group]:

@@ -43,6 +43,9 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "lineage": "Show how an output was produced.",
         "verify": "Re-run a stage in a clean worktree and compare its outputs.",
     },
+    "Run experiments": {
+        "exp": "Run, compare, apply and share experiments.",
+    },
     "Compare runs": {
         "params": "Show parameters and compare them between revisions.",
         "metrics": "Show metrics and compare them between revisions.",
@@ -77,6 +80,7 @@ _PACKAGES: Final = {
     "Inspect data": "inspect",
     "Share data": "share",
     "Run pipelines": "run",
+    "Run experiments": "experiments",
     "Compare runs": "compare",
     "Set up": "setup",
     "Maintain": "maintain",

@@ -71,6 +71,15 @@ class StageExecutor(Protocol):
         """The stage reached its final state, so no other method is called for it any more."""
 
 
+class CommandError(StageError):
+    """The command of a stage failed."""
+
+    def __init__(self, what: str, *, why: str, fix: str, command_exit_code: int) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.command_exit_code = command_exit_code
+        """Negative for the signal that killed it."""
+
+
 class Watcher(Protocol):
     """Receives the events of a run."""
 
@@ -313,4 +322,6 @@ def _failure(task: ScheduledStage, event: JobEnd, tried: int) -> StageError:
         )
     code = event.exit_code
     how = f"exited with code {code}" if code > 0 else f"was killed by signal {-code}"
-    return StageError(f"stage {name!r} failed{times}", why=f"its command {how}", fix=f"see its output: {log}")
+    return CommandError(
+        f"stage {name!r} failed{times}", why=f"its command {how}", fix=f"see its output: {log}", command_exit_code=code
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -11,7 +10,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.notices import print_staged, warn_about_secrets
+from dver.cli.notices import print_staged, warn_about_backups, warn_about_secrets
 from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
 from dver.cli.render.reasons import step_json, step_lines
@@ -111,7 +110,7 @@ def _run(ctx: Context, repo: Repository, choice: ReproOptions, *, interactive: b
                 progress=ctx.progress,
             )
     finally:
-        _print_backups(ctx, repo, backups)
+        warn_about_backups(ctx, repo, backups)
 
 
 def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: bool) -> None:
@@ -143,13 +142,6 @@ def _print_missed(ctx: Context, repo: Repository, missed: int, how: str) -> None
     if missed and repo.config.default_remote is not None:
         stages = terminal.count(missed, "stage")
         ctx.note(f"{stages} {how} although cached; the outputs are missing here, `--pull` downloads them")
-
-
-def _print_backups(ctx: Context, repo: Repository, backups: list[BackedUpOutput]) -> None:
-    for one in backups:
-        name, stage = path_text(repo, one.path), terminal.printable(str(one.stage))
-        now = terminal.printable(os.path.relpath(one.backup, ctx.cwd))
-        ctx.warn(f"{name} was not produced by stage {stage}; moved to {now}")
 
 
 def _print_plan(ctx: Context, steps: tuple[StagePlan, ...]) -> None:

@@ -1,0 +1,122 @@
+"""The section "Run experiments" of the Python API: the groups of methods `project.exp` and `project.queue`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from dver.api.handle import ProjectHandle, StrPath, raise_worst, texts
+from dver.api.progress import ProgressCallback, progress_for
+
+if TYPE_CHECKING:
+    from dver.experiments.execution import FinishedExperiment
+    from dver.formats.experiment import Experiment
+    from dver.pipelines.engine.schedule import Watcher
+    from dver.pipelines.execution.output_backup import BackedUpOutput
+
+
+class ExperimentMethods(ProjectHandle):
+    """Methods for experiments."""
+
+    __slots__ = ()
+
+    @property
+    def exp(self) -> ExpMethods:
+        """Methods that run, compare, apply and share experiments, such as `project.exp.run`."""
+        return ExpMethods(self.root, self.cwd)
+
+
+class ExpMethods(ProjectHandle):
+    """Methods that run, compare, apply and share experiments: `project.exp`."""
+
+    __slots__ = ()
+
+    def run(
+        self,
+        *targets: StrPath,
+        name: str | None = None,
+        message: str = "",
+        jobs: int = 1,
+        force: bool = False,
+        single_item: bool = False,
+        downstream: bool = False,
+        keep_going: bool = False,
+        pull: bool = False,
+        run_cache: bool = True,
+        watcher: Watcher | None = None,
+        on_backup: Callable[[BackedUpOutput], None] | None = None,
+        check: bool = True,
+        progress: ProgressCallback | None = None,
+    ) -> FinishedExperiment:
+        """Run stages as `repro` does, and keep the result as an experiment, however the run ends.
+
+        Args:
+            targets: Stages or outputs. By default all stages.
+            name: The name of the experiment; by default two memorable words.
+            message: A description.
+            jobs: The number of stages that run in parallel.
+            force: Also run stages that are up to date.
+            single_item: Run only the targets, without their upstream stages.
+            downstream: Run the targets and all their downstream stages.
+            keep_going: After a failure, run all stages that do not depend on it.
+            pull: Download missing data and cached runs from remotes.
+            run_cache: Use and update the run cache.
+            watcher: Gets states and output of stages while they run.
+            on_backup: Called for each output that no stage made and that is moved to a backup.
+            check: Raise the error of a failed experiment. Without it, see `error` of the result.
+
+        Raises:
+            StageError: A stage failed (with `check`). The experiment is recorded.
+            ConflictError: The name exists, or an experiment runs in this workspace.
+            UsageError: A target is unknown, or there is no commit yet.
+        """
+        from dver.ops.exp.run import ExperimentOptions, run
+        from dver.pipelines.execution.repro import ReproOptions
+
+        repro = ReproOptions(texts(targets), single_item, downstream, force, keep_going, run_cache, pull, jobs)
+        with self._open() as repo:
+            finished = run(
+                repo,
+                ExperimentOptions(name, message, repro=repro),
+                cwd=self.cwd,
+                watcher=watcher,
+                on_backup=on_backup or (lambda _: None),
+                progress=progress_for(progress),
+            )
+        raise_worst([finished.error], check=check)
+        return finished
+
+    def save(
+        self,
+        *,
+        name: str | None = None,
+        message: str = "",
+        force: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> FinishedExperiment:
+        """Keep the workspace as an experiment, without a run.
+
+        Args:
+            name: The name of the experiment; by default two memorable words.
+            message: A description.
+            force: Replace an experiment of this name.
+
+        Raises:
+            ConflictError: The name exists.
+            UsageError: There is no commit yet.
+        """
+        from dver.ops.exp.save import save
+
+        with self._open() as repo:
+            return save(repo, name=name, message=message, force=force, progress=progress_for(progress))
+
+    def list(self, *, removed: bool = False) -> Sequence[Experiment]:
+        """The experiments of this clone, and those that it fetched, by their time of creation.
+
+        Args:
+            removed: The removed experiments instead.
+        """
+        from dver.ops.exp.list_experiments import list_experiments
+
+        with self._open() as repo:
+            return list_experiments(repo, removed=removed)

@@ -1,0 +1,29 @@
+"""`dver exp`. Each subcommand is a module of this package."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dver.cli import options
+
+_PACKAGE: Final = "dver.cli.commands.experiments.exp"
+_MODULES: Final = {
+    "run": f"{_PACKAGE}.run",
+    "save": f"{_PACKAGE}.save",
+    "list": f"{_PACKAGE}.list_experiments",
+}
+
+
+@options.lazy_group(
+    modules=_MODULES,
+    examples=[
+        ("dver exp run -S lr=0.1", "Run the stages with another parameter, and keep the result."),
+        ("dver exp list", "List the experiments."),
+    ],
+)
+def command() -> None:
+    """Run, compare, apply and share experiments.
+
+    An experiment is a commit with code, parameters and results that no branch has, and a record of its run. All of them
+    are kept, also failed ones.
+    """

@@ -1,0 +1,37 @@
+"""`dver exp list`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.render.experiments import list_row
+from dver.cli.render.terminal import printable
+from dver.ops.exp.list_experiments import list_experiments
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver exp list", "List the experiments with their status."),
+        ("dver exp list --names-only", "List their names, for scripts."),
+    ],
+)
+@click.option("--names-only", is_flag=True, help="Print only names.")
+@click.option("--removed", is_flag=True, help="List removed experiments instead.")
+@options.json_option
+@click.pass_obj
+def command(ctx: Context, *, names_only: bool, removed: bool, as_json: bool) -> None:
+    """List the experiments."""
+    with Repository.open(ctx.cwd) as repo:
+        found = list_experiments(repo, removed=removed)
+    if as_json:
+        ctx.emit_json([one.name if names_only else one for one in found])
+    elif names_only:
+        for one in found:
+            ctx.say(printable(one.name))
+    else:
+        ctx.table(list_row(one, ctx.style) for one in found)
+        if not found:
+            ctx.note("there are no experiments: `dver exp run` makes one")

@@ -1,0 +1,89 @@
+"""`dver exp run`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.notices import warn_about_backups, warn_about_left_out, warn_about_secrets
+from dver.cli.render.experiments import finished_lines
+from dver.cli.render.repro_summary import summary_lines
+from dver.cli.render.running_stages import watch_stages
+from dver.experiments.execution import FinishedExperiment
+from dver.ops.exp.run import ExperimentOptions, run
+from dver.pipelines.execution.output_backup import BackedUpOutput
+from dver.pipelines.execution.repro import ReproOptions
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver exp run -S lr=0.1", "Change a parameter in params.yaml, run the stages, and keep the result."),
+        ("dver exp run -n baseline -m 'before the cleanup'", "Choose the name, and describe the experiment."),
+        ("dver exp run train", "Run train and its upstream stages only."),
+    ]
+)
+@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.option("-n", "--name", metavar="NAME", help="Name the experiment; by default two memorable words.")
+@click.option("-m", "--message", default="", metavar="TEXT", help="Describe the experiment.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Run stages in parallel.")
+@click.option("-f", "--force", is_flag=True, help="Also run stages that are up to date.")
+@click.option("-s", "--single-item", is_flag=True, help="Run only the targets, without their upstream stages.")
+@click.option("--downstream", is_flag=True, help="Run the targets and all their downstream stages.")
+@click.option("-k", "--keep-going", is_flag=True, help="After a failure, run all stages that do not depend on it.")
+@click.option("--pull", is_flag=True, help="Download missing data and cached runs from remotes.")
+@click.option("--no-run-cache", is_flag=True, help="Neither use nor update the run cache.")
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    targets: tuple[str, ...],
+    name: str | None,
+    message: str,
+    jobs: int,
+    force: bool,
+    single_item: bool,
+    downstream: bool,
+    keep_going: bool,
+    pull: bool,
+    no_run_cache: bool,
+    as_json: bool,
+) -> int:
+    """Run stages as `dver repro` does, and keep the result as an experiment.
+
+    The experiment has the code, parameters and results. It is kept however the run ends, and outside of branches:
+    `dver exp apply` brings it back.
+    """
+    choice = ReproOptions(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
+    with Repository.open(ctx.cwd) as repo:
+        finished = _run(ctx, repo, ExperimentOptions(name, message, repro=choice))
+        _report(ctx, repo, finished, as_json=as_json)
+    if finished.error is not None:
+        raise finished.error
+    return 0
+
+
+def _run(ctx: Context, repo: Repository, chosen: ExperimentOptions) -> FinishedExperiment:
+    backups: list[BackedUpOutput] = []
+    try:
+        with watch_stages(ctx, jobs=chosen.repro.jobs) as watcher:
+            return run(repo, chosen, cwd=ctx.cwd, watcher=watcher, on_backup=backups.append, progress=ctx.progress)
+    finally:
+        warn_about_backups(ctx, repo, backups)
+
+
+def _report(ctx: Context, repo: Repository, finished: FinishedExperiment, *, as_json: bool) -> None:
+    result = finished.result
+    if result is not None:
+        warn_about_secrets(ctx, result.secrets)
+        if not as_json:
+            for line in summary_lines(result, ctx.style):
+                ctx.say(line)
+    warn_about_left_out(ctx, repo, finished.left_out)
+    if as_json:
+        ctx.emit_json(finished.experiment)
+        return
+    for line in finished_lines(finished.experiment, ctx.style):
+        ctx.say(line)

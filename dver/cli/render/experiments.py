@@ -1,0 +1,57 @@
+"""Experiments as text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from dver.cli.render.terminal import Style, printable
+from dver.core.phrasing import quoted
+from dver.formats.experiment import Experiment, ExperimentStatus
+
+_LISTED: Final = 5
+"""At most this many metrics are in the line of a finished experiment."""
+_SHORT: Final = 7
+
+
+def finished_lines(experiment: Experiment, style: Style) -> Iterator[str]:
+    """What to say of an experiment that was recorded."""
+    name = printable(experiment.name)
+    metrics = [(key, value) for values in experiment.metrics.values() for key, value in values.items()]
+    shown = ", ".join(f"{printable(key)} {value_text(value)}" for key, value in metrics[:_LISTED])
+    more = f", and {len(metrics) - _LISTED} more" if len(metrics) > _LISTED else ""
+    status = "" if experiment.status is ExperimentStatus.DONE else f" {status_text(experiment.status, style)}"
+    yield f"experiment {style.bold(name)}{status}" + (f": {shown}{more}" if shown else "")
+    if experiment.error:
+        yield f"  {printable(experiment.error)}"
+
+
+def list_row(experiment: Experiment, style: Style) -> list[str]:
+    """The row of an experiment in `dver exp list`."""
+    created = time.strftime("%Y-%m-%d %H:%M", time.localtime(experiment.created))
+    about = printable(experiment.message.partition("\n")[0])
+    name = printable(experiment.name)
+    return [name, status_text(experiment.status, style), created, experiment.baseline[:_SHORT], about]
+
+
+def status_text(status: ExperimentStatus, style: Style) -> str:
+    """A status in its colour."""
+    colours = {
+        ExperimentStatus.DONE: style.green,
+        ExperimentStatus.FAILED: style.red,
+        ExperimentStatus.STOPPED: style.yellow,
+        ExperimentStatus.RUNNING: style.bold,
+    }
+    colour = colours.get(status)
+    return colour(status.value) if colour is not None else status.value
+
+
+def value_text(value: Any) -> str:
+    """A parameter or metric in few characters."""
+    return f"{value:.5g}" if isinstance(value, float) else printable(str(value))
+
+
+def name_argument(name: str) -> str:
+    """The name of an experiment as an argument of a command."""
+    return printable(quoted(name))

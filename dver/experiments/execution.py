@@ -1,0 +1,165 @@
+"""Running the stages of an experiment and recording it, in the workspace or in a worktree of its own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from dver.core.display import Displayed
+from dver.core.errors import DverError, StageError
+from dver.core.files import explain
+from dver.core.progress import SILENT, Progress
+from dver.experiments.experiment_log import ExperimentLog, read_tail
+from dver.experiments.journal import Journal
+from dver.experiments.snapshot import WorkspaceSnapshot, commit_snapshot
+from dver.experiments.values import read_metrics
+from dver.formats import lock
+from dver.formats.experiment import Experiment, ExperimentStatus, Values
+from dver.git.snapshot import with_files_of_worktree
+from dver.pipelines.engine.graph import worktree_path
+from dver.pipelines.engine.schedule import CommandError, StageState, Watcher
+from dver.pipelines.execution.output_backup import BackedUpOutput
+from dver.pipelines.execution.repro import ReproOptions, ReproResult, repro
+from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines
+from dver.repo import Repository
+
+_INTERRUPTED: Final = 130
+"""The exit code of a program that Ctrl-C ended."""
+_GOOD: Final = frozenset((StageState.DONE, StageState.RESTORED, StageState.UP_TO_DATE, StageState.FROZEN))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FinishedExperiment(Displayed):
+    """An experiment that ended, in whatever way, and was recorded."""
+
+    experiment: Experiment
+    result: ReproResult | None = None
+    """The states of its stages; None if no stage was reached."""
+    error: DverError | None = None
+    """Why it failed."""
+    left_out: tuple[bytes, ...] = ()
+    """Untracked files that are too large for Git. The experiment does not have them."""
+    was_recorded: bool = True
+    """False if another process recorded its end before."""
+
+
+def run_stages_of(
+    repo: Repository,
+    journal: Journal,
+    experiment: Experiment,
+    snapshot: WorkspaceSnapshot,
+    choice: ReproOptions,
+    *,
+    cwd: Path,
+    watcher: Watcher | None = None,
+    on_backup: Callable[[BackedUpOutput], None] = lambda _: None,
+    progress: Progress = SILENT,
+) -> FinishedExperiment:
+    """Run the stages of `experiment` in the worktree of `repo`, and record how it ended.
+
+    The worktree has the files of `snapshot`. The caller holds the lease of the experiment, whose record is in the
+    journal. The commit has the code at the start, even if it was edited meanwhile, and the results at the end.
+
+    Raises KeyboardInterrupt after Ctrl-C, when the experiment is recorded as stopped.
+    """
+    started = time.time()
+    log = ExperimentLog(watcher, journal.directory, experiment.id)
+    result: ReproResult | None = None
+    failure: DverError | None = None
+    interrupt: KeyboardInterrupt | None = None
+    try:
+        result = repro(repo, choice, cwd=cwd, watcher=log, on_backup=on_backup, progress=progress)
+        failure = _failure(result)
+    except DverError as error:
+        failure = error
+    except OSError as error:
+        failure = explain(error)
+    except KeyboardInterrupt as error:
+        interrupt = error
+        log.write(b"--- stopped by Ctrl-C\n")
+    finally:
+        log.close()
+    ended = replace(
+        _ended(experiment, failure, interrupt),
+        commit=_result_commit(repo, experiment, snapshot),
+        metrics=_metrics(repo, log, started),
+        started=started,
+        ended=time.time(),
+    )
+    recorded = record_end(journal, ended)
+    if interrupt is not None:
+        raise interrupt
+    return FinishedExperiment(ended, result, failure, snapshot.left_out, was_recorded=recorded)
+
+
+def record_end(journal: Journal, ended: Experiment) -> bool:
+    """Append the final record of an experiment, once. Returns False if it has one already."""
+    tail = read_tail(journal.directory, ended.id)
+    logs = {ended.id: tail} if tail else {}
+
+    def final(current: Experiment) -> Experiment | None:
+        if current.status.is_final:
+            return None
+        # The user may have renamed or removed it meanwhile.
+        return replace(ended, name=current.name, message=current.message, removed=current.removed)
+
+    return bool(journal.update([ended.id], final, logs=logs))
+
+
+def _ended(experiment: Experiment, failure: DverError | None, interrupt: KeyboardInterrupt | None) -> Experiment:
+    if interrupt is not None:
+        return replace(experiment, status=ExperimentStatus.STOPPED, exit_code=_INTERRUPTED, error="stopped by Ctrl-C")
+    if failure is None:
+        return replace(experiment, status=ExperimentStatus.DONE, exit_code=0)
+    code = failure.command_exit_code if isinstance(failure, CommandError) else failure.exit_code
+    why = f"{failure.what}: {failure.why}" if failure.why else failure.what
+    return replace(experiment, status=ExperimentStatus.FAILED, exit_code=code, error=why)
+
+
+def _failure(result: ReproResult) -> DverError | None:
+    if result.errors:
+        return next(iter(result.errors.values()))
+    return None if result.succeeded else StageError("some stages did not run")
+
+
+def _result_commit(repo: Repository, experiment: Experiment, snapshot: WorkspaceSnapshot) -> str:
+    """The commit with the results; that of the start if the pipelines cannot be read."""
+    with suppress(DverError):
+        pipelines = load_pipelines(repo)
+        paths = [os.fsencode(one) for one in dict.fromkeys(_result_paths(pipelines))]
+        gitignores = [one for one in repo.staged if os.path.basename(one) == b".gitignore"]
+        tree = with_files_of_worktree(repo.git, snapshot.tree, [*paths, *gitignores])
+        if tree != snapshot.tree:
+            return commit_snapshot(repo, tree, snapshot.baseline, experiment.name, experiment.message)
+    return experiment.commit
+
+
+def _result_paths(pipelines: Pipelines) -> Iterator[str]:
+    """The files that a run writes and Git has: locks, and uncached outputs."""
+    for folder, file in pipelines.files.items():
+        yield os.path.join(folder, lock.NAME)
+        yield from (os.path.normpath(os.path.join(folder, path)) for path in file.metrics)
+    for address, stage in pipelines.graph.stages.items():
+        yield from (worktree_path(address.folder, out.path, out.mark) for out in stage.outs if not out.cache)
+
+
+def _metrics(repo: Repository, log: ExperimentLog, started: float) -> Values:
+    """The metrics at the end, without those of an earlier run: of stages that failed or were not reached."""
+    earlier: set[str] = set()
+    with suppress(DverError):
+        for address, stage in load_pipelines(repo).graph.stages.items():
+            if log.states.get(address) not in _GOOD:
+                paths = (worktree_path(address.folder, out.path, out.mark) for out in stage.outs)
+                earlier.update(path for path in paths if _is_older(repo, path, started))
+    return read_metrics(repo, without=earlier)
+
+
+def _is_older(repo: Repository, path: str, started: float) -> bool:
+    with suppress(OSError):
+        return os.stat(repo.layout.absolute(os.fsencode(path))).st_mtime < started
+    return True
