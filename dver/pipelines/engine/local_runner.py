@@ -25,6 +25,7 @@ from dver.core.errors import StageError
 from dver.core.platform import filelock
 from dver.core.platform.machine import own_peak_memory, peak_memory, wait_for_exit
 from dver.pipelines.engine.job import Event, Job, JobEnd, JobOutcome, JobOutput
+from dver.pipelines.engine.leftover_jobs import sign_job
 from dver.pipelines.engine.shell_script import shell_arguments
 
 _PIECE: Final = 1 << 16
@@ -208,6 +209,7 @@ class _RunningJob:
             except OSError as error:
                 self.events.put(JobOutput(self.job.name, f"dver: cannot start: {error}\n".encode()))
                 return _NOT_STARTED, 0
+        sign_job(self.lock_fd, process.pid)
         inherited = own_peak_memory()
         reader = threading.Thread(target=self.read, args=(process,), daemon=True)
         reader.start()
