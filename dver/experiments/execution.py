@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +21,12 @@ from dver.experiments.values import read_metrics
 from dver.formats import lock
 from dver.formats.experiment import Experiment, ExperimentStatus, Values
 from dver.git.snapshot import with_files_of_worktree
-from dver.pipelines.engine.graph import worktree_path
+from dver.pipelines.definition.stage import PipelineFile, Stage
+from dver.pipelines.engine.graph import Address, without_outside_paths, worktree_path
 from dver.pipelines.engine.schedule import CommandError, StageState, Watcher
 from dver.pipelines.execution.output_backup import BackedUpOutput
 from dver.pipelines.execution.repro import ReproOptions, ReproResult, repro
-from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines
+from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 from dver.repo import Repository
 
 _INTERRUPTED: Final = 130
@@ -84,10 +85,11 @@ def run_stages_of(
         log.write(b"--- stopped by Ctrl-C\n")
     finally:
         log.close()
+    files = _pipeline_files(repo)
     ended = replace(
         _ended(experiment, failure, interrupt),
-        commit=_result_commit(repo, experiment, snapshot),
-        metrics=_metrics(repo, log, started),
+        commit=_result_commit(repo, experiment, snapshot, files),
+        metrics=_metrics(repo, files, log, started),
         started=started,
         ended=time.time(),
     )
@@ -127,36 +129,49 @@ def _failure(result: ReproResult) -> DverError | None:
     return None if result.succeeded else StageError("some stages did not run")
 
 
-def _result_commit(repo: Repository, experiment: Experiment, snapshot: WorkspaceSnapshot) -> str:
-    """The commit with the results; that of the start if the pipelines cannot be read."""
-    with suppress(DverError):
-        pipelines = load_pipelines(repo)
-        paths = [os.fsencode(one) for one in dict.fromkeys(_result_paths(pipelines))]
-        gitignores = [one for one in repo.staged if os.path.basename(one) == b".gitignore"]
-        tree = with_files_of_worktree(repo.git, snapshot.tree, [*paths, *gitignores])
-        if tree != snapshot.tree:
-            return commit_snapshot(repo, tree, snapshot.baseline, experiment.name, experiment.message)
-    return experiment.commit
+def _pipeline_files(repo: Repository) -> dict[str, PipelineFile]:
+    """The content of each `dver.yaml` that can be read, by directory."""
+    found = pipelines_of_workspace(repo)
+    return {folder: file for folder, file in found.items() if not isinstance(file, DverError)}
 
 
-def _result_paths(pipelines: Pipelines) -> Iterator[str]:
+def _result_commit(
+    repo: Repository, experiment: Experiment, snapshot: WorkspaceSnapshot, files: Mapping[str, PipelineFile]
+) -> str:
+    """The commit with the results; that of the start if there are none."""
+    paths = [os.fsencode(one) for one in dict.fromkeys(_result_paths(files))]
+    gitignores = [one for one in repo.staged if os.path.basename(one) == b".gitignore"]
+    tree = with_files_of_worktree(repo.git, snapshot.tree, [*paths, *gitignores])
+    if tree == snapshot.tree:
+        return experiment.commit
+    return commit_snapshot(repo, tree, snapshot.baseline, experiment.name, experiment.message)
+
+
+def _result_paths(files: Mapping[str, PipelineFile]) -> Iterator[str]:
     """The files that a run writes and Git has: locks, and uncached outputs."""
-    for folder, file in pipelines.files.items():
+    for folder, file in files.items():
         yield os.path.join(folder, lock.NAME)
         yield from (os.path.normpath(os.path.join(folder, path)) for path in file.metrics)
-    for address, stage in pipelines.graph.stages.items():
-        yield from (worktree_path(address.folder, out.path, out.mark) for out in stage.outs if not out.cache)
+        for _, stage in _stages(folder, file):
+            yield from (worktree_path(folder, out.path, out.mark) for out in stage.outs if not out.cache)
 
 
-def _metrics(repo: Repository, log: ExperimentLog, started: float) -> Values:
+def _metrics(repo: Repository, files: Mapping[str, PipelineFile], log: ExperimentLog, started: float) -> Values:
     """The metrics at the end, without those of an earlier run: of stages that failed or were not reached."""
     earlier: set[str] = set()
-    with suppress(DverError):
-        for address, stage in load_pipelines(repo).graph.stages.items():
+    for folder, file in files.items():
+        for address, stage in _stages(folder, file):
             if log.states.get(address) not in _GOOD:
-                paths = (worktree_path(address.folder, out.path, out.mark) for out in stage.outs)
+                paths = (worktree_path(folder, out.path, out.mark) for out in stage.outs)
                 earlier.update(path for path in paths if _is_older(repo, path, started))
     return read_metrics(repo, without=earlier)
+
+
+def _stages(folder: str, file: PipelineFile) -> Iterator[tuple[Address, Stage]]:
+    """The stages of a file without paths outside of the repository."""
+    for name, stage in file.stages.items():
+        address = Address(folder, name)
+        yield address, without_outside_paths(address, stage)
 
 
 def _is_older(repo: Repository, path: str, started: float) -> bool:

@@ -145,8 +145,8 @@ class Journal:
 
     def _append_locked(self, records: Sequence[Experiment], logs: Mapping[str, bytes], *, kept: Iterable[str]) -> None:
         """Append entries. The commits of the experiments in `kept` are in the journal already."""
-        ref, known = LOCAL + self.writer, frozenset(kept)
-        last = journal_tips(self._git, ref).get(ref)
+        ref, known, cache = LOCAL + self.writer, frozenset(kept), self._current()
+        last = cache.tips().get(ref)
         if last is None:
             last = append_entry(self._git, ref, encode_entry([]), after=None)
         for batch in batched(records, _BATCH):
@@ -154,6 +154,9 @@ class Journal:
             # The first record of an experiment that another clone made keeps its commit, too.
             keeps = [one.commit for one in batch if one.id not in known or not self.is_own(one)]
             last = append_entry(self._git, ref, encode_entry(batch), after=last, keeps=keeps, files=files)
+            with cache.writing():
+                cache.put(self.writer, last, batch)
+                cache.set_tips({**cache.tips(), ref: last})
 
     # -- the cache
 

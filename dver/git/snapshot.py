@@ -9,9 +9,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Final
 
 from dver.core.files import delete_any
 from dver.git.git_repo import Arg, GitRepo, run
+
+_NO_HOOKS: Final = ("-c", f"core.hooksPath={os.devnull}")
+"""Changes of any index run the hook post-index-change, by which data follows the user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,9 @@ class TemporaryIndex:
         self.path = path
 
     def run(self, args: Sequence[Arg], *, stdin: bytes = b"", literal: bool = True) -> bytes:
-        """The output of `git *args` on this index. Raises RepositoryError."""
-        return run(self._git, args, stdin=stdin, literal=literal, env={"GIT_INDEX_FILE": os.fspath(self.path)})
+        """The output of `git *args` on this index. No hooks run. Raises RepositoryError."""
+        env = {"GIT_INDEX_FILE": os.fspath(self.path)}
+        return run(self._git, [*_NO_HOOKS, *args], stdin=stdin, literal=literal, env=env)
 
     def put(self, contents: Mapping[bytes, bytes]) -> None:
         """Add regular files with `contents`, by path, or replace them."""

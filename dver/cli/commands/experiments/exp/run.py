@@ -78,7 +78,7 @@ def _report(ctx: Context, repo: Repository, finished: FinishedExperiment, *, as_
     result = finished.result
     if result is not None:
         warn_about_secrets(ctx, result.secrets)
-        if not as_json:
+        if not (as_json or ctx.quiet):
             for line in summary_lines(result, ctx.style):
                 ctx.say(line)
     warn_about_left_out(ctx, repo, finished.left_out)
