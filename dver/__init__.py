@@ -1,8 +1,8 @@
 """dver versions datasets and models beside code in Git.
 
 `dver.open`, `read_bytes`, `read_text`, `ls`, `walk`, `files` and `get` read data of a revision, of this or another
-repository, without a checkout. `dver.Project` has every command of the command line. Each name is imported when it is
-first used.
+repository, without a checkout. `dver.Project` has every command of the command line. `dver.live` logs metrics of a
+training program. Each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from dver import live
     from dver.access.files import FileInfo, Files
     from dver.api.files import files, ls, open, read_bytes, read_text, url_for, walk
     from dver.api.get import get
@@ -83,6 +84,7 @@ __all__ = [
     "TorchDataset",
     "get",
     "Project",
+    "live",
     "ProgressEvent",
     "list_cache",
     "clear_cache",
@@ -107,10 +109,12 @@ if not TYPE_CHECKING:  # a type checker reports names that do not exist
 
     def __getattr__(name: str) -> Any:
         """Import a public name at its first use (PEP 562)."""
-        if name not in _MODULES:
-            raise AttributeError(f"module 'dver' has no attribute {name!r}")
         from importlib import import_module
 
+        if name == "live":
+            return import_module("dver.live")
+        if name not in _MODULES:
+            raise AttributeError(f"module 'dver' has no attribute {name!r}")
         found = getattr(import_module(_MODULES[name]), name)
         globals()[name] = found
         return found

@@ -17,6 +17,7 @@ PACKAGES = {
     "fs": ["fs"],
     "git": ["git"],
     "gitflow": ["gitflow"],
+    "live": ["live"],
     "maintenance": ["maintenance"],
     "pipelines-definition": ["pipelines/definition", "pipelines/compare", "pipelines/plots"],
     "pipelines-runs": ["pipelines/engine", "pipelines/workspace", "pipelines/execution", "pipelines/run_cache"],

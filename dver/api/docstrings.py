@@ -73,14 +73,15 @@ def signature_of(function: Callable[..., Any], name: str) -> str:
     shown = [_parameter(one) for one in signature.parameters.values() if one.name not in ("self", "cls")]
     keywords = [one for one in signature.parameters.values() if one.kind is one.KEYWORD_ONLY]
     if keywords and not any(one.kind is one.VAR_POSITIONAL for one in signature.parameters.values()):
-        shown.insert(len(shown) - len(keywords), "*")
+        at = len(shown) - len(keywords) - sum(one.kind is one.VAR_KEYWORD for one in signature.parameters.values())
+        shown.insert(at, "*")
     result = _type_text(signature.return_annotation)
     line = f"{name}({', '.join(shown)}) -> {result}"
     return line if len(line) <= 100 else f"{name}(\n    " + ",\n    ".join(shown) + f",\n) -> {result}"
 
 
 def _parameter(one: inspect.Parameter) -> str:
-    star = "*" if one.kind is one.VAR_POSITIONAL else ""
+    star = "*" if one.kind is one.VAR_POSITIONAL else "**" if one.kind is one.VAR_KEYWORD else ""
     default = "" if one.default is one.empty else f" = {one.default!r}"
     return f"{star}{one.name}: {_type_text(one.annotation)}{default}"
 

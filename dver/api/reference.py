@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import dver
+from dver import live
 from dver.api.docstrings import documentation_of, fields_of, named_types, signature_of
 from dver.api.project import Project
 from dver.core.errors import DverError
@@ -56,6 +57,7 @@ class _Page:
         yield from self._functions("Read files of a revision", _READING)
         yield from self._functions("Stream samples for training", _TRAINING)
         yield _TORCH
+        yield from self._live()
         yield "## Project\n"
         yield from _description(Project)
         for name in ("find", "open", "init", "clone"):
@@ -72,6 +74,15 @@ class _Page:
         yield f"## {title}\n"
         for name in names:
             yield from self._function(getattr(dver, name), f"dver.{name}")
+
+    def _live(self) -> Iterator[str]:
+        yield "## Log live metrics\n"
+        yield "The module `live` is `dver.live`.\n"
+        yield from self._function(live.run, "dver.live.run")
+        for name, found in vars(live.LiveRun).items():
+            if inspect.isfunction(found) and not name.startswith("_"):
+                yield from self._function(found, f"run.{name}")
+        yield f"`run.step`: {documentation_of(live.LiveRun.step).summary}\n"
 
     def _section(self, section: type) -> Iterator[str]:
         title = (inspect.getdoc(sys.modules[section.__module__]) or "").split('"')[1]
@@ -100,7 +111,7 @@ class _Page:
 
     def _note(self, annotation: str, module: str) -> None:
         for kind in named_types(annotation, module):
-            if not issubclass(kind, (Project, BaseException)):
+            if not issubclass(kind, (Project, live.LiveRun, BaseException)):
                 self._results.setdefault(kind)
 
     def _classes(self) -> Iterator[str]:
