@@ -63,6 +63,7 @@ def run_in_workspace(
         lease.try_acquire(repo.git.worktree)
         try:
             journal.record([experiment])
+            snapshot.recheck()
             on_start(experiment)
             return run_stages_of(
                 repo,
@@ -97,6 +98,7 @@ def save_workspace(
         )
         same_name = [one.id for one in journal.all() if one.name == name and journal.is_own(one)]
         journal.record([experiment])
+        snapshot.recheck()
         journal.update(same_name, lambda old: replace(old, removed=True))
     return FinishedExperiment(experiment, left_out=snapshot.left_out)
 

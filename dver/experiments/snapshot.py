@@ -11,6 +11,7 @@ from dver.core.errors import UsageError
 from dver.core.files import read_regular
 from dver.core.progress import SILENT, Progress
 from dver.formats import lock, pointer
+from dver.formats.objectref import ObjectKey
 from dver.git import revisions
 from dver.git.journal import write_commit
 from dver.git.revisions import CommitId
@@ -18,6 +19,7 @@ from dver.git.snapshot import snapshot_worktree
 from dver.repo import Repository
 from dver.store.trash.guard import GcGuard
 from dver.tracking.lock_outputs import output_path
+from dver.tracking.pointer_files import DeletedByGcError
 from dver.tracking.targets import SUFFIX, Target, tracked_in_worktree
 from dver.workspace.add import AddedPointer, AddRequest, scan_requests
 from dver.workspace.changes.quick_check import ChangedData, changed_data
@@ -36,6 +38,17 @@ class WorkspaceSnapshot:
     """Pointers and locks that differ from those on disk, because data was edited; by path."""
     left_out: tuple[bytes, ...]
     """Untracked files that are too large for Git, and that the tree does not have."""
+    guard: GcGuard
+    stored: tuple[ObjectKey, ...]
+    """The edited data, which was stored for the snapshot."""
+
+    def recheck(self) -> None:
+        """Restore stored data that a gc deleted meanwhile. Call it when a journal has the commit of the snapshot.
+
+        Raises DeletedByGcError if it cannot be restored.
+        """
+        if lost := self.guard.recheck(self.stored):
+            raise DeletedByGcError(len(lost))
 
 
 def take_snapshot(repo: Repository, *, outputs: bool = False, progress: Progress = SILENT) -> WorkspaceSnapshot:
@@ -53,8 +66,8 @@ def take_snapshot(repo: Repository, *, outputs: bool = False, progress: Progress
     guard = GcGuard(repo.store)
     contents, added = _edited(repo, outputs, progress)
     found = snapshot_worktree(repo.git, largest=repo.config.max_file_size, instead=contents)
-    guard.recheck([one.pointer.ref().key for one in added])
-    return WorkspaceSnapshot(baseline, found.tree, contents, found.left_out)
+    stored = tuple(one.pointer.ref().key for one in added)
+    return WorkspaceSnapshot(baseline, found.tree, contents, found.left_out, guard, stored)
 
 
 def commit_snapshot(repo: Repository, tree: str, baseline: CommitId, name: str, message: str) -> CommitId:
