@@ -292,6 +292,11 @@ def _moved_back(case: Case) -> None:
     case.git("-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "v1")
 
 
+def _edited(case: Case) -> None:
+    case.first()
+    write(case.repo, WORK)
+
+
 def _damaged(case: Case) -> None:
     """A store with a flipped bit in a frame, of which the workspace has the content."""
     case.first()
@@ -346,4 +351,5 @@ SCENARIOS = (
     ),
     Scenario("hook post-checkout", ("hook", "post-checkout", "0", "0", "1"), _moved_back, work=KEPT, warns=True),
     Scenario("fsck --repair", ("fsck", "--repair"), _damaged),
+    Scenario("exp save", ("exp", "save", "-n", "mine", "--force"), _edited, work=WORK),
 )
