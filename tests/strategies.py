@@ -162,3 +162,16 @@ def locks(draw: st.DrawFn) -> Lock:
             for name in names
         }
     )
+
+
+params_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+params_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats().map(lambda one: math.nan if math.isnan(one) else one)
+    | params_text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(params_text, inner, max_size=3),
+    max_leaves=6,
+)
+"""Values of parameters."""

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -254,20 +254,17 @@ def write_all_atomic(files: Mapping[Path, bytes]) -> None:
 
     Syncs run in parallel, since a disk serves many at once.
     """
-    if len(files) < _MANY:
+    if len(files) == 1:
         for path, content in files.items():
             write_atomic(path, content)
         return
-    from concurrent.futures import ThreadPoolExecutor
-
     temporary: dict[Path, Path] = {}
     try:
         for path, content in files.items():
             temporary[path], fd = create_temporary(path.parent, mode=_mode_of(path))
             with open(fd, "wb") as file:
                 file.write(content)
-        with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
-            list(pool.map(_sync_file, temporary.values()))
+        _sync_files(list(temporary.values()))
         for path, made in temporary.items():
             os.replace(made, path)
     except BaseException:
@@ -277,6 +274,17 @@ def write_all_atomic(files: Mapping[Path, bytes]) -> None:
         raise
     for folder in {path.parent for path in files}:
         fsync_dir(folder)
+
+
+def _sync_files(paths: Sequence[Path]) -> None:
+    if len(paths) < _MANY:
+        for path in paths:
+            _sync_file(path)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
+        list(pool.map(_sync_file, paths))
 
 
 def _sync_file(path: Path) -> None:

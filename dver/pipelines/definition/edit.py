@@ -6,29 +6,29 @@ requested change and no other.
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from dver.core.errors import PipelineError
+from dver.pipelines.definition.yaml_edits import (
+    TextEdit,
+    after_comments,
+    apply_edits,
+    by_hand,
+    end_of_document,
+    insertion_after,
+    insertion_in_flow,
+    lines_of,
+    removal_in_flow,
+    removal_of_lines,
+)
 from dver.pipelines.definition.yaml_text import YamlEntry, YamlText, YamlValue, block, flow, read_yaml_text
-from dver.pipelines.definition.yaml_tree import parse_yaml
 
 Definition = Mapping[str, Any]
 """A stage as `dver.yaml` has it: text, numbers, booleans, None, lists and dictionaries."""
 
 _STEP = 2
-_DOCUMENT_END = re.compile(r"\.\.\.(\s|$)")
-_TRAILING_COMMA = re.compile(r"(?:\s|(?<=\s)#[^\r\n]*(?=[\r\n]))*,")
-
-
-class TextEdit(NamedTuple):
-    """Replaces the characters from `start` to `end`."""
-
-    start: int
-    end: int
-    new: str
 
 
 def add_stage(content: bytes, stage: str, definition: Definition, *, name: str, replace: bool = False) -> bytes:
@@ -45,7 +45,7 @@ def add_stage(content: bytes, stage: str, definition: Definition, *, name: str, 
         raise PipelineError(f"stage {stage!r} already exists in {name}", fix="choose another name, or use --force")
     new = {stage: definition}
     edits = _replacement_edits(file, stage, new) if stage in stages else _addition_edits(file, new)
-    return _apply(content, file, edits, {**before, "stages": {**stages, **new}})
+    return apply_edits(content, file, edits, {**before, "stages": {**stages, **new}})
 
 
 def set_frozen(content: bytes, stage: str, frozen: bool, *, name: str) -> bytes:
@@ -64,39 +64,21 @@ def set_frozen(content: bytes, stage: str, frozen: bool, *, name: str) -> bytes:
     edit, key = _freeze_edit(file, inner.value, frozen)
     changed = {**{key: one for key, one in definition.items() if key != "frozen"}, **key}
     after = {**whole, "do": changed} if nested else changed
-    return _apply(content, file, [edit], {**file.plain, "stages": {**stages, stage: after}})
+    return apply_edits(content, file, [edit], {**file.plain, "stages": {**stages, stage: after}})
 
 
 def remove_stage(content: bytes, stage: str, *, name: str) -> bytes:
     """The file `name` without `stage`, or the foreach or matrix of that name. Comments above it stay."""
     file = read_yaml_text(content, name)
     entry = _entry(file, stage)
-    edits = _removal_in_flow(file, entry) if _stages(file).value.is_flow else _removal_of_lines(file, entry)
+    whole = _stages(file).value
+    edits = [removal_in_flow(whole, entry)] if whole.is_flow else _removal_of_lines(file, entry)
     stages = {key: one for key, one in file.plain["stages"].items() if key != stage}
-    return _apply(content, file, edits, {**file.plain, "stages": stages})
-
-
-def _apply(content: bytes, file: YamlText, edits: Sequence[TextEdit], expected: Any) -> bytes:
-    text = file.text
-    for edit in sorted(edits, reverse=True):
-        text = text[: edit.start] + edit.new + text[edit.end :]
-    mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
-    try:
-        changed = mark + text.encode()
-        found = parse_yaml(changed, file.name).plain()
-    except (PipelineError, UnicodeEncodeError) as error:
-        raise _by_hand(file, f"the result could not be read: {error}") from None
-    if found != expected:
-        raise _by_hand(file, "the edit would change other parts of the file")
-    return changed
-
-
-def _by_hand(file: YamlText, why: str) -> PipelineError:
-    return PipelineError(f"{file.name} cannot be changed safely", why=why, fix="edit it by hand")
+    return apply_edits(content, file, edits, {**file.plain, "stages": stages})
 
 
 def _not_written_in_place(file: YamlText, stage: str) -> PipelineError:
-    return _by_hand(file, f"stage {stage!r} comes from an alias or a merge key")
+    return by_hand(file.name, f"stage {stage!r} comes from an alias or a merge key")
 
 
 def _stages(file: YamlText) -> YamlEntry:
@@ -116,19 +98,19 @@ def _entry(file: YamlText, stage: str) -> YamlEntry:
 def _addition_edits(file: YamlText, new: Mapping[str, Definition]) -> list[TextEdit]:
     root = file.root
     if root is None or not (root.entries or root.is_flow):
-        return [_insertion_after(file, _end_of_document(file, -1), block({"stages": new}, _STEP))]
+        return [insertion_after(file, end_of_document(file, -1), block({"stages": new}, _STEP))]
     entry = root.entry("stages")
     if entry is None and root.is_flow:
-        return [_insertion_in_flow(file, root, {"stages": new})]
+        return [insertion_in_flow(file, root, {"stages": new})]
     column = file.column(root)
     if entry is None:
-        line = _end_of_document(file, file.last_line(root.end))
-        return [_insertion_after(file, line, [*_gap(file, root), *block({"stages": new}, _STEP)], column)]
+        line = end_of_document(file, file.last_line(root.end))
+        return [insertion_after(file, line, [*_gap(file, root), *block({"stages": new}, _STEP)], column)]
     if entry.value.is_alias:
-        raise _by_hand(file, "`stages` is an alias")
+        raise by_hand(file.name, "`stages` is an alias")
     is_empty = re.fullmatch(r"\{ *\}", file.text[entry.value.start : entry.value.end])
     if entry.value.is_flow and (root.is_flow or not is_empty):
-        return [_insertion_in_flow(file, entry.value, new)]
+        return [insertion_in_flow(file, entry.value, new)]
     return _addition_of_lines(file, entry.value, column, new)
 
 
@@ -138,18 +120,18 @@ def _addition_of_lines(file: YamlText, stages: YamlValue, column: int, new: Mapp
     if stages.entries and not stages.is_flow:
         indent = file.column(stages.entries[0].key)
         lines = [*_gap(file, stages), *block(new, _step_of(file, stages, indent - column))]
-        return [_insertion_after(file, _after_comments(file, end, indent), lines, indent)]
+        return [insertion_after(file, after_comments(file, end, indent), lines, indent)]
     # An empty mapping: `stages:`, `stages: {}` or `stages: null`.
     edits = [TextEdit(len(file.text[:start].rstrip(" ")), end, "")] if end > start else []
-    line = _after_comments(file, end, column + 1)
-    return [*edits, _insertion_after(file, line, block(new, _STEP), column + _STEP)]
+    line = after_comments(file, end, column + 1)
+    return [*edits, insertion_after(file, line, block(new, _STEP), column + _STEP)]
 
 
 def _replacement_edits(file: YamlText, stage: str, new: Mapping[str, Definition]) -> list[TextEdit]:
     stages, entry = _stages(file).value, _entry(file, stage)
     if stages.is_flow:
         return [TextEdit(entry.key.start, entry.end, flow(new)[1:-1])]
-    first, last = _lines_of(file, entry)
+    first, last = lines_of(file, entry)
     indent = file.column(entry.key)
     assert file.root is not None
     lines = block(new, _step_of(file, stages, indent - file.column(file.root)))
@@ -157,22 +139,9 @@ def _replacement_edits(file: YamlText, stage: str, new: Mapping[str, Definition]
     return [TextEdit(file.starts[first], file.starts[last + 1], text + file.ending(last))]
 
 
-def _removal_in_flow(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
-    """Removes an entry of a mapping in braces, with its comma."""
-    entries = _stages(file).value.entries
-    at = entries.index(entry)
-    if at + 1 < len(entries):
-        return [TextEdit(entry.key.start, entries[at + 1].key.start, "")]
-    return [TextEdit(entries[at - 1].end if at > 0 else entry.key.start, entry.end, "")]
-
-
 def _removal_of_lines(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
-    """Removes the lines of an entry, and one of two empty lines around it."""
-    first, last = _lines_of(file, entry)
-    blank = [not line.strip() for line in file.lines]
-    if first > 0 and blank[first - 1] and blank[min(last + 1, len(blank) - 1)]:
-        first -= 1
-    edits = [TextEdit(file.starts[first], file.starts[last + 1], "")]
+    """Removes the lines of an entry."""
+    edits = [removal_of_lines(file, *lines_of(file, entry))]
     stages = _stages(file)
     if len(stages.value.entries) == 1:
         at = file.text.index(":", stages.key.end) + 1
@@ -180,22 +149,14 @@ def _removal_of_lines(file: YamlText, entry: YamlEntry) -> list[TextEdit]:
     return edits
 
 
-def _lines_of(file: YamlText, entry: YamlEntry) -> tuple[int, int]:
-    """The first and the last line of an entry in block style."""
-    first = file.line(entry.key.start)
-    if file.text[file.starts[first] : entry.key.start].strip():
-        raise _by_hand(file, f"line {first + 1} contains something else")
-    return first, file.last_line(entry.end)
-
-
 def _freeze_edit(file: YamlText, stage: YamlValue, frozen: bool) -> tuple[TextEdit, dict[str, bool]]:
     """The edit that freezes a stage or not, and the key `frozen` afterwards, if there is one."""
     key = {"frozen": frozen}
     entry = stage.entry("frozen")
     if entry is None and stage.is_flow:
-        return _insertion_in_flow(file, stage, key), key
+        return insertion_in_flow(file, stage, key), key
     if entry is None:
-        return _insertion_after(
+        return insertion_after(
             file, file.last_line(stage.end), block(key, _STEP), file.column(stage.entries[0].key)
         ), key
     line = file.line(entry.key.start)
@@ -203,45 +164,6 @@ def _freeze_edit(file: YamlText, stage: YamlValue, frozen: bool) -> tuple[TextEd
     if alone and not frozen and len(stage.entries) > 1:
         return TextEdit(file.starts[line], file.starts[line + 1], ""), {}
     return TextEdit(entry.value.start, entry.value.end, "true" if frozen else "false"), key
-
-
-def _insertion_in_flow(file: YamlText, mapping: YamlValue, new: Mapping[str, Any]) -> TextEdit:
-    """Adds an entry to a mapping in braces, after the last one."""
-    text = flow(new)[1:-1]
-    if not mapping.entries:
-        return TextEdit(mapping.end - 1, mapping.end - 1, text)
-    at = mapping.entries[-1].end
-    comma = _TRAILING_COMMA.match(file.text, at, mapping.end - 1)
-    if comma:
-        return TextEdit(comma.end(), comma.end(), f" {text},")
-    return TextEdit(at, at, f", {text}")
-
-
-def _insertion_after(file: YamlText, line: int, new: Iterable[str], indent: int = 0) -> TextEdit:
-    """Inserts lines after `line`; -1 for the beginning."""
-    at, eol = file.starts[line + 1], file.line_ending
-    begin = "" if line < 0 or file.ending(line) else eol
-    return TextEdit(at, at, begin + "".join((" " * indent + one if one else "") + eol for one in new))
-
-
-def _end_of_document(file: YamlText, last: int) -> int:
-    """The last line of the document, comments included; `last` is the last line of its values."""
-    for line in range(last + 1, len(file.lines)):
-        if _DOCUMENT_END.match(file.lines[line]):
-            return line - 1
-    return max(last, file.last_line(len(file.text.rstrip())) if file.text.strip() else -1)
-
-
-def _after_comments(file: YamlText, end: int, indent: int) -> int:
-    """The line that ends at `end`, or the last of the comments after it that are indented by at least `indent`."""
-    last = file.last_line(end)
-    for number in range(last + 1, len(file.lines)):
-        line = file.lines[number]
-        text = line.lstrip()
-        if text and not (text.startswith("#") and len(line) - len(text) >= indent):
-            break
-        last = number if text else last
-    return last
 
 
 def _gap(file: YamlText, mapping: YamlValue) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,13 @@ class YamlValue:
     is_flow: bool = False
     entries: tuple[YamlEntry, ...] = ()
     """The keys and values of a mapping."""
+    items: tuple[YamlValue, ...] = ()
+    """The elements of a list."""
+
+    @property
+    def children(self) -> tuple[YamlEntry, ...] | tuple[YamlValue, ...]:
+        """The entries of a mapping, or the elements of a list."""
+        return self.entries if self.is_mapping else self.items
 
     def entry(self, key: str) -> YamlEntry | None:
         """The entry of a mapping with this key."""
@@ -46,6 +54,11 @@ class YamlEntry:
 
     key: YamlValue
     value: YamlValue
+
+    @property
+    def start(self) -> int:
+        """The offset of the first character of the key."""
+        return self.key.start
 
     @property
     def end(self) -> int:
@@ -129,7 +142,8 @@ def _value(text: str, event: Any, events: Iterator[Any]) -> YamlValue:
     entries = tuple(map(YamlEntry, children[::2], children[1::2])) if is_mapping else ()
     # The parser notices the end of a block at the next token; the block ends with its last value.
     end = _offsets(inner)[1] if event.flow_style else max((one.end for one in children), default=end)
-    return YamlValue(start, end, is_mapping=is_mapping, is_flow=event.flow_style, entries=entries)
+    items = () if is_mapping else tuple(children)
+    return YamlValue(start, end, is_mapping=is_mapping, is_flow=event.flow_style, entries=entries, items=items)
 
 
 def _offsets(event: Any) -> tuple[int, int]:
@@ -164,7 +178,17 @@ def flow(value: Any) -> str:
 
 
 def _single(value: str | float | None, *, flow: bool = False) -> str:
+    if isinstance(value, float):
+        return _number(value)
     return scalar(value, flow=flow) if isinstance(value, str) else json.dumps(value)
+
+
+def _number(value: float) -> str:
+    """A float, which readers of YAML 1.1 take for a float, too: with a dot."""
+    if not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+    text = repr(value)
+    return text if "." in text else text.replace("e", ".0e")
 
 
 def scalar(text: str, *, flow: bool = False) -> str:

@@ -280,6 +280,11 @@ def _resolved(text: str, mark: Mark) -> Scalar:
     return text
 
 
+def plain_scalar(text: str, name: str) -> Scalar:
+    """The value of `text` as a plain scalar (without quotes). Raises PipelineError for a number of too many digits."""
+    return _resolved(text, Mark(name, 1, 1))
+
+
 def resolves_to_text(text: str) -> bool:
     """True if a plain scalar is `text`, and not a number, a boolean or null. Does not check the characters."""
     return text not in ("<<", "=") and isinstance(
