@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.batches import batched
+from dver.core.errors import CorruptError
 from dver.core.files import write_atomic
 from dver.core.platform.machine import host_name
 from dver.core.worktree_lock import locked
 from dver.experiments.record_cache import RecordCache
-from dver.formats.experiment import Experiment, ExperimentStatus, decode_entry, encode_entry
+from dver.formats.experiment import MAX_SIZE, Experiment, ExperimentStatus, decode_entry, encode_entry
 from dver.git.git_repo import run
 from dver.git.journal import append_entry, journal_tips, read_entries, read_entry_file
 from dver.git.revisions import CommitId
@@ -45,6 +46,8 @@ class Journal:
         self._git = repo.git
         self.directory = repo.layout.clone_dir / FOLDER
         """The directory for files about experiments."""
+        self.problems: dict[str, CorruptError] = {}
+        """The journals of others that cannot be read, or not to the end, by ref."""
 
     def __enter__(self) -> Journal:
         return self
@@ -181,12 +184,24 @@ class Journal:
             if not all(ref in tips and self._is_continued(since, tips[ref]) for ref, since in known.items()):
                 cache.clear()  # a journal was rewritten or deleted
                 known = {}
-            for ref, tip in tips.items():
-                if known.get(ref) != tip:
-                    writer = ref.rpartition("/")[2]
-                    for entry, message in read_entries(self._git, tip, since=known.get(ref)):
-                        cache.put(writer, entry, decode_entry(message))
-            cache.set_tips(tips)
+            read = {ref: self._read(cache, ref, tip, known.get(ref)) for ref, tip in tips.items()}
+            cache.set_tips({ref: tip for ref, tip in read.items() if tip is not None})
+
+    def _read(self, cache: RecordCache, ref: str, tip: CommitId, since: CommitId | None) -> CommitId | None:
+        """Read the entries of a journal after `since` into the cache. Returns the last one that could be read.
+
+        A newer dver may have written the rest, which is read after an upgrade.
+        """
+        last, writer = since, ref.rpartition("/")[2]
+        try:
+            for entry, message in read_entries(self._git, tip, largest=MAX_SIZE, since=since) if tip != since else ():
+                cache.put(writer, entry, decode_entry(message))
+                last = entry
+        except CorruptError as error:
+            if ref.startswith(LOCAL):
+                raise
+            self.problems[ref] = error
+        return last
 
     def _is_continued(self, since: CommitId, tip: CommitId) -> bool:
         if since == tip:

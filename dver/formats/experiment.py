@@ -19,7 +19,8 @@ MAX_SIZE: Final = 64 << 20
 _HEADER: Final = re.compile(rb"dver experiments (\d{1,9})\n\n")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_REQUIRED: Final = ("id", "name", "status", "baseline", "commit", "updated")
+_LATEST: Final = 1e11
+"""Times are before the year 5000, so that every program can show them."""
 
 
 class ExperimentStatus(Enum):
@@ -96,13 +97,21 @@ def encode_entry(records: Iterable[Experiment]) -> bytes:
 
 
 def decode_entry(content: bytes) -> list[Experiment]:
-    """The records of a journal entry's message. Raises CorruptError, NewerVersionError."""
+    """The records of a journal entry's message, which anyone may have written.
+
+    Raises CorruptError, NewerVersionError.
+    """
     header = _HEADER.match(content)
     if header is None:
         raise CorruptError("a journal entry without a header", why="no version of dver wrote it")
     if (version := int(header[1])) > VERSION:
         raise NewerVersionError.of_format("experiments", version, VERSION)
-    return [decode_record(line) for line in content[header.end() :].splitlines() if line]
+    if len(content) > MAX_SIZE:
+        raise CorruptError("a journal entry that is too large", why=f"{len(content):,} bytes; {MAX_SIZE:,} are read")
+    records = [decode_record(line) for line in content[header.end() :].split(b"\n") if line]
+    for one in records:
+        _check(one)
+    return records
 
 
 def encode_record(record: Experiment) -> bytes:
@@ -111,10 +120,14 @@ def encode_record(record: Experiment) -> bytes:
 
 
 def decode_record(line: bytes) -> Experiment:
-    """The record in a line of JSON. Raises CorruptError."""
+    """The record in a line of JSON that `encode_record` wrote. Raises CorruptError for other bytes."""
     try:
         found = json.loads(line)
-        return _checked(found)
+        # Fields of later versions are ignored.
+        known = {name: found[name] for name in found if name in _NAMES}
+        known["status"] = ExperimentStatus(known["status"])
+        known["set"], known["targets"] = tuple(known.get("set", ())), tuple(known.get("targets", ()))
+        return Experiment(**known)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CorruptError("an unreadable record of an experiment", why=str(error)) from error
 
@@ -125,13 +138,28 @@ def _encode(record: Experiment) -> bytes:
     return json.dumps(found, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode("ascii")
 
 
-def _checked(found: dict[str, Any]) -> Experiment:
-    """The record with the fields `found`. Fields of later versions are ignored."""
-    known = {name: found[name] for name in found if name in _NAMES}
-    for name in _REQUIRED:
-        known[name]  # raises KeyError
-    known["status"] = ExperimentStatus(known["status"])
-    known["set"], known["targets"] = tuple(known.get("set", ())), tuple(known.get("targets", ()))
-    if not (_ID.fullmatch(known["id"]) and _COMMIT.fullmatch(known["baseline"]) and _COMMIT.fullmatch(known["commit"])):
-        raise ValueError("an id is malformed")
-    return Experiment(**known)
+def _check(one: Experiment) -> None:
+    """Raises CorruptError for a record whose fields have other types than those of its class."""
+    texts = (one.id, one.name, one.baseline, one.commit, one.message, one.sweep, one.host, one.user, one.error)
+    lists = (*one.set, *one.targets, *one.data, *(one.data.values() if isinstance(one.data, dict) else ()))
+    is_good = (
+        all(isinstance(text, str) for text in (*texts, *lists))
+        and all(type(number) is int for number in (one.updated, one.attempt))
+        and all(number is None or type(number) is int for number in (one.trial, one.exit_code))
+        and all(type(flag) is bool for flag in (one.pruned, one.removed))
+        and _is_time(one.created)
+        and all(time is None or _is_time(time) for time in (one.started, one.ended))
+        and isinstance(one.data, dict)
+        and _are_values(one.params)
+        and _are_values(one.metrics)
+    )
+    if not (is_good and _ID.fullmatch(one.id) and _COMMIT.fullmatch(one.baseline) and _COMMIT.fullmatch(one.commit)):
+        raise CorruptError("an unreadable record of an experiment", why="a field has another type")
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _LATEST
+
+
+def _are_values(values: object) -> bool:
+    return isinstance(values, dict) and all(isinstance(one, dict) for one in values.values())

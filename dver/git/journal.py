@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from dver.core.batches import batched
-from dver.core.errors import ConflictError, RepositoryError
-from dver.git.git_repo import GitRepo, run
+from dver.core.errors import ConflictError, CorruptError, RepositoryError
+from dver.git.git_repo import GitRepo, describe_objects, run
 from dver.git.revisions import CommitId
 
 _IDENTITY: Final = {"NAME": "dver", "EMAIL": "dver@localhost"}
@@ -93,16 +93,28 @@ def write_flat_tree(git: GitRepo, files: Mapping[str, bytes]) -> str:
     return run(git, ["mktree", "-z"], stdin=os.fsencode("".join(lines))).decode().strip()
 
 
-def read_entries(git: GitRepo, tip: CommitId, *, since: CommitId | None = None) -> Iterator[tuple[CommitId, bytes]]:
-    """The entries of a journal up to `tip`, after the entry `since`, with their messages; the oldest first."""
+def read_entries(
+    git: GitRepo, tip: CommitId, *, largest: int, since: CommitId | None = None
+) -> Iterator[tuple[CommitId, bytes]]:
+    """The entries of a journal up to `tip`, after the entry `since`, with their messages; the oldest first.
+
+    Raises CorruptError before an entry of more than `largest` bytes.
+    """
     last = [f"^{since}"] if since else []
     listed = run(git, ["rev-list", "--first-parent", "--reverse", tip, *last]).decode().split()
     if not listed:
         return
     for batch in batched(listed, _BATCH):
+        _refuse_large(git, batch, largest)
         content = run(git, ["cat-file", "--batch", "--buffer"], stdin="".join(f"{one}\n" for one in batch).encode())
         for entry, commit in zip(batch, _answers(content), strict=True):
             yield CommitId(entry), commit.partition(b"\n\n")[2]
+
+
+def _refuse_large(git: GitRepo, entries: Sequence[str], largest: int) -> None:
+    for entry, size in zip(entries, describe_objects(git, entries, "%(objectsize)"), strict=True):
+        if not size.isdecimal() or int(size) > largest:
+            raise CorruptError(f"the journal entry {entry[:12]} cannot be read", why=f"{size} bytes", fix="git fsck")
 
 
 def _answers(content: bytes) -> Iterator[bytes]:

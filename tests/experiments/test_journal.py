@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dver.experiments.journal import LOCAL, Journal
-from dver.formats.experiment import Experiment, ExperimentStatus
-from dver.git.journal import journal_tips
+from dver.experiments.journal import LOCAL, REMOTES, Journal
+from dver.formats.experiment import Experiment, ExperimentStatus, encode_entry
+from dver.git.journal import append_entry, journal_tips
 from dver.repo import Repository
 
 
@@ -144,3 +144,19 @@ def test_a_clone_in_which_git_knows_no_user_can_write(project: Path, monkeypatch
     with Repository.open(project) as repo, Journal(repo) as journal:
         journal.record([an_experiment(journal, "one", head)])
         assert git(project, "log", "-1", "--format=%an", LOCAL + journal.writer) == "dver"
+
+
+def test_a_journal_of_a_newer_version_hides_nothing_else_and_is_read_after_an_upgrade(project: Path) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    theirs = f"{REMOTES}origin/{'f' * 16}"
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        journal.record([an_experiment(journal, "mine", head)])
+        one = replace(an_experiment(journal, "theirs", head), id="1" * 32)
+        root = append_entry(repo.git, theirs, encode_entry([]), after=None)
+        good = append_entry(repo.git, theirs, encode_entry([one]), after=root)
+        later = encode_entry([replace(one, name="later")]).replace(b"experiments 1", b"experiments 2")
+        append_entry(repo.git, theirs, later, after=good)
+    for _ in range(2):
+        with Repository.open(project) as repo, Journal(repo) as journal:
+            assert sorted(one.name for one in journal.all()) == ["mine", "theirs"]
+            assert list(journal.problems) == [theirs]

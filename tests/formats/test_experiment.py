@@ -43,6 +43,16 @@ def test_a_field_of_a_later_version_is_ignored() -> None:
         b"dver experiments 1\n\n[]\n",
         encode_entry([ONE]).replace(b"a" * 40, b"A" * 40),
         encode_entry([ONE]).replace(b'"done"', b'"gone"'),
+        encode_entry([ONE]).replace(b'"name":"brave-otter"', b'"name":["x"]'),
+        encode_entry([ONE]).replace(b'"created":1.5', b'"created":1e300'),
+        encode_entry([ONE]).replace(b'"created":1.5', b'"created":NaN'),
+        encode_entry([ONE]).replace(b'"created":1.5', b'"created":true'),
+        encode_entry([ONE]).replace(b'"set":["', b'"set":[1,"'),
+        encode_entry([ONE]).replace(b'"updated":1', b'"updated":1.5'),
+        encode_entry([ONE]).replace(b'"params":{', b'"metrics":[],"params":{'),
+        encode_entry([ONE]).replace(b'"params":{', b'"data":{"a":1},"params":{'),
+        encode_entry([ONE]).replace(b'"big":1', b'"big":' + b"9" * 5000),
+        encode_entry([ONE]).replace(b'"lr":0.1', b'"lr":' + b"[" * 100_000),
     ],
 )
 def test_other_bytes_are_corrupt(content: bytes) -> None:
