@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from dver.api.handle import ProjectHandle, StrPath, raise_worst, texts
 from dver.api.progress import ProgressCallback, progress_for
@@ -34,6 +34,7 @@ class ExpMethods(ProjectHandle):
     def run(
         self,
         *targets: StrPath,
+        params: Mapping[str, Any] | Sequence[str] = (),
         name: str | None = None,
         message: str = "",
         jobs: int = 1,
@@ -52,6 +53,7 @@ class ExpMethods(ProjectHandle):
 
         Args:
             targets: Stages or outputs. By default all stages.
+            params: Parameters to change: values by `[FILE:]KEY`, or texts such as `train.lr=0.1` and `+new=1`.
             name: The name of the experiment; by default two memorable words.
             message: A description.
             jobs: The number of stages that run in parallel.
@@ -68,8 +70,9 @@ class ExpMethods(ProjectHandle):
         Raises:
             StageError: A stage failed (with `check`). The experiment is recorded.
             ConflictError: The name exists, or an experiment runs in this workspace.
-            UsageError: A target is unknown, or there is no commit yet.
+            UsageError: A target or parameter is unknown, or there is no commit yet.
         """
+        from dver.experiments.overrides.parse import override_texts
         from dver.ops.exp.run import ExperimentOptions, run
         from dver.pipelines.execution.repro import ReproOptions
 
@@ -77,7 +80,7 @@ class ExpMethods(ProjectHandle):
         with self._open() as repo:
             finished = run(
                 repo,
-                ExperimentOptions(name, message, repro=repro),
+                ExperimentOptions(name, message, override_texts(params), repro),
                 cwd=self.cwd,
                 watcher=watcher,
                 on_backup=on_backup or (lambda _: None),

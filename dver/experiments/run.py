@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dver.core.errors import ConflictError
+from dver.core.errors import ConflictError, UsageError
 from dver.core.platform.machine import host_name
 from dver.core.progress import SILENT, Progress
 from dver.experiments.execution import FinishedExperiment, run_stages_of
@@ -16,6 +16,9 @@ from dver.experiments.experiment_log import read_tail
 from dver.experiments.journal import Journal
 from dver.experiments.leases import Lease, running
 from dver.experiments.names import check_name, new_name
+from dver.experiments.overrides.edit_files import write_overrides
+from dver.experiments.overrides.grid import expand
+from dver.experiments.overrides.override import Override
 from dver.experiments.snapshot import WorkspaceSnapshot, commit_snapshot, take_snapshot
 from dver.experiments.values import read_data, read_metrics, read_params
 from dver.formats.experiment import Experiment, ExperimentStatus
@@ -34,7 +37,7 @@ class ExperimentOptions:
     """By default two memorable words."""
     message: str = ""
     set: tuple[str, ...] = ()
-    """The parameters that were changed for it, as `FILE:KEY=VALUE`."""
+    """The parameters to change for it, as `[FILE:]KEY=VALUE`."""
     repro: ReproOptions = field(default_factory=ReproOptions)
 
 
@@ -50,15 +53,19 @@ def run_in_workspace(
 ) -> FinishedExperiment:
     """Run stages in the workspace as `repro` does, and record the experiment however the run ends.
 
-    `on_start` is called with its first record. The caller has changed the parameters. Raises ConflictError if another
-    experiment runs in this workspace, or the name exists; KeyboardInterrupt after Ctrl-C.
+    Changes the parameters first. `on_start` is called with the first record. Raises ConflictError if another experiment
+    runs in this workspace, or the name exists; UsageError for a parameter that cannot be changed; KeyboardInterrupt
+    after Ctrl-C.
     """
+    overrides = single_variant(options.set)
     with Journal(repo) as journal:
         record_killed(journal)
         _refuse_second(repo, journal)
         name = chosen_name(journal, options.name)
+        write_overrides(repo.root, overrides)
         snapshot = take_snapshot(repo, progress=progress)
-        experiment = new_experiment(repo, journal, snapshot, options, name, ExperimentStatus.RUNNING)
+        canonical = replace(options, set=tuple(one.text for one in overrides))
+        experiment = new_experiment(repo, journal, snapshot, canonical, name, ExperimentStatus.RUNNING)
         lease = Lease(journal.directory, experiment.id)
         lease.try_acquire(repo.git.worktree)
         try:
@@ -78,6 +85,18 @@ def run_in_workspace(
             )
         finally:
             lease.release()
+
+
+def single_variant(texts: Sequence[str]) -> tuple[Override, ...]:
+    """The overrides of one experiment. Raises UsageError for a grid of several."""
+    variants = expand(texts)
+    if len(variants) > 1:
+        raise UsageError(
+            f"these parameters make {len(variants):,} experiments; the workspace runs one",
+            why="a key has several values",
+            fix="queue them with --queue, or put text with commas in quotes",
+        )
+    return variants[0]
 
 
 def save_workspace(

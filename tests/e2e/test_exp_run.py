@@ -225,3 +225,21 @@ def children_of_the_killed_run_end(project: Path) -> None:
             if is_ours:
                 os.kill(int(entry.name), signal.SIGKILL)
     time.sleep(0.2)
+
+
+def test_a_parameter_is_changed_for_a_run(project: Path, run: Run) -> None:
+    (project / "params.yaml").write_text("# the rate\nlr: 0.5\n")
+    assert "experiment low: acc 0.75" in run("exp", "run", "-n", "low", "-S", "lr=0.25").out
+    assert (project / "params.yaml").read_text() == "# the rate\nlr: 0.25\n"
+    (one,) = listed(run)
+    assert (one["set"], one["params"]) == (["params.yaml:lr=0.25"], {"params.yaml": {"lr": 0.25}})
+    assert show(project, one["commit"], "params.yaml") == "# the rate\nlr: 0.25"
+
+
+def test_a_parameter_that_does_not_exist_is_refused_before_anything_is_changed(project: Path, run: Run) -> None:
+    failed = run("exp", "run", "-S", "lr=0.25", "-S", "lrr=1", rc=2)
+    assert "params.yaml has no key 'lrr'" in failed.err
+    assert "fix: -S +lrr=1 adds it" in failed.err
+    assert "these parameters make 2 experiments" in run("exp", "run", "-S", "lr=0.1,0.2", rc=2).err
+    assert (project / "params.yaml").read_text() == "lr: 0.5\n"
+    assert listed(run) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -64,6 +64,20 @@ def parse_swept(texts: Sequence[str], *, default_file: str = PARAMS_FILE) -> tup
     return found
 
 
+def override_texts(params: Mapping[str, Any] | Iterable[str]) -> tuple[str, ...]:
+    """Overrides as the command line has them; a mapping has values by `[FILE:][+|++]KEY`.
+
+    Raises UsageError for a value that is not a JSON value.
+    """
+    if not isinstance(params, Mapping):
+        return (params,) if isinstance(params, str) else tuple(params)
+    found = []
+    for key, value in params.items():
+        file, inner, action = parse_key(key)
+        found.append(Override(file, inner, _json_value(value, key), action).text)
+    return tuple(found)
+
+
 def parse_key(text: str, *, default_file: str = PARAMS_FILE) -> tuple[str, str, OverrideAction]:
     """The file, the key and the action of `[FILE:][+|++|~]KEY`. Raises UsageError."""
     match = _HEAD.fullmatch(text)
@@ -108,6 +122,21 @@ def _values(text: str, typed: str) -> tuple[Any, ...]:
         return read_choices(text)
     except DverError as error:
         raise UsageError(f"invalid value in {typed!r}", why=error.what, fix=error.fix) from None
+
+
+def _json_value(value: Any, key: str) -> Any:
+    """`value` as a JSON value: tuples become lists, and numbers of NumPy those of Python."""
+    if isinstance(value, Mapping):
+        return {str(one): _json_value(inner, key) for one, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(one, key) for one in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise UsageError(
+        f"{key!r} is set to a value of type {type(value).__name__}", why="expected numbers, text, lists or mappings"
+    )
 
 
 def _has_surrogates(text: str) -> bool:

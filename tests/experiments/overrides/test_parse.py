@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from strategies import params_values
 from dver.core.errors import UsageError
 from dver.experiments.overrides.changes import same_values
 from dver.experiments.overrides.override import KeyPart, Override, OverrideAction, split_key
-from dver.experiments.overrides.parse import parse_key, parse_overrides
+from dver.experiments.overrides.parse import override_texts, parse_key, parse_overrides
 from dver.pipelines.definition.param_files import ABSENT
 
 ADD, PUT, DELETE = OverrideAction.ADD, OverrideAction.PUT, OverrideAction.DELETE
@@ -164,3 +165,18 @@ def test_any_text_is_an_override_or_a_usage_error(text: str) -> None:
     except UsageError:
         return
     assert parse_overrides([found[0].text])[0].text == found[0].text
+
+
+def test_a_mapping_has_values_by_key() -> None:
+    params = {"lr": 0.1, "b.json:train.shape": (1, 2), "+name": "a,b", "size": numpy.float64(0.5)}
+    texts = override_texts(params)
+    assert texts == (
+        "params.yaml:lr=0.1",
+        "b.json:train.shape=[1, 2]",
+        'params.yaml:+name="a,b"',
+        "params.yaml:size=0.5",
+    )
+    assert [one.value for one in parse_overrides(texts)] == [0.1, [1, 2], "a,b", 0.5]
+    assert override_texts(["lr=1"]) == override_texts("lr=1") == ("lr=1",)
+    with pytest.raises(UsageError, match="'lr' is set to a value of type object"):
+        override_texts({"lr": object()})

@@ -25,6 +25,9 @@ from dver.repo import Repository
     ]
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.option(
+    "-S", "--set-param", "params", multiple=True, metavar="[FILE:]KEY=VALUE", help="Change a parameter (repeatable)."
+)
 @click.option("-n", "--name", metavar="NAME", help="Name the experiment; by default two memorable words.")
 @click.option("-m", "--message", default="", metavar="TEXT", help="Describe the experiment.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Run stages in parallel.")
@@ -40,6 +43,7 @@ def command(
     ctx: Context,
     *,
     targets: tuple[str, ...],
+    params: tuple[str, ...],
     name: str | None,
     message: str,
     jobs: int,
@@ -55,10 +59,13 @@ def command(
 
     The experiment has the code, parameters and results. It is kept however the run ends, and outside of branches:
     `dver exp apply` brings it back.
+
+    -S changes a parameter in params.yaml, or in another YAML, TOML, JSON or Python file; comments stay.
+    Values are YAML. +KEY=VALUE adds a key, ++KEY=VALUE sets or adds it, and ~KEY deletes it.
     """
     choice = ReproOptions(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
     with Repository.open(ctx.cwd) as repo:
-        finished = _run(ctx, repo, ExperimentOptions(name, message, repro=choice))
+        finished = _run(ctx, repo, ExperimentOptions(name, message, params, choice))
         _report(ctx, repo, finished, as_json=as_json)
     if finished.error is not None:
         raise finished.error
