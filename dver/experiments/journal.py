@@ -31,7 +31,7 @@ REMOTES: Final = f"{PREFIX}remotes/"
 FOLDER: Final = "experiments"
 """The directory below `.git/dver` for the cache, leases and logs."""
 
-_BATCH: Final = 500
+BATCH: Final = 500
 """The most records in one entry, which has a parent for each of their commits."""
 _WRITER_DIGITS: Final = 16
 
@@ -152,7 +152,7 @@ class Journal:
         last = cache.tips().get(ref)
         if last is None:
             last = append_entry(self._git, ref, encode_entry([]), after=None)
-        for batch in batched(records, _BATCH):
+        for batch in batched(records, BATCH):
             files = {f"{one.id}.log": logs[one.id] for one in batch if one.id in logs}
             # The first record of an experiment that another clone made keeps its commit, too.
             keeps = [one.commit for one in batch if one.id not in known or not self.is_own(one)]

@@ -87,6 +87,7 @@ class Experiment(Displayed):
 
 
 _NAMES: Final = tuple(one.name for one in fields(Experiment))
+_REQUIRED: Final = ("id", "name", "status", "baseline", "commit", "updated")
 _DEFAULTS: Final = Experiment(id="", name="", status=ExperimentStatus.DONE, baseline="", commit="", updated=0)
 
 
@@ -134,6 +135,7 @@ def decode_record(line: bytes) -> Experiment:
 
 def _encode(record: Experiment) -> bytes:
     found = {name: value for name in _NAMES if (value := getattr(record, name)) != getattr(_DEFAULTS, name)}
+    found |= {name: getattr(record, name) for name in _REQUIRED}
     found["status"] = record.status.value
     return json.dumps(found, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode("ascii")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dver.formats import lock, pack, pointer, tree
+from dver.experiments import experiment_log, journal
+from dver.formats import experiment, lock, pack, pointer, tree
 from dver.git import pointers
 from dver.store import writer
 from dver.store.objects import chunking
@@ -39,6 +40,11 @@ SIZES = {
         "largest blob of Git that is read as a pointer": f"{pointers.MAX_BLOB >> 20} MiB",
     },
     "lock.md": {"largest lock file": f"{lock.MAX_SIZE >> 20} MiB"},
+    "experiment.md": {
+        "largest message of a journal entry": f"{experiment.MAX_SIZE >> 20} MiB",
+        "most records in an entry": f"{journal.BATCH:,}",
+        "end of a log in a journal": f"{experiment_log.TAIL >> 10} KiB",
+    },
 }
 
 

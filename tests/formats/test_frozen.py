@@ -6,13 +6,15 @@ the values below, so that both directions are known.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 from datasets import Clone
 
 from dver.core.oid import Oid
-from dver.formats import lock, pack, pointer, recipe, remote_index, tree
+from dver.formats import experiment, lock, pack, pointer, recipe, remote_index, tree
+from dver.formats.experiment import Experiment, ExperimentStatus
 from dver.formats.lock import Lock, LockedItem, LockedStage
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.pointer import Pointer
@@ -74,6 +76,42 @@ LOCK = Lock(
 def test_locks_are_read_and_written_as_ever() -> None:
     assert lock.decode(read("stages.lock")) == LOCK
     assert lock.encode(LOCK) == read("stages.lock")
+
+
+EXPERIMENTS = [
+    Experiment(
+        id="0123456789abcdef" * 2,
+        name="größe 1",
+        status=ExperimentStatus.FAILED,
+        baseline="a" * 40,
+        commit="b" * 40,
+        updated=1_700_000_000_000_000_001,
+        message="two\nlines",
+        params={"params.yaml": {"lr": 0.1, "limit": math.inf, "big": 10**30, "layers": [1, None, "x"]}},
+        metrics={"metrics.json": {"acc": 0.5}},
+        data={"data/träin": "c" * 64},
+        set=("params.yaml:lr=0.1",),
+        targets=("train",),
+        sweep="wide",
+        trial=3,
+        created=1.5,
+        started=2.5,
+        ended=3.5,
+        host="node",
+        user="anna",
+        exit_code=3,
+        error="stage 'train' failed: its command exited with code 3",
+        attempt=2,
+        pruned=True,
+        removed=True,
+    ),
+    Experiment(id="f" * 32, name="x", status=ExperimentStatus.QUEUED, baseline="a" * 40, commit="a" * 40, updated=1),
+]
+
+
+def test_records_of_experiments_are_read_and_written_as_ever() -> None:
+    assert experiment.decode_entry(read("experiments.txt")) == EXPERIMENTS
+    assert experiment.encode_entry(EXPERIMENTS) == read("experiments.txt")
 
 
 def test_a_pointer_that_a_person_edited_is_read_and_rewritten_as_ever() -> None:

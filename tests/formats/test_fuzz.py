@@ -23,6 +23,7 @@ from dver.core.errors import DverError
 from dver.core.oid import Oid
 from dver.formats import (
     condemned,
+    experiment,
     lock,
     pack,
     pointer,
@@ -33,6 +34,7 @@ from dver.formats import (
     remote_repository,
     tree,
 )
+from dver.formats.experiment import Experiment, ExperimentStatus
 from dver.formats.pack import Codec, ObjectKind, Row
 from dver.formats.recipe import CHUNK_MAX, Chunk
 from dver.formats.tree import Leaf, Shard
@@ -72,6 +74,11 @@ def pointer_again(content: bytes) -> None:
     assert pointer.decode(pointer.rewrite(content, found)) == found
 
 
+def entry_again(content: bytes) -> None:
+    found = experiment.decode_entry(content)
+    assert experiment.decode_entry(experiment.encode_entry(found)) == found
+
+
 def trailer_again(content: bytes) -> None:
     length, _ = pack.decode_trailer(content)
     assert 0 <= length < 1 << 64  # compared with the size of the file by whoever asks
@@ -104,6 +111,24 @@ TOML = b"[core]\njobs = 4\n[remote.origin]\nurl = 's3://bucket/x' # ours\nsize =
 CHUNKS = st.lists(st.builds(Chunk, oids, st.integers(1, CHUNK_MAX)), min_size=1, max_size=12)
 NAMES = st.dictionaries(st.from_regex(r"[0-9a-f]{8}\.(idx|condemned)", fullmatch=True), st.integers(0, 10**17))
 
+EXPERIMENTS = [
+    Experiment(
+        id=str(number) * 32,
+        name="brave-otter",
+        status=ExperimentStatus.DONE,
+        baseline="a" * 40,
+        commit="b" * 40,
+        updated=number,
+        params={"params.yaml": {"lr": 0.1, "layers": [1, {"a": None}]}},
+        data={"data": "c" * 64},
+        set=("params.yaml:lr=0.1",),
+        created=1.5,
+        exit_code=0,
+        removed=True,
+    )
+    for number in range(3)
+]
+
 TARGETS = {
     "pointer": Target(pointers().map(pointer.encode), pointer_again),
     "lock": Target(locks().map(lock.encode), lambda content: lock.encode(lock.decode(content))),
@@ -126,6 +151,7 @@ TARGETS = {
     "listing": Target(
         NAMES.map(remote_listing.encode), lambda content: remote_listing.encode(remote_listing.decode(content))
     ),
+    "journal entry": Target(st.just(experiment.encode_entry(EXPERIMENTS)), entry_again),
     "repository entry": Target(
         repository_entries().map(remote_repository.encode),
         lambda content: remote_repository.encode(remote_repository.decode(content)),
