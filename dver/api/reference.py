@@ -82,6 +82,9 @@ class _Page:
         for name, found in vars(live.LiveRun).items():
             if inspect.isfunction(found) and not name.startswith("_"):
                 yield from self._function(found, f"run.{name}")
+        yield "Callbacks of frameworks take a directory or an open run, and `resume`:\n"
+        yield "`live.KerasCallback`, `live.LightningLogger`, `live.TransformersCallback`, `live.XGBoostCallback`,"
+        yield "`live.LightGBMCallback`.\n"
         yield f"`run.step`: {documentation_of(live.LiveRun.step).summary}\n"
 
     def _section(self, section: type) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Callbacks that log from training frameworks. Importing a module imports its framework."""
