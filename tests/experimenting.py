@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dver.experiments.table.rows import ExperimentRow, RowKind, row_of
+from dver.experiments.table.rows import ReferenceRow
 from dver.formats.experiment import Experiment, ExperimentStatus
 
 BASELINE = "a" * 40
@@ -24,15 +24,15 @@ def experiment(number: int = 0, **fields: Any) -> Experiment:
     return Experiment(**{**defaults, **fields})
 
 
-def row(number: int = 0, metrics: Any = None, params: Any = None, **fields: Any) -> ExperimentRow:
-    """The row of an experiment. `metrics` are those of `metrics.json`, `params` those of `params.yaml`."""
+def row(number: int = 0, metrics: Any = None, params: Any = None, **fields: Any) -> Experiment:
+    """An experiment. `metrics` are those of `metrics.json`, `params` those of `params.yaml`."""
     values = {
         "metrics": {"metrics.json": metrics} if metrics else {},
         "params": {"params.yaml": params} if params else {},
     }
-    return row_of(experiment(number, **{**values, **fields}))
+    return experiment(number, **{**values, **fields})
 
 
-def baseline_row(commit: str = BASELINE, **fields: Any) -> ExperimentRow:
+def baseline_row(commit: str = BASELINE, **fields: Any) -> ReferenceRow:
     """The row of a baseline."""
-    return ExperimentRow(**{"kind": RowKind.BASELINE, "name": commit[:8], "commit": commit, **fields})
+    return ReferenceRow(**{"name": commit[:8], "commit": commit, **fields})

@@ -10,6 +10,7 @@ from dver.api.progress import ProgressCallback, progress_for
 
 if TYPE_CHECKING:
     from dver.experiments.execution import FinishedExperiment
+    from dver.experiments.table.table import ExperimentTable
     from dver.formats.experiment import Experiment
     from dver.pipelines.engine.schedule import Watcher
     from dver.pipelines.execution.output_backup import BackedUpOutput
@@ -19,6 +20,37 @@ class ExperimentMethods(ProjectHandle):
     """Methods for experiments."""
 
     __slots__ = ()
+
+    def experiments(
+        self,
+        *,
+        filter: str | None = None,
+        sort: Sequence[str] = (),
+        baselines: Sequence[str] = (),
+        everything: bool = True,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """The experiments as flat dictionaries, for `pandas.DataFrame(project.experiments())`.
+
+        The keys are `name`, `status`, `created`, `started`, `ended`, `duration`, `id`, `baseline`, `commit` and other
+        fields, and all parameters, metrics and paths of data by short names such as `lr`. Times are in UTC. Missing
+        values are None.
+
+        Args:
+            filter, sort, baselines, limit: As in `exp.show`.
+            everything: Whether those of other branches are included.
+
+        Raises:
+            UsageError: A revision, the filter or a key is invalid.
+        """
+        from dver.experiments.table.columns import columns_of
+        from dver.experiments.table.records import flat_records
+        from dver.ops.exp.show import ExperimentScope, TableQuery, show_experiments
+
+        query = TableQuery(filter=filter, sort=tuple(sort), limit=limit)
+        with self._open() as repo:
+            table = show_experiments(repo, query, ExperimentScope(everything, tuple(baselines)), context=False)
+        return flat_records(table.experiments, columns_of(table.experiments))
 
     @property
     def exp(self) -> ExpMethods:
@@ -112,6 +144,42 @@ class ExpMethods(ProjectHandle):
 
         with self._open() as repo:
             return save(repo, name=name, message=message, force=force, progress=progress_for(progress))
+
+    def show(
+        self,
+        *,
+        filter: str | None = None,
+        sort: Sequence[str] = (),
+        baselines: Sequence[str] = (),
+        everything: bool = False,
+        limit: int | None = None,
+        only_changed: bool = False,
+        all_params: bool = False,
+    ) -> ExperimentTable:
+        """The table of experiments, their baselines and the workspace. Notebooks show it.
+
+        By default of the experiments that start from commits of this branch, and of those whose commit is on no branch
+        any more.
+
+        Args:
+            filter: Only experiments that match, such as `auc > 0.9 and lr < 0.1`.
+            sort: Metrics, parameters or fields; a leading `-` is descending.
+            baselines: Only the experiments of these revisions.
+            everything: Also those of other branches.
+            limit: At most so many experiments.
+            only_changed: Omit metrics with the same value everywhere.
+            all_params: Also show parameters with the same value everywhere.
+
+        Raises:
+            UsageError: A revision, the filter or a key is invalid.
+        """
+        from dver.ops.exp.show import ExperimentScope, TableQuery, show_experiments
+
+        query = TableQuery(
+            filter=filter, sort=tuple(sort), limit=limit, only_changed=only_changed, all_params=all_params
+        )
+        with self._open() as repo:
+            return show_experiments(repo, query, ExperimentScope(everything, tuple(baselines)))
 
     def list(self, *, removed: bool = False) -> Sequence[Experiment]:
         """The experiments of this clone, and those that it fetched, by their time of creation.

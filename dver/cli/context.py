@@ -118,6 +118,13 @@ class Context:
         self._write(sys.stdout, encode(value))
         self.json_due = False
 
+    def emit_json_list(self, items: Iterable[object]) -> None:
+        """Print `items` as a JSON array with one item in each line."""
+        from dver.cli.render.json_output import encode_list
+
+        self._write(sys.stdout, encode_list(items))
+        self.json_due = False
+
     def forward_to_stderr(self, content: bytes) -> None:
         """Write raw bytes to stderr and flush them, unless `-q` was given."""
         if self.quiet or sys.stderr is None:

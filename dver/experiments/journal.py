@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -98,6 +99,17 @@ class Journal:
     def is_own(self, experiment: Experiment) -> bool:
         """Whether this clone made the experiment."""
         return experiment.id[-_WRITER_DIGITS:] == self.writer
+
+    def commit_facts(self, commits: Sequence[str]) -> dict[str, bytes]:
+        """What is known of commits from `keep_commit_facts`, for those of `commits` that are known."""
+        with suppress(sqlite3.DatabaseError):
+            return self._cache.commit_facts(commits)
+        return {}
+
+    def keep_commit_facts(self, facts: Mapping[str, bytes]) -> None:
+        """Keep what was read of commits, by commit."""
+        with suppress(sqlite3.DatabaseError), self._cache.writing():
+            self._cache.put_commit_facts(facts)
 
     # -- writing
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from dver.core.errors import DverError
 from dver.formats.experiment import Values
 from dver.formats.pointer import decode
-from dver.pipelines.compare.compared_versions import WORKSPACE
+from dver.pipelines.compare.compared_versions import WORKSPACE, NamedSide
 from dver.pipelines.compare.params_metrics import WantedOf, metrics_of, params_of, read_table
 from dver.repo import Repository
 from dver.tracking.targets import SUFFIX, tracked_in_worktree
@@ -37,13 +37,19 @@ def read_data(repo: Repository, contents: Mapping[bytes, bytes]) -> dict[str, st
     return found
 
 
-def _read(repo: Repository, wanted: WantedOf) -> Values:
+def read_values(repo: Repository, wanted: WantedOf, sides: Sequence[NamedSide]) -> list[Values]:
+    """The values that `wanted` finds on each side, by file relative to the top of the worktree. Unreadable files are
+    left out."""
     top = Repository(repo.root, repo.git, cwd=repo.git.worktree)  # so that paths start there
     try:
-        table = read_table(top, wanted, [(WORKSPACE, None)], (), repo.git.worktree)
+        table = read_table(top, wanted, sides, (), repo.git.worktree)
     finally:
         top.close()
-    return {file: _plain(values) for file, values in table.sides[0].files.items() if values}
+    return [{file: _plain(values) for file, values in side.files.items() if values} for side in table.sides]
+
+
+def _read(repo: Repository, wanted: WantedOf) -> Values:
+    return read_values(repo, wanted, [(WORKSPACE, None)])[0]
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,6 +86,8 @@ class Experiment(Displayed):
     removed: bool = False
 
 
+_STATUSES: Final = {one.value: one for one in ExperimentStatus}
+_LISTS: Final = ("set", "targets")
 _NAMES: Final = tuple(one.name for one in fields(Experiment))
 _REQUIRED: Final = ("id", "name", "status", "baseline", "commit", "updated")
 _DEFAULTS: Final = Experiment(id="", name="", status=ExperimentStatus.DONE, baseline="", commit="", updated=0)
@@ -131,6 +133,15 @@ def decode_record(line: bytes) -> Experiment:
         return Experiment(**known)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CorruptError("an unreadable record of an experiment", why=str(error)) from error
+
+
+def experiment_of(found: dict[str, Any]) -> Experiment:
+    """The record with the JSON fields `found`, which were checked before. Changes `found`."""
+    found["status"] = _STATUSES[found["status"]]
+    for name in _LISTS:
+        if name in found:
+            found[name] = tuple(found[name])
+    return Experiment(**found)
 
 
 def _encode(record: Experiment) -> bytes:

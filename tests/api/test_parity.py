@@ -52,6 +52,7 @@ RENAMED: Final = {
     "every": "unchanged",
     "gone": "clone",
     "page": "html",
+    "filter_": "filter",
     "unused": "unused_for",
 }
 """Options that are called differently, since a flag that turns something off is False in Python."""
@@ -68,6 +69,7 @@ OTHERWISE: Final = {
     ("dag", "mermaid"): "Diagram.mermaid()",
     ("dag", "dot"): "Diagram.dot()",
     ("lineage", "mermaid"): "the stages and inputs of Lineage",
+    ("exp show", "sort_order"): "a leading `-` in sort",
     ("logs", "follow"): "RunLog.pieces(follow=True)",
     ("list", "recursive"): "dver.walk",
     ("list", "tracked"): "`tracked` of FileInfo",

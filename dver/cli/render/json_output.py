@@ -27,6 +27,19 @@ def encode(value: object) -> str:
     return _LONE_SURROGATES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def encode_list(items: Iterable[object]) -> str:
+    """`items` as a JSON array with one item in each line: quicker to write than indented JSON, for long lists."""
+    lines = ",\n".join(map(_encode_item, items))
+    return _LONE_SURROGATES.sub(lambda match: f"\\u{ord(match[0]):04x}", f"[\n{lines}\n]" if lines else "[]")
+
+
+def _encode_item(item: object) -> str:
+    try:
+        return json.dumps(item, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):  # it has more than JSON types, or numbers that are not in JSON
+        return json.dumps(simplified(item), ensure_ascii=False)
+
+
 def simplified(value: object) -> Any:
     """`value` as JSON types. Raises TypeError for values without an obvious form.
 

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from dver.core.display import Displayed
 from dver.core.errors import UsageError
-from dver.experiments.table.rows import FIELDS, ExperimentRow
+from dver.experiments.table.rows import FIELDS, Getter, TableRow
 from dver.pipelines.compare.values import ValueChange
 from dver.pipelines.definition.param_files import ABSENT
 
-Getter = Callable[[ExperimentRow], Any]
-"""The value of a row, or ABSENT."""
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class ColumnKind(Enum):
@@ -40,16 +39,23 @@ class ValueColumn(Displayed):
     title: str
     """The key alone if no other column has it, otherwise `FILE:KEY`."""
 
-    def value(self, row: ExperimentRow) -> Any:
+    def value(self, row: TableRow) -> Any:
         """The value in a row, or ABSENT."""
-        if self.kind is ColumnKind.DATA:
-            return row.data.get(self.file, ABSENT)
-        files = row.metrics if self.kind is ColumnKind.METRIC else row.params
-        values = files.get(self.file)
-        return ABSENT if values is None else values.get(self.key, ABSENT)
+        return self.values((row,))[0]
+
+    def values(self, rows: Iterable[TableRow]) -> list[Any]:
+        """The value in each row, or ABSENT."""
+        file, key, nothing = self.file, self.key, _NOTHING
+        match self.kind:
+            case ColumnKind.METRIC:
+                return [row.metrics.get(file, nothing).get(key, ABSENT) for row in rows]
+            case ColumnKind.PARAM:
+                return [row.params.get(file, nothing).get(key, ABSENT) for row in rows]
+            case ColumnKind.DATA:
+                return [row.data.get(file, ABSENT) for row in rows]
 
 
-def columns_of(rows: Iterable[ExperimentRow]) -> tuple[ValueColumn, ...]:
+def columns_of(rows: Iterable[TableRow]) -> tuple[ValueColumn, ...]:
     """A column for each value in the rows: metrics, then parameters, then data, in the order of their files."""
     metrics: dict[str, dict[str, None]] = {}
     params: dict[str, dict[str, None]] = {}
@@ -82,7 +88,7 @@ def _titled(keys: Sequence[tuple[ColumnKind, str, str]]) -> tuple[ValueColumn, .
     return tuple(ValueColumn(*key, title(*key)) for key in keys)
 
 
-def differing(columns: Sequence[ValueColumn], rows: Sequence[ExperimentRow]) -> set[ValueColumn]:
+def differing(columns: Sequence[ValueColumn], rows: Sequence[TableRow]) -> set[ValueColumn]:
     """The columns whose values are not all the same. Rows without any value of a kind do not count for that kind."""
     groups: dict[tuple[ColumnKind, str], list[ValueColumn]] = {}
     for one in columns:
@@ -94,7 +100,7 @@ def differing(columns: Sequence[ValueColumn], rows: Sequence[ExperimentRow]) -> 
     return found
 
 
-def _values(row: ExperimentRow, kind: ColumnKind, file: str) -> Mapping[str, Any] | None:
+def _values(row: TableRow, kind: ColumnKind, file: str) -> Mapping[str, Any] | None:
     """The values of a row in a file, or its data; None for a row without values of this kind."""
     if kind is ColumnKind.DATA:
         return row.data or None
@@ -186,5 +192,5 @@ class Names:
         return UsageError(f"no parameter, metric or field is called {name!r}", fix=fix)
 
 
-_NAMED = 5
+_NAMED: Final = 5
 """The number of columns that an error lists."""

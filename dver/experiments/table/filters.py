@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from dver.core.errors import UsageError
-from dver.experiments.table.columns import Getter, Names
-from dver.experiments.table.rows import IDS, TIMES, ExperimentRow
+from dver.experiments.table.columns import Names
+from dver.experiments.table.rows import IDS, TIMES, Getter, TableRow
 from dver.pipelines.definition.param_files import ABSENT, is_number
 
 Truth = bool | None
@@ -49,7 +49,7 @@ _DEPTH: Final = 50
 _SHORTEST_ID: Final = 4
 
 
-def parse_filter(text: str, names: Names, revs: Mapping[str, str] | None = None) -> Callable[[ExperimentRow], bool]:
+def parse_filter(text: str, names: Names, revs: Mapping[str, str] | None = None) -> Callable[[TableRow], bool]:
     """The function that says whether a row matches the filter `text`.
 
     `revs` has the commits of branches and tags that the field `baseline` can be compared with. Raises UsageError, with
@@ -76,7 +76,7 @@ class _Operand:
     field: str = ""
 
 
-_Test = Callable[[ExperimentRow], Truth]
+_Test = Callable[[TableRow], Truth]
 
 
 class _Parser:
@@ -193,7 +193,7 @@ class _Parser:
             raise self._error(found.token, f"{value!r} is not a comparison,")
         get = found.get
 
-        def is_true(row: ExperimentRow) -> Truth:
+        def is_true(row: TableRow) -> Truth:
             value = get(row)
             return value if isinstance(value, bool) else None
 
@@ -333,7 +333,7 @@ def _same_id(one: Any, other: Any) -> bool:
 
 
 def _equal(left: Getter, right: Getter, same: Callable[[Any, Any], bool]) -> _Test:
-    def test(row: ExperimentRow) -> Truth:
+    def test(row: TableRow) -> Truth:
         one, other = left(row), right(row)
         return None if one is ABSENT or other is ABSENT else same(one, other)
 
@@ -341,7 +341,7 @@ def _equal(left: Getter, right: Getter, same: Callable[[Any, Any], bool]) -> _Te
 
 
 def _ordered(left: Getter, compare: Callable[[Any, Any], Any], right: Getter) -> _Test:
-    def test(row: ExperimentRow) -> Truth:
+    def test(row: TableRow) -> Truth:
         one, other = left(row), right(row)
         numbers = is_number(one) and is_number(other) and one == one and other == other
         if not numbers and not (isinstance(one, str) and isinstance(other, str)):
@@ -354,7 +354,7 @@ def _ordered(left: Getter, compare: Callable[[Any, Any], Any], right: Getter) ->
 def _contained(left: Getter, right: Getter, same: Callable[[Any, Any], bool]) -> _Test:
     """Whether a value is in a list, or a text in a text."""
 
-    def test(row: ExperimentRow) -> Truth:
+    def test(row: TableRow) -> Truth:
         one, other = left(row), right(row)
         if isinstance(other, str):
             return one in other if isinstance(one, str) else None
@@ -366,7 +366,7 @@ def _contained(left: Getter, right: Getter, same: Callable[[Any, Any], bool]) ->
 
 
 def _opposite(test: _Test) -> _Test:
-    def opposite(row: ExperimentRow) -> Truth:
+    def opposite(row: TableRow) -> Truth:
         found = test(row)
         return None if found is None else not found
 
@@ -374,7 +374,7 @@ def _opposite(test: _Test) -> _Test:
 
 
 def _both(one: _Test, other: _Test) -> _Test:
-    def both(row: ExperimentRow) -> Truth:
+    def both(row: TableRow) -> Truth:
         first = one(row)
         if first is False:
             return False
@@ -385,7 +385,7 @@ def _both(one: _Test, other: _Test) -> _Test:
 
 
 def _either(one: _Test, other: _Test) -> _Test:
-    def either(row: ExperimentRow) -> Truth:
+    def either(row: TableRow) -> Truth:
         first = one(row)
         if first is True:
             return True

@@ -1,97 +1,71 @@
-"""The rows of a table of experiments: the workspace, baselines, and experiments."""
+"""The rows of a table of experiments: experiments, and the workspace and baselines to compare them with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from dver.core.display import Displayed
 from dver.formats.experiment import Experiment, Values
 from dver.pipelines.definition.param_files import ABSENT
 
 
-class RowKind(Enum):
-    """What a row of a table of experiments stands for."""
-
-    WORKSPACE = "workspace"
-    BASELINE = "baseline"
-    EXPERIMENT = "experiment"
-
-
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
-class ExperimentRow(Displayed):
-    """The workspace, a baseline or an experiment, with its values by file and dotted key."""
+class ReferenceRow(Displayed):
+    """The workspace or a baseline, with its values by file and dotted key."""
 
-    kind: RowKind
     name: str
-    """The name of an experiment. For a baseline, its branches and tags, or its commit."""
+    """`workspace`, or the branches and tags of a baseline, or the beginning of its id."""
     commit: str | None = None
-    """The commit; None for the workspace."""
-    status: str = ""
-    """The status of an experiment at this moment; empty for other rows."""
-    created: float | None = None
-    """When the experiment was created, or the baseline committed, in seconds since the epoch."""
+    """The commit of a baseline; None for the workspace."""
+    created: float = 0.0
+    """The time of the commit in seconds since the epoch; 0 for the workspace."""
     message: str = ""
-    """The message of the experiment, or the subject of the baseline."""
+    """The subject of the commit."""
     params: Values = field(default_factory=dict)
     metrics: Values = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
     """The oid of tracked data in hexadecimal digits, by path."""
-    experiment: Experiment | None = None
-
-    @property
-    def baseline(self) -> str | None:
-        """The commit of the baseline; None for the workspace."""
-        return self.commit if self.experiment is None else self.experiment.baseline
 
 
-def row_of(experiment: Experiment, *, status: str | None = None, metrics: Values | None = None) -> ExperimentRow:
-    """The row of an experiment. `status` and `metrics` replace those of the record, for experiments that run."""
-    return ExperimentRow(
-        kind=RowKind.EXPERIMENT,
-        name=experiment.name,
-        commit=experiment.commit,
-        status=status or experiment.status.value,
-        created=experiment.created or None,
-        message=experiment.message,
-        params=experiment.params,
-        metrics=metrics or experiment.metrics,
-        data=experiment.data,
-        experiment=experiment,
-    )
+TableRow: TypeAlias = Experiment | ReferenceRow
+"""A row of a table. Both types have a name, a commit, a time, a message, parameters, metrics and data."""
+Getter: TypeAlias = Callable[[TableRow], Any]
+"""The value of a row, or ABSENT."""
 
 
-def duration_of(row: ExperimentRow) -> float | None:
+def duration_of(row: TableRow) -> float | None:
     """The seconds from the start to the end of an experiment; None if one of them is unknown."""
-    one = row.experiment
-    return None if one is None or one.started is None or one.ended is None else one.ended - one.started
+    if not isinstance(row, Experiment) or row.started is None or row.ended is None:
+        return None
+    return row.ended - row.started
 
 
-def _recorded(name: str) -> Callable[[ExperimentRow], Any]:
-    def get(row: ExperimentRow) -> Any:
-        return ABSENT if row.experiment is None or (found := getattr(row.experiment, name)) is None else found
+def _recorded(name: str) -> Getter:
+    def get(row: TableRow) -> Any:
+        return getattr(row, name) if isinstance(row, Experiment) else ABSENT
 
     return get
 
 
-def _optional(get: Callable[[ExperimentRow], Any]) -> Callable[[ExperimentRow], Any]:
-    return lambda row: ABSENT if (found := get(row)) is None else found
+def _unless(nothing: Any, get: Getter) -> Getter:
+    return lambda row: ABSENT if (found := get(row)) == nothing else found
 
 
-FIELDS: Final[Mapping[str, Callable[[ExperimentRow], Any]]] = {
+FIELDS: Final[Mapping[str, Getter]] = {
     "name": lambda row: row.name,
-    "status": lambda row: row.status,
+    "status": lambda row: row.status.value if isinstance(row, Experiment) else ABSENT,
     "message": lambda row: row.message,
-    "created": _optional(lambda row: row.created),
-    "commit": _optional(lambda row: row.commit),
-    "baseline": _optional(lambda row: row.baseline),
-    "duration": _optional(duration_of),
+    "created": _unless(0.0, lambda row: row.created),
+    "commit": _unless(None, lambda row: row.commit),
+    "baseline": lambda row: row.baseline if isinstance(row, Experiment) else ABSENT,
+    "duration": _unless(None, duration_of),
+    "id": _recorded("id"),
     **{
-        name: _recorded(name)
+        name: _unless(None, _recorded(name))
         for name in (
-            "id", "started", "ended", "host", "user", "sweep", "trial", "attempt", "pruned", "exit_code", "error",
+            "started", "ended", "host", "user", "sweep", "trial", "attempt", "pruned", "exit_code", "error",
         )
     },
 }  # fmt: skip

@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dver.experiments.table.columns import Getter, Names
-from dver.experiments.table.rows import ExperimentRow
+from dver.experiments.table.columns import Names
+from dver.experiments.table.rows import Getter, TableRow
 from dver.pipelines.definition.param_files import ABSENT, is_number
 
 
 def sort_rows(
-    rows: Sequence[ExperimentRow], keys: Sequence[str], names: Names, *, descending: bool = False
-) -> list[ExperimentRow]:
+    rows: Sequence[TableRow], keys: Sequence[str], names: Names, *, descending: bool = False
+) -> list[TableRow]:
     """The rows in the order of `keys`, the first key first. A key with a leading `-` is descending; with `descending`,
     keys without it are, too. Raises UsageError for an unknown key.
 
@@ -26,8 +26,8 @@ def sort_rows(
     return found
 
 
-def _sorted(rows: Sequence[ExperimentRow], get: Getter, *, descending: bool) -> list[ExperimentRow]:
-    groups: list[list[tuple[Any, ExperimentRow]]] = [[] for _ in range(_GROUPS)]
+def _sorted(rows: Sequence[TableRow], get: Getter, *, descending: bool) -> list[TableRow]:
+    groups: list[list[tuple[Any, TableRow]]] = [[] for _ in range(_GROUPS)]
     for row in rows:
         group, key = _key(get(row))
         groups[group].append((key, row))

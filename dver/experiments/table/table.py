@@ -9,8 +9,9 @@ from typing import Final
 from dver.core.display import Displayed, html_table
 from dver.experiments.table.columns import ColumnKind, Names, ValueColumn, columns_of, differing
 from dver.experiments.table.filters import parse_filter
-from dver.experiments.table.rows import ExperimentRow, RowKind
+from dver.experiments.table.rows import ReferenceRow, TableRow
 from dver.experiments.table.sorting import sort_rows
+from dver.formats.experiment import Experiment
 from dver.pipelines.definition.param_files import ABSENT
 
 _SHORT: Final = 8
@@ -48,7 +49,7 @@ class HiddenExperiments(Displayed):
 class ExperimentTable(Displayed):
     """Experiments, their baselines and the workspace, with the columns to compare them by."""
 
-    rows: tuple[ExperimentRow, ...]
+    rows: tuple[TableRow, ...]
     """The workspace first. Without an order, each baseline and its experiments; with one, all baselines and then all
     experiments."""
     columns: tuple[ValueColumn, ...]
@@ -58,17 +59,21 @@ class ExperimentTable(Displayed):
     """Whether the experiments are in an order of the user's instead of below their baselines."""
 
     @property
-    def experiments(self) -> tuple[ExperimentRow, ...]:
+    def experiments(self) -> tuple[Experiment, ...]:
         """The rows of experiments."""
-        return tuple(row for row in self.rows if row.kind is RowKind.EXPERIMENT)
+        return tuple(row for row in self.rows if isinstance(row, Experiment))
 
     def _repr_html_(self) -> str:
         titles = [one.title for one in self.columns]
-        rows = [(one.name, one.status, *map(str, shown_values(one, self.columns))) for one in self.rows]
+        rows = [(one.name, _status(one), *map(str, shown_values(one, self.columns))) for one in self.rows]
         return html_table("", ("name", "status", *titles), rows)
 
 
-def shown_values(row: ExperimentRow, columns: Sequence[ValueColumn]) -> Iterator[object]:
+def _status(row: TableRow) -> str:
+    return row.status.value if isinstance(row, Experiment) else ""
+
+
+def shown_values(row: TableRow, columns: Sequence[ValueColumn]) -> Iterator[object]:
     """The values of a row; oids are shortened, and missing values are empty."""
     for column in columns:
         value = column.value(row)
@@ -78,15 +83,15 @@ def shown_values(row: ExperimentRow, columns: Sequence[ValueColumn]) -> Iterator
             yield value[:_SHORT] if column.kind is ColumnKind.DATA else value
 
 
-BaselinesOf = Callable[[Sequence[str]], Mapping[str, ExperimentRow]]
+BaselinesOf = Callable[[Sequence[str]], Mapping[str, ReferenceRow]]
 """Reads the rows of baselines, by commit."""
 
 
 def build_table(
-    experiments: Sequence[ExperimentRow],
+    experiments: Sequence[Experiment],
     query: TableQuery,
     *,
-    workspace: ExperimentRow | None,
+    workspace: ReferenceRow | None,
     baselines_of: BaselinesOf,
     head: str | None = None,
     revs: Mapping[str, str] | None = None,
@@ -97,44 +102,44 @@ def build_table(
     `head` is the commit of HEAD, whose experiments come first; `revs` has the commits of branches and tags. Raises
     UsageError for a filter or an order that cannot be understood.
     """
-    names = Names(columns_of(experiments))
+    names = Names(columns_of(experiments) if query.filter is not None or query.sort else ())
     chosen = list(reversed(experiments))
     if query.filter is not None:
         matches = parse_filter(query.filter, names, revs)
         chosen = [row for row in chosen if matches(row)]
     filtered = len(experiments) - len(chosen)
     if query.sort:
-        chosen = sort_rows(chosen, query.sort, names, descending=query.descending)
+        ranked = sort_rows(chosen, query.sort, names, descending=query.descending)
+        chosen = [row for row in ranked if isinstance(row, Experiment)]
     shown = chosen[: query.limit]
     hidden = HiddenExperiments(other_branches, filtered, len(chosen) - len(shown))
     baselines = baselines_of(_baselines_in_order(shown, head))
     first = [workspace] if workspace is not None else []
     below = [*baselines.values(), *shown] if query.sort else _grouped(shown, baselines)
-    rows = (*first, *below)
+    rows: tuple[TableRow, ...] = (*first, *below)
     return ExperimentTable(rows, _shown_columns(rows, query), hidden, bool(query.sort))
 
 
-def _baselines_in_order(shown: Sequence[ExperimentRow], head: str | None) -> list[str]:
+def _baselines_in_order(shown: Sequence[Experiment], head: str | None) -> list[str]:
     """HEAD, and the baselines of `shown` by their latest experiment."""
     latest: dict[str, float] = {}
     for row in shown:
-        if row.baseline is not None:
-            latest[row.baseline] = max(latest.get(row.baseline, 0.0), row.created or 0.0)
+        latest[row.baseline] = max(latest.get(row.baseline, 0.0), row.created)
     found = sorted(latest, key=lambda one: (one != head, -latest[one]))
     return [head, *found] if head is not None and head not in latest else found
 
 
-def _grouped(shown: Sequence[ExperimentRow], baselines: Mapping[str, ExperimentRow]) -> Iterator[ExperimentRow]:
-    groups: dict[str, list[ExperimentRow]] = {commit: [] for commit in baselines}
+def _grouped(shown: Sequence[Experiment], baselines: Mapping[str, ReferenceRow]) -> Iterator[TableRow]:
+    groups: dict[str, list[Experiment]] = {commit: [] for commit in baselines}
     for row in shown:
-        groups.setdefault(row.baseline or "", []).append(row)
+        groups.setdefault(row.baseline, []).append(row)
     for commit, rows in groups.items():
         if commit in baselines:
             yield baselines[commit]
         yield from rows
 
 
-def _shown_columns(rows: Sequence[ExperimentRow], query: TableQuery) -> tuple[ValueColumn, ...]:
+def _shown_columns(rows: Sequence[TableRow], query: TableQuery) -> tuple[ValueColumn, ...]:
     columns = columns_of(rows)
     differ = differing(columns, rows)
     always = {ColumnKind.METRIC: not query.only_changed, ColumnKind.PARAM: query.all_params, ColumnKind.DATA: False}

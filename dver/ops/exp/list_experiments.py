@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dver.experiments.journal import Journal
-from dver.experiments.leases import running
-from dver.formats.experiment import Experiment, ExperimentStatus
+from dver.experiments.table.current import current_experiments
+from dver.experiments.table.scope import ExperimentScope, baselines_in_scope
+from dver.formats.experiment import Experiment
 from dver.repo import Repository
 
+_ALL = ExperimentScope(everything=True)
 
-def list_experiments(repo: Repository, *, removed: bool = False) -> tuple[Experiment, ...]:
-    """The experiments by their time of creation; with `removed`, the removed ones instead.
 
-    The status of an experiment whose process was killed is `stopped`.
+def list_experiments(
+    repo: Repository, scope: ExperimentScope = _ALL, *, removed: bool = False
+) -> tuple[Experiment, ...]:
+    """The experiments in `scope` by their time of creation; with `removed`, the removed ones instead.
+
+    The status of an experiment whose process was killed is `stopped`. Raises UsageError for an unknown revision.
     """
     with Journal(repo) as journal:
-        found = journal.removed() if removed else journal.all()
-        alive = running(journal.directory)
-        return tuple(_shown(one, journal, one.id in alive) for one in found)
-
-
-def _shown(one: Experiment, journal: Journal, is_alive: bool) -> Experiment:
-    """The record as it is now: a process that holds the lease runs it."""
-    if one.status.is_final or not journal.is_own(one):
-        return one
-    if is_alive:
-        return replace(one, status=ExperimentStatus.RUNNING)
-    if one.status is ExperimentStatus.RUNNING:
-        return replace(one, status=ExperimentStatus.STOPPED, error="its process was killed")
-    return one
+        found = current_experiments(journal, removed=removed)
+    baselines = baselines_in_scope(repo.git, scope, {one.baseline for one in found})
+    return tuple(one for one in found if one.baseline in baselines)

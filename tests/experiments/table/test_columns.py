@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dver.experiments.table.columns import ColumnKind, columns_of, differing
-from dver.experiments.table.rows import row_of
 from dver.pipelines.compare.values import ValueChange
 from dver.pipelines.definition.param_files import ABSENT
 
@@ -35,7 +34,7 @@ def test_a_title_has_the_file_only_where_the_key_is_ambiguous() -> None:
 
 
 def test_titles_are_unique_even_if_a_file_has_parameters_and_metrics() -> None:
-    both = row_of(experiment(1, metrics={"a.json": {"x": 1}}, params={"a.json": {"x": 1}}))
+    both = experiment(1, metrics={"a.json": {"x": 1}}, params={"a.json": {"x": 1}})
     assert titles(both) == ["metric:a.json:x", "param:a.json:x"]
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from dver.core.errors import UsageError
 from dver.experiments.table.columns import Names, columns_of
 from dver.experiments.table.filters import parse_filter
-from dver.experiments.table.rows import ExperimentRow
-from dver.formats.experiment import ExperimentStatus
+from dver.formats.experiment import Experiment, ExperimentStatus
 
 ONE = row(
     1,
@@ -27,7 +26,7 @@ ONE = row(
 NOTHING = row(2, status=ExperimentStatus.FAILED)
 
 
-def matches(text: str, *rows: ExperimentRow, revs: dict[str, str] | None = None) -> list[str]:
+def matches(text: str, *rows: Experiment, revs: dict[str, str] | None = None) -> list[str]:
     known = rows or (ONE, NOTHING)
     test = parse_filter(text, Names(columns_of([ONE, *known])), revs)
     return [one.name for one in known if test(one)]

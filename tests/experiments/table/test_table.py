@@ -6,11 +6,12 @@ import pytest
 from experimenting import BASELINE, baseline_row, row
 
 from dver.core.errors import UsageError
-from dver.experiments.table.rows import ExperimentRow, RowKind
+from dver.experiments.table.rows import ReferenceRow
 from dver.experiments.table.table import ExperimentTable, HiddenExperiments, TableQuery, build_table
+from dver.formats.experiment import Experiment
 
 OTHER = "b" * 40
-WORKSPACE = ExperimentRow(kind=RowKind.WORKSPACE, name="workspace", params={"params.yaml": {"lr": 0.5}})
+WORKSPACE = ReferenceRow(name="workspace", params={"params.yaml": {"lr": 0.5}})
 ROWS = [
     row(1, {"auc": 0.7}, {"lr": 0.1, "depth": 3}),
     row(2, {"auc": 0.9}, {"lr": 0.2, "depth": 3}, baseline=OTHER),
@@ -18,13 +19,11 @@ ROWS = [
 ]
 
 
-def baselines(commits: Sequence[str]) -> dict[str, ExperimentRow]:
+def baselines(commits: Sequence[str]) -> dict[str, ReferenceRow]:
     return {one: baseline_row(one) for one in commits}
 
 
-def table(
-    query: TableQuery | None = None, rows: Sequence[ExperimentRow] = ROWS, head: str = BASELINE
-) -> ExperimentTable:
+def table(query: TableQuery | None = None, rows: Sequence[Experiment] = ROWS, head: str = BASELINE) -> ExperimentTable:
     return build_table(
         rows, query or TableQuery(), workspace=WORKSPACE, baselines_of=baselines, head=head, other_branches=4
     )

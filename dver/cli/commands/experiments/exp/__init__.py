@@ -10,6 +10,7 @@ _PACKAGE: Final = "dver.cli.commands.experiments.exp"
 _MODULES: Final = {
     "run": f"{_PACKAGE}.run",
     "save": f"{_PACKAGE}.save",
+    "show": f"{_PACKAGE}.show",
     "list": f"{_PACKAGE}.list_experiments",
 }
 

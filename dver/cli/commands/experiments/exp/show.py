@@ -1,0 +1,80 @@
+"""`dver exp show`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.compare_options import precision_option
+from dver.cli.context import Context
+from dver.cli.render.experiment_table import (
+    experiment_json,
+    print_experiments,
+    print_experiments_csv,
+    print_experiments_md,
+)
+from dver.ops.exp.show import ExperimentScope, TableQuery, show_experiments
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver exp show", "Compare the experiments of this branch."),
+        ("dver exp show --sort -auc -n 10", "Show the ten best ones."),
+        ("dver exp show --filter 'auc > 0.9 and lr < 0.1'", "Show some of them."),
+        ("dver exp show -A --json", "Print all experiments for a program."),
+    ]
+)
+@click.option("--sort", multiple=True, metavar="KEY", help="Sort by a value; -KEY is descending (repeatable).")
+@click.option("--sort-order", type=click.Choice(("asc", "desc")), default="asc", help="The order of --sort.")
+@click.option("--filter", "filter_", metavar="TEXT", help="Show only experiments that match, such as 'auc > 0.9'.")
+@click.option("--baseline", "baselines", multiple=True, metavar="REV", help="Show those of commit REV (repeatable).")
+@click.option("-A", "--all", "everything", is_flag=True, help="Also show those of other branches.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Show at most N experiments.")
+@click.option("--only-changed", is_flag=True, help="Omit metrics with the same value everywhere.")
+@click.option("--all-params", is_flag=True, help="Also show parameters with the same value everywhere.")
+@precision_option
+@options.form_options
+@click.pass_obj
+def command(
+    ctx: Context,
+    *,
+    sort: tuple[str, ...],
+    sort_order: str,
+    filter_: str | None,
+    baselines: tuple[str, ...],
+    everything: bool,
+    limit: int | None,
+    only_changed: bool,
+    all_params: bool,
+    precision: int,
+    form: str,
+) -> None:
+    """Compare experiments: their metrics, and the parameters and data that differ.
+
+    Shows the experiments that start from commits of this branch, and those whose commit is on no branch any more
+    because it was rebased or amended.
+
+    A filter compares metrics, parameters and fields (name, status, created, duration, host, ...) with `<`, `<=`, `>`,
+    `>=`, `==`, `!=` and `in`, and joins comparisons with `and`, `or`, `not`. A missing value matches nothing.
+    """
+    query = TableQuery(
+        filter=filter_,
+        sort=sort,
+        descending=sort_order == "desc",
+        limit=limit,
+        only_changed=only_changed,
+        all_params=all_params,
+    )
+    scope = ExperimentScope(everything, baselines)
+    with Repository.open(ctx.cwd) as repo:
+        table = show_experiments(repo, query, scope, context=form in ("table", "md"))
+    match form:
+        case "json":
+            ctx.emit_json_list(map(experiment_json, table.experiments))
+        case "csv":
+            print_experiments_csv(ctx, table)
+        case "md":
+            print_experiments_md(ctx, table, precision=precision)
+        case _:
+            print_experiments(ctx, table, precision=precision)
