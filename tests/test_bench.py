@@ -79,3 +79,12 @@ def test_streaming_is_measured_beside_pull(tmp_path: Path) -> None:
     assert done.returncode in (0, 1), done.stderr  # 1: a bar about time is missed, as on a busy machine
     assert rows["cached, again"][8].strip() == "0"  # requests
     assert "resumed" in rows
+
+
+def test_runs_of_experiments_are_measured_beside_repro(tmp_path: Path) -> None:
+    command = [sys.executable, os.fspath(BENCH / "exp_run.py"), os.fspath(tmp_path), "--files", "20", "--code", "20"]
+    command += ["--ignored", "20", "--rounds", "1", "--dvc", ""]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode in (0, 1), done.stderr  # 1: a bar about time is missed, as on a busy machine
+    assert done.stdout.count("| dver | the stage runs |") == 2
+    assert done.stdout.count("| dver | nothing to run |") == 2

@@ -32,6 +32,8 @@ from dver.repo import Repository
 _INTERRUPTED: Final = 130
 """The exit code of a program that Ctrl-C ended."""
 _GOOD: Final = frozenset((StageState.DONE, StageState.RESTORED, StageState.UP_TO_DATE, StageState.FROZEN))
+_UNTOUCHED: Final = frozenset((StageState.WAITING, StageState.UP_TO_DATE, StageState.FROZEN, StageState.BLOCKED))
+"""The states of stages that wrote nothing."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -86,9 +88,10 @@ def run_stages_of(
     finally:
         log.close()
     files = _pipeline_files(repo)
+    is_changed = not _UNTOUCHED.issuperset(log.states.values())
     ended = replace(
         _ended(experiment, failure, interrupt),
-        commit=_result_commit(repo, experiment, snapshot, files),
+        commit=_result_commit(repo, experiment, snapshot, files) if is_changed else experiment.commit,
         metrics=_metrics(repo, files, log, started),
         started=started,
         ended=time.time(),
