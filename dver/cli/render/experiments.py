@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from dver.cli.render.terminal import Style, printable
+from dver.cli.render.terminal import Style, one_line, printable
 from dver.core.phrasing import quoted
+from dver.experiments.table.columns import ColumnKind, columns_of
+from dver.experiments.table.rows import row_of
 from dver.formats.experiment import Experiment, ExperimentStatus
 
 _LISTED: Final = 5
@@ -18,8 +20,9 @@ _SHORT: Final = 7
 def finished_lines(experiment: Experiment, style: Style) -> Iterator[str]:
     """What to say of an experiment that was recorded."""
     name = printable(experiment.name)
-    metrics = [(key, value) for values in experiment.metrics.values() for key, value in values.items()]
-    shown = ", ".join(f"{printable(key)} {value_text(value)}" for key, value in metrics[:_LISTED])
+    row = row_of(experiment)
+    metrics = [one for one in columns_of([row]) if one.kind is ColumnKind.METRIC]
+    shown = ", ".join(f"{printable(one.title)} {value_text(one.value(row))}" for one in metrics[:_LISTED])
     more = f", and {len(metrics) - _LISTED} more" if len(metrics) > _LISTED else ""
     status = "" if experiment.status is ExperimentStatus.DONE else f" {status_text(experiment.status, style)}"
     yield f"experiment {style.bold(name)}{status}" + (f": {shown}{more}" if shown else "")
@@ -30,7 +33,7 @@ def finished_lines(experiment: Experiment, style: Style) -> Iterator[str]:
 def list_row(experiment: Experiment, style: Style) -> list[str]:
     """The row of an experiment in `dver exp list`."""
     created = time.strftime("%Y-%m-%d %H:%M", time.localtime(experiment.created))
-    about = printable(experiment.message.partition("\n")[0])
+    about = one_line(experiment.message.partition("\n")[0])
     name = printable(experiment.name)
     return [name, status_text(experiment.status, style), created, experiment.baseline[:_SHORT], about]
 
