@@ -33,8 +33,8 @@ from forkclient import LENGTH, SOCKET, START, ask, starting
 
 _PIPE: Final = 1 << 16
 """Bytes that a pipe takes without a reader."""
-_OF_EXTRAS = frozenset({"dver.streaming.torch_dataset"})
-"""Modules that no command imports, and whose libraries may be missing: torch takes 200 MB."""
+_OF_EXTRAS = ("dver.streaming.torch_dataset", "dver.live.adapters.")
+"""How the names of modules begin that no command imports, and whose libraries may be missing: torch takes 200 MB."""
 _LIBRARIES: Final = ("fsspec", "git", "pathspec", "pyfastcdc", "ruamel.yaml", "tomlkit", "yaml")
 """What dver imports where it is used, and many tests use."""
 
@@ -227,7 +227,11 @@ def _import_all(libraries: Sequence[str]) -> None:
     import dver
 
     for module in pkgutil.walk_packages(dver.__path__, "dver."):
-        if not module.name.endswith("__main__") and ".hooks" not in module.name and module.name not in _OF_EXTRAS:
+        if (
+            not module.name.endswith("__main__")
+            and ".hooks" not in module.name
+            and not module.name.startswith(_OF_EXTRAS)
+        ):
             import_module(module.name)
     for name in (*_LIBRARIES, *libraries):
         import_module(name)
