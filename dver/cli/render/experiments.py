@@ -9,7 +9,6 @@ from typing import Any, Final
 from dver.cli.render.terminal import Style, one_line, printable
 from dver.core.phrasing import quoted
 from dver.experiments.table.columns import ColumnKind, columns_of
-from dver.experiments.table.rows import row_of
 from dver.formats.experiment import Experiment, ExperimentStatus
 
 _LISTED: Final = 5
@@ -20,9 +19,8 @@ _SHORT: Final = 7
 def finished_lines(experiment: Experiment, style: Style) -> Iterator[str]:
     """What to say of an experiment that was recorded."""
     name = printable(experiment.name)
-    row = row_of(experiment)
-    metrics = [one for one in columns_of([row]) if one.kind is ColumnKind.METRIC]
-    shown = ", ".join(f"{printable(one.title)} {value_text(one.value(row))}" for one in metrics[:_LISTED])
+    metrics = [one for one in columns_of([experiment]) if one.kind is ColumnKind.METRIC]
+    shown = ", ".join(f"{printable(one.title)} {value_text(one.value(experiment))}" for one in metrics[:_LISTED])
     more = f", and {len(metrics) - _LISTED} more" if len(metrics) > _LISTED else ""
     status = "" if experiment.status is ExperimentStatus.DONE else f" {status_text(experiment.status, style)}"
     yield f"experiment {style.bold(name)}{status}" + (f": {shown}{more}" if shown else "")
