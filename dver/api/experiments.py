@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dver.api.handle import ProjectHandle, StrPath, raise_worst, texts
 from dver.api.progress import ProgressCallback, progress_for
+from dver.core.errors import ConflictError
+from dver.core.phrasing import count, join_limited
 
 if TYPE_CHECKING:
     from dver.experiments.execution import FinishedExperiment
     from dver.experiments.table.table import ExperimentTable
     from dver.formats.experiment import Experiment
+    from dver.ops.exp.apply import ApplyResult
+    from dver.ops.exp.branch import NewBranch
+    from dver.ops.exp.undo import SavedWorkspace, UndoResult
     from dver.pipelines.engine.schedule import Watcher
     from dver.pipelines.execution.output_backup import BackedUpOutput
 
@@ -191,3 +197,101 @@ class ExpMethods(ProjectHandle):
 
         with self._open() as repo:
             return list_experiments(repo, removed=removed)
+
+    def apply(
+        self, name: str, *, keep_untracked: bool = False, check: bool = True, progress: ProgressCallback | None = None
+    ) -> ApplyResult:
+        """Make the workspace an experiment, and stage its files. The workspace of before is saved for `undo` first.
+
+        Args:
+            name: The experiment: its name, or the first digits of its id or commit.
+            keep_untracked: Keep files that Git does not track and that the experiment does not have.
+            check: Raise an error if files were edited in the meantime, and stay.
+
+        Raises:
+            UsageError: There is no such experiment.
+            ConflictError: Git's index is in conflict, a nested repository is in the way, or an experiment runs in this
+                workspace; then nothing has changed. Files stayed (with `check`).
+            MissingObjectError: Data cannot be downloaded; nothing has changed.
+        """
+        from dver.ops.exp.apply import apply
+
+        with self._open() as repo:
+            result = apply(repo, name, keep_untracked=keep_untracked, progress=progress_for(progress))
+        raise_worst([result.data.error(), _kept_error(result.kept)], check=check)
+        return result
+
+    def undo(
+        self,
+        number: int | None = None,
+        *,
+        redo: bool = False,
+        force: bool = False,
+        check: bool = True,
+        progress: ProgressCallback | None = None,
+    ) -> UndoResult:
+        """Bring the workspace of before the last `apply` back, byte for byte, with Git's index.
+
+        The present workspace is saved first. Each further undo goes back by one more apply.
+
+        Args:
+            number: Bring this saved workspace back; see `list_undo`.
+            redo: Undo the last undo.
+            force: Bring it back although HEAD has moved.
+            check: Raise an error if files were edited in the meantime, and stay.
+
+        Raises:
+            UsageError: There is nothing to undo, or no such saved workspace.
+            ConflictError: HEAD has moved, Git's index is in conflict, or an experiment runs in this workspace; then
+                nothing has changed. Files stayed (with `check`).
+        """
+        from dver.ops.exp.undo import undo
+
+        with self._open() as repo:
+            result = undo(repo, number, redo=redo, force=force, progress=progress_for(progress))
+        raise_worst([result.data.error(), _kept_error(result.kept)], check=check)
+        return result
+
+    def list_undo(self) -> Sequence[SavedWorkspace]:
+        """The saved workspaces that `undo` can bring back, oldest first."""
+        from dver.ops.exp.undo import list_saved
+
+        with self._open() as repo:
+            return list_saved(repo)
+
+    def drop_undo(self, number: int) -> None:
+        """Delete the saved workspace `number` for good.
+
+        Raises:
+            UsageError: There is no such saved workspace.
+        """
+        from dver.ops.exp.undo import drop
+
+        with self._open() as repo:
+            drop(repo, number)
+
+    def branch(self, name: str, branch: str | None = None) -> NewBranch:
+        """Make a Git branch of an experiment. The workspace stays as it is, and nothing is pushed.
+
+        Args:
+            name: The experiment: its name, or the first digits of its id or commit.
+            branch: The name of the branch; by default that of the experiment.
+
+        Raises:
+            UsageError: There is no such experiment, or Git allows no branch of this name.
+            ConflictError: The branch exists.
+        """
+        from dver.ops.exp.branch import branch as make_branch
+
+        with self._open() as repo:
+            return make_branch(repo, name, branch)
+
+
+def _kept_error(kept: Sequence[bytes]) -> ConflictError | None:
+    if not kept:
+        return None
+    return ConflictError(
+        f"kept {count(len(kept), 'file')}: {join_limited([os.fsdecode(path) for path in kept])}",
+        why="they changed in the meantime",
+        fix="run the same command again",
+    )

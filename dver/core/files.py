@@ -29,7 +29,7 @@ DISK_REMEDIES: Final = {
     errno.EIO: ("the disk reports an input/output error", "check the disk's health before anything else"),
 }
 """The reason and the remedy of a failed file operation, by error number."""
-_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 """Errors of file systems without hard links (FAT, some network shares), where a file can still be renamed."""
 _WRITING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
@@ -218,7 +218,7 @@ def move_to_free_name(source: Name, target: Name) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in NO_LINKS:
             raise
         if os.path.lexists(target):
             return False

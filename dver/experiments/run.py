@@ -60,7 +60,7 @@ def run_in_workspace(
     overrides = single_variant(options.set)
     with Journal(repo) as journal:
         record_killed(journal)
-        _refuse_second(repo, journal)
+        refuse_second(repo, journal)
         name = chosen_name(journal, options.name)
         write_overrides(repo.root, overrides)
         snapshot = take_snapshot(repo, progress=progress)
@@ -183,7 +183,9 @@ def record_killed(journal: Journal) -> list[Experiment]:
     return journal.update(dead, stopped, logs=logs)
 
 
-def _refuse_second(repo: Repository, journal: Journal) -> None:
+def refuse_second(
+    repo: Repository, journal: Journal, fix: str = "wait for it, or use a worktree of its own: dver exp run --temp"
+) -> None:
     """Raise ConflictError if an experiment runs in this workspace."""
     here = os.fspath(repo.git.worktree)
     for experiment, holder in running(journal.directory).items():
@@ -192,7 +194,7 @@ def _refuse_second(repo: Repository, journal: Journal) -> None:
             raise ConflictError(
                 f"experiment {found.name if found else experiment!r} is running in this workspace",
                 why=f"process {holder.pid} runs it",
-                fix="wait for it, or use a worktree of its own: dver exp run --temp",
+                fix=fix,
             )
 
 

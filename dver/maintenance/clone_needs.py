@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError, NewerVersionError, RepositoryError
+from dver.core.files import explain
 from dver.core.oid import Oid
 from dver.core.phrasing import quoted
+from dver.experiments.apply.record import read_records
 from dver.formats import pointer as pointer_format
 from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectKey
@@ -55,7 +57,22 @@ def needs_of(git: GitRepo) -> CloneNeeds:
     for git_dir in found.git_dirs:
         for entries in read_placed(git_dir / "dver" / "placed.json").values():
             roots.update(entry.ref().key for entry in entries if entry.oid != NOTHING.oid)
+        roots.update(_roots_of_undo(git_dir))
     return CloneNeeds(frozenset(roots), found)
+
+
+def _roots_of_undo(git_dir: Path) -> Iterator[NeededRoot]:
+    """The data that undo records of a worktree name. Raises RepositoryError for a record that cannot be read."""
+    try:
+        for record in read_records(git_dir / "dver"):
+            yield from (entry.ref().key for entry in record.data.values() if entry is not None)
+    except (CorruptError, OSError) as error:
+        known = error if isinstance(error, CorruptError) else explain(error)
+        raise RepositoryError(
+            f"cannot read which data the undo records in {str(git_dir / 'dver' / 'undo')!r} need",
+            why=f"{known.what}: {known.why}" if known.why else known.what,
+            fix=known.fix or "delete the directory of that record: its workspace cannot be brought back",
+        ) from error
 
 
 def roots_in(content: bytes, path: bytes, locks: LockVersions) -> set[NeededRoot]:

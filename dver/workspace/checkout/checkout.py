@@ -49,14 +49,14 @@ def check_out(
     gone = _gone(repo, paths, cwd, selected) if rev is None else ()
     targets = [CheckoutTarget(one.path, entry_at(repo, one), one.tracked if one.inside else None) for one in selected]
     targets += [CheckoutTarget(path, None) for path in gone]
-    parts = [target for target in targets if _is_in_part(repo, target)]
+    parts = [target for target in targets if is_in_part(repo, target)]
     rest = [target for target in targets if target not in parts]
     restored = restore(repo, rest, force=force, relink=relink, progress=progress)
     if parts:
         remotes = [one.tracked.pointer.remote for one in selected]
         with suppress(DverError):  # missing data is reported later
             with_listings(repo, lambda: plan_update(repo, parts, progress=progress), remotes)
-        restored = joined([restored, _restore_parts(repo, parts, force=force, relink=relink, progress=progress)])
+        restored = joined([restored, restore_parts(repo, parts, force=force, relink=relink, progress=progress)])
     if rev is not None:
         whole = {one.tracked.path: one.tracked.blob for one in selected if not one.inside and one.tracked.maker is None}
         contents = read_blobs(repo.git, set(whole.values()))
@@ -64,25 +64,30 @@ def check_out(
     return restored
 
 
-def _is_in_part(repo: Repository, target: CheckoutTarget) -> bool:
+def is_in_part(repo: Repository, target: CheckoutTarget) -> bool:
     """Whether the target is a whole partial directory, and the rest of it is missing in the store too."""
     if target.whole is not None or target.entry is None or target.path not in repo.state.partial:
         return False
     return bool(repo.store.find_missing([target.entry.ref(target.path)]))
 
 
-def _restore_parts(
-    repo: Repository, targets: Sequence[CheckoutTarget], *, force: bool, relink: bool, progress: Progress
+def restore_parts(
+    repo: Repository,
+    targets: Sequence[CheckoutTarget],
+    *,
+    force: bool = False,
+    relink: bool = False,
+    progress: Progress,
 ) -> CheckoutSummary:
     """Check out the present files of partial directories; missing files stay missing."""
     done = update(repo, targets, progress=progress)
     if force:
         done = replace(done, kept=())  # the forced steps below replace those paths
-    rest = [_restore_part(repo, target, force=force, relink=relink, progress=progress) for target in targets]
+    rest = [restore_part(repo, target, force=force, relink=relink, progress=progress) for target in targets]
     return replace(joined([done, *rest]), parts=tuple(target.path for target in targets))
 
 
-def _restore_part(
+def restore_part(
     repo: Repository, target: CheckoutTarget, *, force: bool, relink: bool, progress: Progress
 ) -> CheckoutSummary:
     """Check out the present files of one partial directory."""

@@ -30,14 +30,14 @@ def read_placed(file: Path) -> Placed:
     """The content of `file`; empty if it is missing or unreadable."""
     try:
         document = json.loads(file.read_bytes())
-        return {os.fsencode(path): tuple(map(_decode, entries)) for path, entries in document.items()}
+        return {os.fsencode(path): tuple(map(entry_of_fields, entries)) for path, entries in document.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, CorruptError):
         return {}
 
 
 def write_placed(file: Path, placed: Mapping[bytes, Iterable[Entry]]) -> None:
     """Replace `file`."""
-    document = {os.fsdecode(path): list(map(_encode, entries)) for path, entries in sorted(placed.items())}
+    document = {os.fsdecode(path): list(map(entry_fields, entries)) for path, entries in sorted(placed.items())}
     file.parent.mkdir(parents=True, exist_ok=True)
     clear_leftovers(file.parent)
     write_atomic(file, json.dumps(document, indent=1).encode() + b"\n", durable=False)
@@ -51,7 +51,8 @@ def after_rewrite(placed: Iterable[Entry], before: Entry, after: Entry) -> tuple
     return (*(one for one in placed if not same(one, before)), after)
 
 
-def _encode(entry: Entry) -> dict[str, object]:
+def entry_fields(entry: Entry) -> dict[str, object]:
+    """An entry as JSON."""
     return {
         "name": os.fsdecode(entry.name),
         "kind": entry.kind.name,
@@ -61,7 +62,8 @@ def _encode(entry: Entry) -> dict[str, object]:
     }
 
 
-def _decode(fields: Mapping[str, object]) -> Entry:
+def entry_of_fields(fields: Mapping[str, object]) -> Entry:
+    """The entry of `entry_fields`. Raises ValueError, KeyError, CorruptError."""
     size, files = fields["size"], fields["files"]
     if not isinstance(size, int) or not isinstance(files, int):
         raise ValueError("not an entry")

@@ -12,6 +12,9 @@ _MODULES: Final = {
     "save": f"{_PACKAGE}.save",
     "show": f"{_PACKAGE}.show",
     "list": f"{_PACKAGE}.list_experiments",
+    "apply": f"{_PACKAGE}.apply",
+    "undo": f"{_PACKAGE}.undo",
+    "branch": f"{_PACKAGE}.branch",
 }
 
 
@@ -20,6 +23,7 @@ _MODULES: Final = {
     examples=[
         ("dver exp run -S lr=0.1", "Run the stages with another parameter, and keep the result."),
         ("dver exp list", "List the experiments."),
+        ("dver exp apply brave-otter", "Make the workspace an experiment; `dver exp undo` goes back."),
     ],
 )
 def command() -> None:

@@ -1,0 +1,1 @@
+"""Making the workspace an experiment, and bringing the workspace of before back."""

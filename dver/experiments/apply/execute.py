@@ -1,0 +1,139 @@
+"""Changing the workspace by a plan. Files that were edited since the plan stay."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dver.core.progress import Progress
+from dver.experiments.apply.plan import FilePlan, parents
+from dver.experiments.apply.record import UndoRecord
+from dver.experiments.apply.saved_files import SavedContent, SavedFiles, set_time, signature
+from dver.experiments.apply.workspace_data import DataChange, check_out_data
+from dver.git.scratch_index import ScratchIndex
+from dver.repo import Repository
+from dver.workspace.checkout.restore import CheckoutSummary, joined
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What happened to Git's files."""
+
+    kept: tuple[bytes, ...]
+    """Files that were edited since the plan, and stay."""
+
+
+class Execution:
+    """The execution of a plan, to be called in the order of its methods."""
+
+    def __init__(
+        self,
+        repo: Repository,
+        plan: FilePlan,
+        saved: SavedFiles,
+        data: Sequence[DataChange],
+        progress: Progress,
+    ) -> None:
+        self._repo = repo
+        self._plan = plan
+        self._saved = saved
+        self._data = data
+        self._progress = progress
+        self._done: list[CheckoutSummary] = []
+        self.kept: dict[bytes, None] = {}
+
+    def remove_data(self) -> None:
+        """Remove data that the target does not have. Git may have files at its path next."""
+        gone = [one for one in self._data if one.target is None]
+        if gone:
+            self._done.append(check_out_data(self._repo, gone, self._progress))
+
+    def clear(self) -> None:
+        """Delete the files to overwrite or to remove, and directories in the way."""
+        for path in self._plan.clear:
+            full = self._repo.layout.absolute(path)
+            known = self._saved.signatures.get(path)
+            found = signature(full)
+            if found is None:
+                continue
+            if found == known and not self._is_below_link(path):
+                os.unlink(full)
+            else:
+                self.kept[path] = None
+        for path in self._plan.clear_directories:
+            with suppress(OSError):  # files that were kept or made since; what is written there is kept, too
+                os.rmdir(self._repo.layout.absolute(path))
+
+    def write(self, scratch: ScratchIndex, content: SavedContent | None, record: UndoRecord | None) -> None:
+        """Write the files of the target: from Git's index `scratch`, and from a record."""
+        scratch.check_out(self._free(self._plan.write))
+        for path in self._free(self._plan.restore):
+            assert content is not None
+            assert record is not None
+            full = self._repo.layout.absolute(path)
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            content.write(full, record.files[path])
+        for path in self._plan.new_submodules:
+            full = self._repo.layout.absolute(path)
+            if not os.path.lexists(full):
+                os.makedirs(full)
+
+    def check_out_data(self) -> CheckoutSummary:
+        """Check out the data of the target."""
+        rest = [one for one in self._data if one.target is not None]
+        if rest:
+            self._done.append(check_out_data(self._repo, rest, self._progress))
+        return joined(self._done)
+
+    def tidy(
+        self,
+        kept: Mapping[bytes, int],
+        emptied: Iterable[bytes],
+        touched: Iterable[bytes],
+        record: UndoRecord | None,
+    ) -> None:
+        """Remove directories that are empty by now, except `kept` ones, which are made where they are missing.
+
+        `touched` files get the time that `record` has.
+        """
+        layout = self._repo.layout
+        places = {*emptied, *(above for path in self._plan.clear for above in parents(path))}
+        for path in sorted(places, key=lambda one: one.count(b"/"), reverse=True):
+            full = layout.absolute(path)
+            if path not in kept and not self._is_current(full) and not os.path.islink(full):
+                with suppress(OSError):  # not empty, or gone
+                    os.rmdir(full)
+        for path, mode in sorted(kept.items()):
+            full = layout.absolute(path)
+            if not os.path.lexists(full):
+                os.makedirs(full)
+            if os.path.isdir(full) and not os.path.islink(full) and os.stat(full).st_mode & 0o7777 != mode:
+                os.chmod(full, mode)
+        for path in touched:
+            assert record is not None
+            set_time(layout.absolute(path), record.files[path])
+
+    def _free(self, paths: Iterable[bytes]) -> list[bytes]:
+        """Those of `paths` where nothing is. The others are kept."""
+        free = []
+        for path in paths:
+            if os.path.lexists(self._repo.layout.absolute(path)) or self._is_below_link(path):
+                self.kept[path] = None
+            else:
+                free.append(path)
+        return free
+
+    def _is_below_link(self, path: bytes) -> bool:
+        """Whether a directory above `path` is a link or a file by now."""
+        for above in parents(path):
+            full = self._repo.layout.absolute(above)
+            if os.path.lexists(full) and (os.path.islink(full) or not os.path.isdir(full)):
+                return True
+        return False
+
+    def _is_current(self, full: bytes) -> bool:
+        """Whether the user's current directory is the directory `full`, or below it."""
+        cwd = os.fsencode(self._repo.layout.cwd or self._repo.root)
+        return cwd == full or cwd.startswith(full + b"/")
