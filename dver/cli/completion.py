@@ -32,6 +32,15 @@ _WORDS: Final[Mapping[str, WordKind]] = {
     "B": WordKind.REVISION,
     "KEY": WordKind.KEY,
 }
+_OF_EXPERIMENTS: Final[Mapping[str, WordKind]] = {
+    "NAME": WordKind.EXPERIMENT,
+    "OLD": WordKind.EXPERIMENT,
+    "A": WordKind.EXPERIMENT,
+    "B": WordKind.EXPERIMENT,
+    "KEY": WordKind.EXPERIMENT_VALUE,
+    "REMOTE": WordKind.GIT_REMOTE,
+}
+"""The words in the metavars of `dver exp` and `dver queue`, before those of other commands."""
 _FILES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("PATH", "SOURCE", "DESTINATION", "TARGET", "FILE"), "file"),
     "DIR": "dir",
@@ -63,7 +72,10 @@ def add_completion(params: Iterable[click.Parameter], *, verb: str | None, part:
     for param in params:
         if param.type is click.STRING:
             names = re.findall(r"[A-Z]+", param.metavar or (param.name or "").upper())
-            words = [word for name in names if (word := _word(name, param, of_remote=of_remote)) is not None]
+            if verb in ("exp", "queue"):
+                words = [word for name in names if (word := _word_of_experiment(name, param)) is not None]
+            else:
+                words = [word for name in names if (word := _word(name, param, of_remote=of_remote)) is not None]
             files = next((_FILES[name] for name in names if name in _FILES), None)
             param.type = _Completed(words, files)
 
@@ -72,6 +84,14 @@ def _word(name: str, param: click.Parameter, *, of_remote: bool) -> WordKind | N
     if name == "NAME" and (of_remote or "--remote" in param.opts):
         return WordKind.REMOTE
     return WordKind.REMOTE_KEY if name == "KEY" and of_remote else _WORDS.get(name)
+
+
+def _word_of_experiment(name: str, param: click.Parameter) -> WordKind | None:
+    if "VALUE" in (param.metavar or ""):  # [FILE:]KEY=VALUE
+        return WordKind.PARAMETER if name == "KEY" else None
+    if name == "NAME" and isinstance(param, click.Option):  # of a new experiment, or of a sweep
+        return None
+    return _OF_EXPERIMENTS.get(name) or _WORDS.get(name)
 
 
 class _Bash(BashComplete):

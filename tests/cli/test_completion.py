@@ -50,6 +50,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def experiments(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of the project with two parameters and two experiments, of which the later one is `brave`."""
+    path = tmp_path_factory.mktemp("experiments") / "clone"
+    git("clone", "--quiet", project, path, cwd=project)
+    (path / "params.yaml").write_text("learning: {rate: 0.1}\n")
+    (path / "other.yaml").write_text("depth: 3\n")
+    (path / "dver.yaml").write_text("params: [other.yaml]\nstages:\n  prepare: {cmd: 'true'}\n")
+    run_dver("exp", "save", "-n", "bright", cwd=path)
+    run_dver("exp", "save", "-n", "brave", cwd=path)
+    return path
+
+
 @pytest.fixture
 def dver_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_dver_on_path(tmp_path / "bin", monkeypatch)
@@ -146,6 +159,24 @@ def test_a_broken_pipeline_breaks_no_command_line(run: Run, project: Path, tmp_p
     asked = {"_DVER_COMPLETE": "bash_complete", "COMP_CWORD": "2", "COMP_WORDS": "dver repro pre"}
     result = run(env=asked, cwd=tmp_path / "clone")
     assert (result.out, result.err) == ("file,pre\n", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("dver exp list br", []),
+        ("dver exp run -S le", ["plain,learning.rate="]),
+        ("dver exp run -S other.yaml:", ["plain,other.yaml:depth="]),
+        ("dver exp run -n ", []),
+        ("dver exp show --sort le", ["plain,learning.rate"]),
+        ("dver exp show --baseline season", ["plain,season-1"]),
+    ],
+)
+def test_words_of_experiments_are_completed(line: str, found: list[str], run: Run, experiments: Path) -> None:
+    words = line.split(" ")
+    asked = {"_DVER_COMPLETE": "bash_complete", "COMP_CWORD": str(len(words) - 1), "COMP_WORDS": line}
+    printed = run(env=asked, cwd=experiments).out.splitlines()
+    assert [one for one in printed if one and not one.startswith("file,")] == found
 
 
 def test_completing_goes_nowhere(run: Run, project: Path) -> None:

@@ -11,6 +11,8 @@ from dver.config.schema import BY_KEY
 from dver.core.remote_schema import BY_NAME
 from dver.formats.tree import Kind
 from dver.git import revisions
+from dver.git.git_repo import run
+from dver.pipelines.definition.stage import PARAMS_FILE
 from dver.repo import Repository
 from dver.store.trees.compare import join
 from dver.tracking.browse import entry_at
@@ -26,6 +28,12 @@ class WordKind(Enum):
     REMOTE = "remote"
     KEY = "key"
     REMOTE_KEY = "remote key"
+    GIT_REMOTE = "git remote"
+    EXPERIMENT = "experiment"
+    EXPERIMENT_VALUE = "experiment value"
+    """A metric or parameter, as `dver exp show --sort` names it."""
+    PARAMETER = "parameter"
+    """A parameter with `=`, as `dver exp run -S` takes it."""
 
 
 def completions(repo: Repository, word: WordKind, typed: str, *, cwd: Path) -> list[str]:
@@ -52,6 +60,10 @@ def _all(repo: Repository, word: WordKind, typed: str, cwd: Path) -> Iterable[st
             return _keys(repo.config.remote_names)
         case WordKind.REMOTE_KEY:
             return BY_NAME
+        case WordKind.GIT_REMOTE:
+            return run(repo.git, ["remote"]).decode(errors="replace").split()
+        case WordKind.EXPERIMENT | WordKind.EXPERIMENT_VALUE | WordKind.PARAMETER:
+            return _of_experiments(repo, word)
 
 
 def _absent(repo: Repository, typed: str, cwd: Path) -> list[str]:
@@ -85,6 +97,21 @@ def _stages(repo: Repository, cwd: Path) -> list[str]:
     here = os.fsdecode(resolve_data_path(repo, ".", cwd))
     stages = load_pipelines(repo).graph.stages
     return sorted(one.name if one.folder == here else str(one) for one in stages)
+
+
+def _of_experiments(repo: Repository, word: WordKind) -> list[str]:
+    from dver.experiments.journal import Journal  # slow to import
+    from dver.experiments.table.columns import columns_of
+    from dver.experiments.values import read_params
+
+    if word is WordKind.PARAMETER:
+        files = read_params(repo).items()
+        return [f"{key}=" if file == PARAMS_FILE else f"{file}:{key}=" for file, values in files for key in values]
+    with Journal(repo) as journal:
+        found = journal.all()
+    if word is WordKind.EXPERIMENT:
+        return list(dict.fromkeys(one.name for one in reversed(found)))
+    return [one.title for one in columns_of(found)]
 
 
 def _keys(remote_names: Iterable[str]) -> Iterator[str]:
