@@ -10,7 +10,7 @@ from typing import Any
 from dver.core.errors import DverError
 from dver.formats.experiment import Values
 from dver.formats.pointer import decode
-from dver.pipelines.compare.compared_versions import WORKSPACE, NamedSide
+from dver.pipelines.compare.compared_versions import WORKSPACE, NamedSide, ReadProblem
 from dver.pipelines.compare.params_metrics import WantedOf, metrics_of, params_of, read_table
 from dver.repo import Repository
 from dver.tracking.targets import SUFFIX, tracked_in_worktree
@@ -37,19 +37,25 @@ def read_data(repo: Repository, contents: Mapping[bytes, bytes]) -> dict[str, st
     return found
 
 
-def read_values(repo: Repository, wanted: WantedOf, sides: Sequence[NamedSide]) -> list[Values]:
-    """The values that `wanted` finds on each side, by file relative to the top of the worktree. Unreadable files are
-    left out."""
+def read_values(
+    repo: Repository, wanted: WantedOf, sides: Sequence[NamedSide]
+) -> tuple[list[Values], Sequence[ReadProblem]]:
+    """The values that `wanted` finds on each side, by file relative to the top of the worktree. And the files that
+    cannot be read, which are left out."""
     top = Repository(repo.root, repo.git, cwd=repo.git.worktree)  # so that paths start there
     try:
         table = read_table(top, wanted, sides, (), repo.git.worktree)
     finally:
         top.close()
-    return [{file: _plain(values) for file, values in side.files.items() if values} for side in table.sides]
+    found: list[Values] = [
+        {file: _plain(values) for file, values in side.files.items() if values} for side in table.sides
+    ]
+    return found, table.problems
 
 
 def _read(repo: Repository, wanted: WantedOf) -> Values:
-    return read_values(repo, wanted, [(WORKSPACE, None)])[0]
+    ((found,), _) = read_values(repo, wanted, [(WORKSPACE, None)])
+    return found
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

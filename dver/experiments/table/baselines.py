@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from dver.core.errors import DverError
+from dver.core.errors import DverError, PipelineError, UsageError
 from dver.experiments.journal import Journal
 from dver.experiments.table.rows import ReferenceRow
 from dver.experiments.values import read_data, read_metrics, read_params, read_values
@@ -34,13 +34,14 @@ def baseline_rows(
 ) -> dict[str, ReferenceRow]:
     """The rows of `commits`, by commit. `revs` has the commits of branches and tags.
 
-    Files that cannot be read are left out. What is read is kept in the cache of the journal.
+    Files that cannot be read are left out. What is read is kept in the cache of the journal, unless files are missing
+    only until the next `dver fetch`.
     """
     known = journal.commit_facts(commits)
     unknown = [one for one in commits if one not in known]
     if unknown:
-        fresh = _read(repo, unknown)
-        journal.keep_commit_facts(fresh)
+        fresh, incomplete = _read(repo, unknown)
+        journal.keep_commit_facts({one: facts for one, facts in fresh.items() if one not in incomplete})
         known |= fresh
     names: dict[str, list[str]] = {}
     for rev, commit in revs.items():
@@ -54,17 +55,21 @@ def _name(commit: str, names: Mapping[str, Sequence[str]]) -> str:
     return ", ".join(found[:_NAMED]) if found else commit[:_SHORT]
 
 
-def _read(repo: Repository, commits: Sequence[str]) -> dict[str, bytes]:
-    """The fields of rows of commits as JSON, by commit. Commits that this clone does not have are left out."""
+def _read(repo: Repository, commits: Sequence[str]) -> tuple[dict[str, bytes], set[str]]:
+    """The fields of rows of commits as JSON, by commit; and the commits with values that are not in the store.
+
+    Commits that this clone does not have are left out.
+    """
     present = _subjects(repo, commits)
     sides = [(one, CommitId(one)) for one in present]
-    params, metrics = read_values(repo, params_of, sides), read_values(repo, metrics_of, sides)
+    params, problems = read_values(repo, params_of, sides)
+    metrics, more = read_values(repo, metrics_of, sides)
     found: dict[str, bytes] = {}
     for at, (commit, (created, subject)) in enumerate(present.items()):
         facts: dict[str, Any] = {"created": created, "message": subject, "params": params[at], "metrics": metrics[at]}
         facts["data"] = _data(repo, commit)
         found[commit] = json.dumps(facts).encode()
-    return found
+    return found, {one.side for one in (*problems, *more) if not isinstance(one.error, (UsageError, PipelineError))}
 
 
 def _data(repo: Repository, commit: str) -> dict[str, str]:

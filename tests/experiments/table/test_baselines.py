@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
-from support import git
+from support import Run, git
 
 from dver.experiments.journal import Journal
 from dver.experiments.table.baselines import baseline_rows, workspace_row
@@ -63,3 +64,21 @@ def test_files_that_cannot_be_read_are_left_out(project: Path) -> None:
         assert found.metrics == {}
         assert found.params["params.yaml"]["lr"] == 0.1
         assert workspace_row(repo).metrics == {}
+
+
+def test_metrics_that_were_not_fetched_yet_are_read_later(project: Path, run: Run) -> None:
+    (project / "dver.yaml").write_text("""stages: {t: {cmd: 'echo {"auc":1} > m.json', metrics: [m.json]}}""")
+    git("rm", "-q", "--cached", "m.json", cwd=project)
+    run("repro", cwd=project)
+    git("add", "-A", cwd=project)
+    git("commit", "-qm", "Metrics in the store", cwd=project)
+    head = git("rev-parse", "HEAD", cwd=project).strip()
+    store = project / ".git" / "dver" / "store"
+    shutil.move(store, project / ".git" / "elsewhere")
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        assert baseline_rows(repo, journal, [head], {})[head].metrics == {}
+    shutil.rmtree(store, ignore_errors=True)
+    shutil.move(project / ".git" / "elsewhere", store)
+    (project / ".git" / "dver" / "index.db").unlink()
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        assert baseline_rows(repo, journal, [head], {})[head].metrics == {"m.json": {"auc": 1}}
