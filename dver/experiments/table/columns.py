@@ -37,7 +37,7 @@ class ValueColumn(Displayed):
     key: str
     """The dotted key in the file; empty for data."""
     title: str
-    """The key alone if no other column has it, otherwise `FILE:KEY`."""
+    """The key alone if no other column has it, otherwise also the part of the path in which the files differ."""
 
     def value(self, row: TableRow) -> Any:
         """The value in a row, or ABSENT."""
@@ -76,16 +76,38 @@ def columns_of(rows: Iterable[TableRow]) -> tuple[ValueColumn, ...]:
 
 
 def _titled(keys: Sequence[tuple[ColumnKind, str, str]]) -> tuple[ValueColumn, ...]:
-    times = Counter(key or file for _, file, key in keys)
-    long = Counter(f"{file}:{key}" for _, file, key in keys)
+    files: dict[str, dict[str, None]] = {}
+    for _, file, key in keys:
+        files.setdefault(key or file, {})[file if key else ""] = None
+    parts = {key: _distinct_parts(list(found)) for key, found in files.items()}
+    kinds = Counter((file, key) for _, file, key in keys)
 
     def title(kind: ColumnKind, file: str, key: str) -> str:
-        short, full = key or file, f"{file}:{key}" if key else file
-        if times[short] == 1 and short not in FIELDS:
+        short = key or file
+        if kinds[file, key] > 1:
+            return f"{kind.value}:{file}:{key}"
+        if len(files[short]) == 1 and short not in FIELDS:
             return short
-        return full if key and long[full] == 1 else f"{kind.value}:{full}"
+        return f"{parts[short][file]}:{key}" if key else f"{kind.value}:{file}"
 
     return tuple(ValueColumn(*key, title(*key)) for key in keys)
+
+
+def _distinct_parts(files: Sequence[str]) -> dict[str, str]:
+    """The part of each path that differs: `a` and `b` for `runs/a/m.json` and `runs/b/m.json`."""
+    split = [file.split("/") for file in files]
+    common, ends = _common(split), _common([one[::-1] for one in split])
+    shortest = min(map(len, split))
+    if len(files) < 2 or common + ends >= shortest:
+        return {
+            file: "/".join(one[common if common < shortest else 0 :]) for file, one in zip(files, split, strict=True)
+        }
+    return {file: "/".join(one[common : len(one) - ends]) for file, one in zip(files, split, strict=True)}
+
+
+def _common(paths: Sequence[Sequence[str]]) -> int:
+    """The number of parts that all paths begin with."""
+    return next((at for at, parts in enumerate(zip(*paths, strict=False)) if len(set(parts)) > 1), min(map(len, paths)))
 
 
 def differing(columns: Sequence[ValueColumn], rows: Sequence[TableRow]) -> set[ValueColumn]:
@@ -174,6 +196,7 @@ class Names:
             [one for one in self.columns if one.title == name],
             [one for one in self.columns if one.key and f"{one.file}:{one.key}" == name],
             [one for one in self.columns if one.key == name],
+            [one for one in self.columns if name in [f"{part}:{one.key}" for part in one.file.split("/")]],
         ):
             if found:
                 return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dver.core.display import Displayed, html_table
+from dver.core.errors import CorruptError
 from dver.experiments.table.columns import ColumnKind, Names, ValueColumn, columns_of, differing
 from dver.experiments.table.filters import parse_filter
 from dver.experiments.table.rows import ReferenceRow, TableRow
@@ -57,6 +58,8 @@ class ExperimentTable(Displayed):
     hidden: HiddenExperiments = field(default_factory=HiddenExperiments)
     is_sorted: bool = False
     """Whether the experiments are in an order of the user's instead of below their baselines."""
+    problems: tuple[CorruptError, ...] = ()
+    """Why journals of colleagues could not be read."""
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:

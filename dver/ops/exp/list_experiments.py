@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from dver.core.errors import CorruptError
 from dver.experiments.journal import Journal
 from dver.experiments.table.current import current_experiments
-from dver.experiments.table.scope import ExperimentScope, baselines_in_scope
 from dver.formats.experiment import Experiment
 from dver.repo import Repository
 
-_ALL = ExperimentScope(everything=True)
-
 
 def list_experiments(
-    repo: Repository, scope: ExperimentScope = _ALL, *, removed: bool = False
+    repo: Repository, *, removed: bool = False, on_problem: Callable[[CorruptError], None] = lambda _: None
 ) -> tuple[Experiment, ...]:
-    """The experiments in `scope` by their time of creation; with `removed`, the removed ones instead.
+    """The experiments by their time of creation; with `removed`, the removed ones instead.
 
-    The status of an experiment whose process was killed is `stopped`. Raises UsageError for an unknown revision.
+    The status of an experiment whose process was killed is `stopped`. `on_problem` is called for each journal of a
+    colleague that cannot be read.
     """
     with Journal(repo) as journal:
         found = current_experiments(journal, removed=removed)
-    baselines = baselines_in_scope(repo.git, scope, {one.baseline for one in found})
-    return tuple(one for one in found if one.baseline in baselines)
+        for problem in journal.problems.values():
+            on_problem(problem)
+    return tuple(found)

@@ -39,7 +39,7 @@ def show_experiments(
         def baselines_of(commits: Sequence[str]) -> Mapping[str, ReferenceRow]:
             return baseline_rows(repo, journal, commits, revs) if context else {}
 
-        return build_table(
+        table = build_table(
             rows,
             query,
             workspace=workspace_row(repo) if context else None,
@@ -48,6 +48,7 @@ def show_experiments(
             revs=revs,
             other_branches=len(found) - len(rows),
         )
+        return replace(table, problems=tuple(journal.problems.values()))
 
 
 def _live(repo: Repository, one: Experiment, alive: Mapping[str, LeaseHolder]) -> Experiment:

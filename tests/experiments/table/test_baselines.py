@@ -67,8 +67,7 @@ def test_files_that_cannot_be_read_are_left_out(project: Path) -> None:
 
 
 def test_metrics_that_were_not_fetched_yet_are_read_later(project: Path, run: Run) -> None:
-    (project / "dver.yaml").write_text("""stages: {t: {cmd: 'echo {"auc":1} > m.json', metrics: [m.json]}}""")
-    git("rm", "-q", "--cached", "m.json", cwd=project)
+    (project / "dver.yaml").write_text("stages: {t: {cmd: 'echo 1 > auc.json', metrics: [auc.json]}}")
     run("repro", cwd=project)
     git("add", "-A", cwd=project)
     git("commit", "-qm", "Metrics in the store", cwd=project)
@@ -81,4 +80,4 @@ def test_metrics_that_were_not_fetched_yet_are_read_later(project: Path, run: Ru
     shutil.move(project / ".git" / "elsewhere", store)
     (project / ".git" / "dver" / "index.db").unlink()
     with Repository.open(project) as repo, Journal(repo) as journal:
-        assert baseline_rows(repo, journal, [head], {})[head].metrics == {"m.json": {"auc": 1}}
+        assert baseline_rows(repo, journal, [head], {})[head].metrics == {"auc.json": {"auc": 1}}

@@ -7,7 +7,7 @@ from experimenting import baseline_row, experiment, row
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dver.experiments.table.columns import ColumnKind, columns_of, differing
+from dver.experiments.table.columns import ColumnKind, Names, columns_of, differing
 from dver.pipelines.compare.values import ValueChange
 from dver.pipelines.definition.param_files import ABSENT
 
@@ -31,6 +31,26 @@ def test_a_title_has_the_file_only_where_the_key_is_ambiguous() -> None:
     assert titles(one) == ["auc", "metrics.json:loss", "params.yaml:loss", "params.yaml:name"]
     same = row(1, metrics={}, params={}, data={"f": "00"})
     assert titles(same) == ["f"]
+
+
+def test_a_title_has_the_part_of_the_path_that_differs() -> None:
+    def of(*files: str) -> list[str]:
+        return titles(experiment(1, metrics={file: {"acc": 1} for file in files}))
+
+    assert of("results/forest/metrics.json", "results/linear/metrics.json") == ["forest:acc", "linear:acc"]
+    assert of("a/x/m.json", "a/y/m.json", "a/y/z/m.json") == ["x:acc", "y:acc", "y/z:acc"]
+    assert of("m.json", "a/m.json") == ["m.json:acc", "a/m.json:acc"]
+    assert of("a/m.json", "a/n.json") == ["m.json:acc", "n.json:acc"]
+    assert of("x", "x/y") == ["x:acc", "x/y:acc"]
+
+
+def test_columns_are_found_by_their_titles_and_by_parts_of_their_paths() -> None:
+    both = experiment(1, metrics={f"results/{name}/m.json": {"acc": 1} for name in ("forest", "linear")})
+    names = Names(columns_of([both]))
+    for name in ("forest:acc", "results/forest/m.json:acc"):
+        assert names.column(name).file == "results/forest/m.json"
+    one = Names(columns_of([experiment(1, metrics={"results/forest/m.json": {"acc": 1}})]))
+    assert one.column("acc") == one.column("forest:acc")
 
 
 def test_titles_are_unique_even_if_a_file_has_parameters_and_metrics() -> None:

@@ -6,6 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
+from dver.cli.render.experiment_table import experiment_json
 from dver.cli.render.experiments import list_row
 from dver.cli.render.terminal import printable
 from dver.ops.exp.list_experiments import list_experiments
@@ -25,9 +26,9 @@ from dver.repo import Repository
 def command(ctx: Context, *, names_only: bool, removed: bool, as_json: bool) -> None:
     """List the experiments."""
     with Repository.open(ctx.cwd) as repo:
-        found = list_experiments(repo, removed=removed)
+        found = list_experiments(repo, removed=removed, on_problem=ctx.warn_about)
     if as_json:
-        ctx.emit_json([one.name if names_only else one for one in found])
+        ctx.emit_json_list(one.name if names_only else experiment_json(one) for one in found)
     elif names_only:
         for one in found:
             ctx.say(printable(one.name))

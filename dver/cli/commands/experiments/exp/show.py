@@ -69,6 +69,8 @@ def command(
     scope = ExperimentScope(everything, baselines)
     with Repository.open(ctx.cwd) as repo:
         table = show_experiments(repo, query, scope, context=form in ("table", "md"))
+    for problem in table.problems:
+        ctx.warn_about(problem)
     match form:
         case "json":
             ctx.emit_json_list(map(experiment_json, table.experiments))
