@@ -168,10 +168,13 @@ class Journal:
             files = {f"{one.id}.log": logs[one.id] for one in batch if one.id in logs}
             # The first record of an experiment that another clone made keeps its commit, too.
             keeps = [one.commit for one in batch if one.id not in known or not self.is_own(one)]
+            before = last
             last = append_entry(self._git, ref, encode_entry(batch), after=last, keeps=keeps, files=files)
-            with cache.writing():
-                cache.put(self.writer, last, batch)
-                cache.set_tips({**cache.tips(), ref: last})
+            # A cache that cannot be written starts again in memory, and reads the journals when it is next used.
+            with suppress(sqlite3.DatabaseError), cache.writing():
+                if (tips := cache.tips()).get(ref) == before:
+                    cache.put(self.writer, last, batch)
+                    cache.set_tips({**tips, ref: last})
 
     # -- the cache
 

@@ -18,6 +18,8 @@ READING = (
     ("check",),
     ("fsck",),
     ("gc", "--dry-run"),
+    ("exp", "list"),
+    ("exp", "show"),
 )
 
 
@@ -35,6 +37,7 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SmallDisk]:
             found.dver("add", "data", cwd=repo)
             if number != 1:
                 found.run("git", "commit", "--quiet", "-m", f"Version {number}", cwd=repo)
+        found.dver("exp", "save", "-n", "kept", cwd=repo)
         yield found
 
 
@@ -45,7 +48,7 @@ def free_kib(disk: SmallDisk) -> int:
 @pytest.mark.parametrize("cache", ["warm", "cold"])
 def test_reading_works_on_a_full_disk(disk: SmallDisk, cache: str) -> None:
     if cache == "cold":
-        disk.run("sh", "-c", "rm -f repo/.git/dver/index.db*")
+        disk.run("sh", "-c", "rm -f repo/.git/dver/index.db* repo/.git/dver/experiments/records.db*")
     disk.fill()
     for command in READING:
         disk.dver(*command, cwd=disk.root / "repo")
@@ -75,6 +78,22 @@ def test_no_command_is_killed_however_little_room_there_is(disk: SmallDisk) -> N
         assert result.rc in (0, 8), result.err
 
 
+def test_an_experiment_that_does_not_fit_says_so_and_loses_nothing(disk: SmallDisk) -> None:
+    repo = disk.root / "repo"
+    names = ["kept"]
+    disk.run("sh", "-c", "echo changed > repo/data/small")
+    for free in (0, 5, 13, 34, 80, 200):
+        disk.fill(free=free)
+        result = disk.dver("exp", "save", "-n", f"with-{free}", cwd=repo, rc=None)
+        assert result.rc in (0, 3, 8), result.err
+        assert result.rc == 0 or "full" in result.err or "No space" in result.err, result.err
+        names += [f"with-{free}"] if result.rc == 0 else []
+        found = disk.dver("exp", "list", "--names-only", cwd=repo).out.split()
+        assert found == names
+    disk.run("rm", "fill")
+    disk.dver("exp", "save", cwd=repo)
+
+
 def test_an_add_that_does_not_fit_says_so_and_changes_nothing(disk: SmallDisk) -> None:
     repo = disk.root / "repo"
     before = disk.run("cat", "data.dver", cwd=repo).out
@@ -88,7 +107,7 @@ def test_an_add_that_does_not_fit_says_so_and_changes_nothing(disk: SmallDisk) -
 @pytest.mark.parametrize("cache", ["warm", "cold"])
 def test_reading_works_where_nothing_can_be_written(disk: SmallDisk, cache: str) -> None:
     if cache == "cold":
-        disk.run("sh", "-c", "rm -f repo/.git/dver/index.db*")
+        disk.run("sh", "-c", "rm -f repo/.git/dver/index.db* repo/.git/dver/experiments/records.db*")
     disk.make_read_only()
     for command in READING:
         disk.dver(*command, cwd=disk.root / "repo")
