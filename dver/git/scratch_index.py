@@ -15,8 +15,6 @@ from dver.git.git_repo import Arg, GitRepo, describe_objects, run
 from dver.git.index import is_sparse
 from dver.git.snapshot import TemporaryIndex
 
-_OPTIONS: Final[tuple[Arg, ...]] = ("-c", "core.splitIndex=false", "-c", "core.safecrlf=false")
-"""The index is one file, and no line endings are refused."""
 SUBMODULE: Final = b"160000"
 """The mode of submodules and nested repositories."""
 _NEXT: Final = "index.next"
@@ -60,7 +58,7 @@ class ScratchIndex(TemporaryIndex):
 
     def add_tracked(self) -> None:
         """Stage all changes and deletions of tracked files. Raises RepositoryError."""
-        self.run([*_OPTIONS, "add", "-u", *self._sparse])
+        self.run(["add", "-u", *self._sparse])
 
     def add(self, paths: Iterable[bytes]) -> None:
         """Stage the untracked files `paths`."""
@@ -68,7 +66,7 @@ class ScratchIndex(TemporaryIndex):
 
     def read_tree(self, tree: str) -> None:
         """Make the entries those of `tree`. Those with the same content stay as they are."""
-        self.run([*_OPTIONS, "read-tree", "--reset", tree])
+        self.run(["read-tree", "--reset", tree])
 
     def check_out(self, paths: Iterable[bytes]) -> None:
         """Write the files `paths`, which do not exist, into the worktree. Raises RepositoryError, LocalIOError."""
@@ -81,7 +79,7 @@ class ScratchIndex(TemporaryIndex):
     def _with_paths(self, args: Sequence[Arg], paths: Iterable[bytes]) -> None:
         listed = b"".join(path + b"\0" for path in paths)
         if listed:
-            self.run([*_OPTIONS, *args], stdin=listed)
+            self.run([*args], stdin=listed)
 
 
 def read_index(git: GitRepo) -> IndexFile:

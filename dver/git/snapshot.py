@@ -13,9 +13,18 @@ from typing import Final
 
 from dver.core.files import delete_any
 from dver.git.git_repo import Arg, GitRepo, run
+from dver.git.index import is_sparse
 
-_NO_HOOKS: Final = ("-c", f"core.hooksPath={os.devnull}")
-"""Changes of any index run the hook post-index-change, by which data follows the user's."""
+_SETTINGS: Final[tuple[Arg, ...]] = (
+    "-c",
+    f"core.hooksPath={os.devnull}",
+    "-c",
+    "core.splitIndex=false",
+    "-c",
+    "core.safecrlf=false",
+)
+"""Changes of any index run the hook post-index-change, by which data follows the user's. The index is one file, and no
+line endings are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ class TemporaryIndex:
     def run(self, args: Sequence[Arg], *, stdin: bytes = b"", literal: bool = True) -> bytes:
         """The output of `git *args` on this index. No hooks run. Raises RepositoryError."""
         env = {"GIT_INDEX_FILE": os.fspath(self.path)}
-        return run(self._git, [*_NO_HOOKS, *args], stdin=stdin, literal=literal, env=env)
+        return run(self._git, [*_SETTINGS, *args], stdin=stdin, literal=literal, env=env)
 
     def put(self, contents: Mapping[bytes, bytes]) -> None:
         """Add regular files with `contents`, by path, or replace them."""
@@ -86,7 +95,10 @@ def snapshot_worktree(
         left_out = _too_large(index, git, largest) if largest is not None else ()
         excluded = [b":(exclude,literal,top)" + path for path in left_out]
         listed = b"".join(one + b"\0" for one in (b":/", *excluded))
-        index.run(["add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul"], stdin=listed, literal=False)
+        sparse = ["--sparse"] if is_sparse(git) else []
+        index.run(
+            ["add", "--all", *sparse, "--pathspec-from-file=-", "--pathspec-file-nul"], stdin=listed, literal=False
+        )
         index.put(instead or {})
         return TreeSnapshot(index.write_tree(), left_out)
 

@@ -73,3 +73,20 @@ def test_no_hook_runs_for_a_temporary_index(git_repo: Path) -> None:
     with temporary_index(discover(git_repo), tree="HEAD") as index:
         index.run(["update-index", "--refresh"])
     assert not (git_repo / "called").exists()
+
+
+def test_line_endings_and_sparse_checkouts_do_not_stop_a_snapshot(git_repo: Path) -> None:
+    (git_repo / "in").mkdir()
+    (git_repo / "in" / "a").write_text("a")
+    (git_repo / "out").mkdir()
+    (git_repo / "out" / "b").write_text("b")
+    git("add", "-A", cwd=git_repo)
+    git("commit", "-qm", "two", cwd=git_repo)
+    git("sparse-checkout", "set", "in", cwd=git_repo)
+    git("config", "core.autocrlf", "input", cwd=git_repo)
+    git("config", "core.safecrlf", "true", cwd=git_repo)
+    (git_repo / "in" / "crlf").write_bytes(b"a\r\nb\r\n")
+    (git_repo / "out").mkdir()
+    (git_repo / "out" / "new").write_text("outside of the checkout")
+    tree = snapshot_worktree(discover(git_repo)).tree
+    assert files_of(discover(git_repo), tree) == ["README", "in/a", "in/crlf", "out/b", "out/new"]
