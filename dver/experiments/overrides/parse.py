@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,12 +79,12 @@ def override_texts(params: Mapping[str, Any] | Iterable[str]) -> tuple[str, ...]
     return tuple(found)
 
 
-def parse_key(text: str, *, default_file: str = PARAMS_FILE) -> tuple[str, str, OverrideAction]:
-    """The file, the key and the action of `[FILE:][+|++|~]KEY`. Raises UsageError."""
+def parse_key(text: str, *, folder: str = "") -> tuple[str, str, OverrideAction]:
+    """The file, the key and the action of `[FILE:][+|++|~]KEY`. FILE is relative to `folder`. Raises UsageError."""
     match = _HEAD.fullmatch(text)
     if match is None or match["equals"]:
         raise _malformed(text)
-    return _head(match, text, default_file)
+    return _head(match, text, PARAMS_FILE, folder)
 
 
 def _parse(text: str, default_file: str) -> SweptOverride:
@@ -102,7 +103,7 @@ def _parse(text: str, default_file: str) -> SweptOverride:
     return SweptOverride(tuple(Override(file, key, value, action) for value in values), text)
 
 
-def _head(match: re.Match[str], text: str, default_file: str) -> tuple[str, str, OverrideAction]:
+def _head(match: re.Match[str], text: str, default_file: str, folder: str = "") -> tuple[str, str, OverrideAction]:
     if match["outer"] and match["inner"]:
         raise _malformed(text)
     key = match["key"].strip()
@@ -114,7 +115,8 @@ def _head(match: re.Match[str], text: str, default_file: str) -> tuple[str, str,
         file = default_file
     elif file.startswith('"'):
         file = json.loads(file, strict=False)
-    return checked_file(file), key, OverrideAction(match["outer"] or match["inner"] or "")
+    action = OverrideAction(match["outer"] or match["inner"] or "")
+    return checked_file(posixpath.join(folder, file) if folder and file else file), key, action
 
 
 def _values(text: str, typed: str) -> tuple[Any, ...]:

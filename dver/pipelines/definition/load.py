@@ -21,11 +21,12 @@ from dver.pipelines.definition.schema import (
     read_wdir,
 )
 from dver.pipelines.definition.stage import PipelineFile, Stage
+from dver.pipelines.definition.sweep import read_sweeps
 from dver.pipelines.definition.variables import ReadFile
 from dver.pipelines.definition.yaml_fields import StagePaths, mapping
 from dver.pipelines.definition.yaml_tree import Node, error_at, parse_yaml
 
-_TOP_KEYS: Final = ("stages", "vars", "params", "metrics", "plots", "artifacts", "datasets")
+_TOP_KEYS: Final = ("stages", "vars", "params", "metrics", "plots", "sweeps", "artifacts", "datasets")
 _INVALID_NAME: Final = re.compile(r"[@:\x00-\x1f\x7f]|^\s*$")
 """Names that a stage cannot have: `@` and `:` are parts of addresses."""
 _GROUP_JOINT: Final = "@"
@@ -56,11 +57,13 @@ def load_pipeline_file(
             for stage in loader.stages(group, node, MAX_STAGES - len(made)):
                 made[stage.name] = stage
     top = {key: substitute(found[key], known) for key in ("params", "metrics", "plots") if key in found}
+    sweeps = substitute(found["sweeps"], known, whole=True) if "sweeps" in found else None
     return PipelineFile(
         stages=made,
         params=read_top_files(top.get("params"), "`params`"),
         metrics=read_top_files(top.get("metrics"), "`metrics`"),
         plots=read_top_plots(top.get("plots")),
+        sweeps=read_sweeps(sweeps),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from dver.core.display import Displayed
 from dver.core.errors import PipelineError
+from dver.pipelines.definition.sweep import Sweep
 from dver.pipelines.definition.yaml_tree import Mark
 
 PARAMS_FILE: Final = "params.yaml"
@@ -164,3 +165,4 @@ class PipelineFile:
     """Parameter files besides those of stages, for `dver params`."""
     metrics: tuple[str, ...] = ()
     plots: tuple[TopPlot, ...] = ()
+    sweeps: Mapping[str, Sweep] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Sweeps: trials of one pipeline with different parameters, chosen one after the other."""
