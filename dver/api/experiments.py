@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from dver.api.handle import ProjectHandle, StrPath, raise_worst, texts
 from dver.api.progress import ProgressCallback, progress_for
+from dver.api.queue import QueueMethods
 from dver.core.errors import ConflictError
 from dver.core.phrasing import count, join_limited
 
 if TYPE_CHECKING:
     from dver.experiments.execution import FinishedExperiment
+    from dver.experiments.queue.enqueue import QueuedExperiments
     from dver.experiments.table.table import ExperimentTable
     from dver.formats.experiment import Experiment
     from dver.ops.exp.apply import ApplyResult
@@ -63,6 +65,11 @@ class ExperimentMethods(ProjectHandle):
         """Methods that run, compare, apply and share experiments, such as `project.exp.run`."""
         return ExpMethods(self.root, self.cwd)
 
+    @property
+    def queue(self) -> QueueMethods:
+        """Methods for the queue of experiments and its workers, such as `project.queue.start`."""
+        return QueueMethods(self.root, self.cwd)
+
 
 class ExpMethods(ProjectHandle):
     """Methods that run, compare, apply and share experiments: `project.exp`."""
@@ -82,6 +89,7 @@ class ExpMethods(ProjectHandle):
         keep_going: bool = False,
         pull: bool = False,
         run_cache: bool = True,
+        temp: bool = False,
         watcher: Watcher | None = None,
         on_backup: Callable[[BackedUpOutput], None] | None = None,
         check: bool = True,
@@ -101,6 +109,7 @@ class ExpMethods(ProjectHandle):
             keep_going: After a failure, run all stages that do not depend on it.
             pull: Download missing data and cached runs from remotes.
             run_cache: Use and update the run cache.
+            temp: Run in a working tree of its own. The workspace stays as it is.
             watcher: Gets states and output of stages while they run.
             on_backup: Called for each output that no stage made and that is moved to a backup.
             check: Raise the error of a failed experiment. Without it, see `error` of the result.
@@ -120,12 +129,58 @@ class ExpMethods(ProjectHandle):
                 repo,
                 ExperimentOptions(name, message, override_texts(params), repro),
                 cwd=self.cwd,
+                temp=temp,
                 watcher=watcher,
                 on_backup=on_backup or (lambda _: None),
                 progress=progress_for(progress),
             )
         raise_worst([finished.error], check=check)
         return finished
+
+    def queue(
+        self,
+        *targets: StrPath,
+        params: Mapping[str, Any] | Sequence[str] = (),
+        name: str | None = None,
+        message: str = "",
+        jobs: int = 1,
+        force: bool = False,
+        single_item: bool = False,
+        downstream: bool = False,
+        keep_going: bool = False,
+        pull: bool = False,
+        run_cache: bool = True,
+        progress: ProgressCallback | None = None,
+    ) -> QueuedExperiments:
+        """Add experiments to the queue: one for each combination of the values in `params`.
+
+        All start from the workspace as it is now. `project.queue.start` runs them.
+
+        Args:
+            targets: Stages or outputs. By default all stages.
+            params: Parameters to change: values by `[FILE:]KEY`, or texts such as `lr=0.1,0.01` with several values.
+            name: The name of the experiment, with numbers if there are several; by default two memorable words.
+            message: A description.
+            jobs: The number of stages that run in parallel in an experiment.
+            force: Also run stages that are up to date.
+            single_item: Run only the targets, without their upstream stages.
+            downstream: Run the targets and all their downstream stages.
+            keep_going: After a failure, run all stages that do not depend on it.
+            pull: Download missing data and cached runs from remotes.
+            run_cache: Use and update the run cache.
+
+        Raises:
+            ConflictError: The name exists.
+            UsageError: A parameter is unknown, or there is no commit yet.
+        """
+        from dver.experiments.overrides.parse import override_texts
+        from dver.ops.exp.run import ExperimentOptions, queue
+        from dver.pipelines.execution.repro import ReproOptions
+
+        repro = ReproOptions(texts(targets), single_item, downstream, force, keep_going, run_cache, pull, jobs)
+        options = ExperimentOptions(name, message, override_texts(params), repro)
+        with self._open() as repo:
+            return queue(repo, options, cwd=self.cwd, progress=progress_for(progress))
 
     def save(
         self,

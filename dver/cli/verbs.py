@@ -45,6 +45,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "Run experiments": {
         "exp": "Run, compare, apply and share experiments.",
+        "queue": "Run queued experiments, each in a working tree of its own.",
     },
     "Compare runs": {
         "params": "Show parameters and compare them between revisions.",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from dver.core.display import Displayed
-from dver.core.errors import DverError, StageError
-from dver.core.files import explain
+from dver.core.errors import DverError, LocalIOError, StageError
+from dver.core.files import DISK_REMEDIES, explain
 from dver.core.progress import SILENT, Progress
 from dver.experiments.experiment_log import ExperimentLog, read_tail
 from dver.experiments.journal import Journal
@@ -29,8 +30,11 @@ from dver.pipelines.execution.repro import ReproOptions, ReproResult, repro
 from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 from dver.repo import Repository
 
+ALWAYS_INTERRUPTIBLE: Final = nullcontext()
 _INTERRUPTED: Final = 130
 """The exit code of a program that Ctrl-C ended."""
+_FREE: Final = 1 << 20
+"""A disk with fewer free bytes is full: a stage that failed there may have failed for that reason."""
 _GOOD: Final = frozenset((StageState.DONE, StageState.RESTORED, StageState.UP_TO_DATE, StageState.FROZEN))
 _UNTOUCHED: Final = frozenset((StageState.WAITING, StageState.UP_TO_DATE, StageState.FROZEN, StageState.BLOCKED))
 """The states of stages that wrote nothing."""
@@ -61,6 +65,7 @@ def run_stages_of(
     cwd: Path,
     watcher: Watcher | None = None,
     on_backup: Callable[[BackedUpOutput], None] = lambda _: None,
+    interruptible: AbstractContextManager[object] = ALWAYS_INTERRUPTIBLE,
     progress: Progress = SILENT,
 ) -> FinishedExperiment:
     """Run the stages of `experiment` in the worktree of `repo`, and record how it ended.
@@ -68,7 +73,9 @@ def run_stages_of(
     The worktree has the files of `snapshot`. The caller holds the lease of the experiment, whose record is in the
     journal. The commit has the code at the start, even if it was edited meanwhile, and the results at the end.
 
-    Raises KeyboardInterrupt after Ctrl-C, when the experiment is recorded as stopped.
+    `interruptible` is entered while stages run, and not while the end is recorded. Raises KeyboardInterrupt after
+    Ctrl-C, when the experiment is recorded as stopped. Raises LocalIOError for a queued experiment if the disk fails:
+    it stays queued.
     """
     started = time.time()
     log = ExperimentLog(watcher, journal.directory, experiment.id)
@@ -76,7 +83,8 @@ def run_stages_of(
     failure: DverError | None = None
     interrupt: KeyboardInterrupt | None = None
     try:
-        result = repro(repo, choice, cwd=cwd, watcher=log, on_backup=on_backup, progress=progress)
+        with interruptible:
+            result = repro(repo, choice, cwd=cwd, watcher=log, on_backup=on_backup, progress=progress)
         failure = _failure(result)
     except DverError as error:
         failure = error
@@ -87,6 +95,8 @@ def run_stages_of(
         log.write(b"--- stopped by Ctrl-C\n")
     finally:
         log.close()
+    if failure is not None and experiment.status is ExperimentStatus.QUEUED:
+        _refuse_disk_failure(repo.git.worktree, failure)
     files = _pipeline_files(repo)
     is_changed = not _UNTOUCHED.issuperset(log.states.values())
     ended = replace(
@@ -100,6 +110,16 @@ def run_stages_of(
     if interrupt is not None:
         raise interrupt
     return FinishedExperiment(ended, result, failure, snapshot.left_out, was_recorded=recorded)
+
+
+def record_without_run(
+    journal: Journal, experiment: Experiment, reason: DverError | KeyboardInterrupt, *, started: float
+) -> FinishedExperiment:
+    """Record the end of an experiment whose stages could not be started. The caller holds its lease."""
+    failure = reason if isinstance(reason, DverError) else None
+    interrupt = reason if isinstance(reason, KeyboardInterrupt) else None
+    ended = replace(_ended(experiment, failure, interrupt), started=started, ended=time.time())
+    return FinishedExperiment(ended, error=failure, was_recorded=record_end(journal, ended))
 
 
 def record_end(journal: Journal, ended: Experiment) -> bool:
@@ -124,6 +144,17 @@ def _ended(experiment: Experiment, failure: DverError | None, interrupt: Keyboar
     code = failure.command_exit_code if isinstance(failure, CommandError) else failure.exit_code
     why = f"{failure.what}: {failure.why}" if failure.why else failure.what
     return replace(experiment, status=ExperimentStatus.FAILED, exit_code=code, error=why)
+
+
+def _refuse_disk_failure(place: Path, failure: DverError) -> None:
+    """Raise LocalIOError if a run failed because this machine's disk did, as far as dver can tell."""
+    if isinstance(failure, LocalIOError):
+        raise failure
+    with suppress(OSError):
+        free = os.statvfs(place)
+        if free.f_bavail * free.f_frsize < _FREE:
+            why, fix = DISK_REMEDIES[errno.ENOSPC]
+            raise LocalIOError(failure.what, why=why, fix=fix) from failure
 
 
 def _failure(result: ReproResult) -> DverError | None:

@@ -75,6 +75,10 @@ class Journal:
         """The experiments with a status that are not removed, by their time of creation."""
         return self._current().with_status(status)
 
+    def own_ids_with_status(self, status: ExperimentStatus) -> list[str]:
+        """The ids of the experiments with a status that this clone made, by their time of creation."""
+        return [one for one in self._current().ids_with_status(status) if one[-_WRITER_DIGITS:] == self.writer]
+
     def get(self, experiment: str) -> Experiment | None:
         """The current record of the experiment with an id, removed or not."""
         return self._current().get(experiment)

@@ -44,6 +44,8 @@ class Lease:
         self._fd: int | None = None
         self.attempt = 0
         """The number of this attempt, once the lease is acquired."""
+        self.last: LeaseHolder | None = None
+        """The process that died while it ran the experiment, if one did; once the lease is acquired."""
 
     def try_acquire(self, worktree: Path) -> bool:
         """Acquire the lease for a run in `worktree`. Returns False if another process has it."""
@@ -51,7 +53,7 @@ class Lease:
         fd = _open_locked(self._path)
         if fd is None:
             return False
-        last = _decode(os.pread(fd, _MOST_BYTES, 0))
+        last = self.last = _decode(os.pread(fd, _MOST_BYTES, 0))
         self._fd, self.attempt = fd, last.attempt + 1 if last is not None else 1
         holder = LeaseHolder(os.getpid(), host_name(), os.fspath(worktree), time.time(), self.attempt)
         content = json.dumps(asdict(holder)).encode()

@@ -116,6 +116,11 @@ class RecordCache:
         asked = "SELECT record FROM records WHERE status = ? AND NOT removed ORDER BY created, id"
         return [decode_record(row[0]) for row in self._rows(asked, (status.value,))]
 
+    def ids_with_status(self, status: ExperimentStatus) -> list[str]:
+        """The ids of `with_status`, without reading the records."""
+        asked = "SELECT id FROM records WHERE status = ? AND NOT removed ORDER BY created, id"
+        return [row[0] for row in self._rows(asked, (status.value,))]
+
     def names(self) -> set[str]:
         """The names of all experiments, also of removed ones."""
         return {row[0] for row in self._rows("SELECT name FROM records")}

@@ -65,6 +65,9 @@ class Experiment(Displayed):
     """The changed parameters as `FILE:KEY=VALUE`, in the order of the command line."""
     targets: tuple[str, ...] = ()
     """The stages to run, as the user named them. Empty for all."""
+    task: Mapping[str, Any] = field(default_factory=dict)
+    """How workers of the queue run it: the directory, options of the run, and the commit to start from. Empty for an
+    experiment that was never queued."""
     sweep: str = ""
     """The sweep that this experiment is a trial of."""
     trial: int | None = None

@@ -39,6 +39,11 @@ def resolve(git: GitRepo, rev: str) -> CommitId:
     return CommitId(output.decode().strip())
 
 
+def tree_of(git: GitRepo, commit: CommitId) -> str:
+    """The tree of a commit. Raises RepositoryError if Git does not have it."""
+    return run(git, ["rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}"]).decode().strip()
+
+
 def head(git: GitRepo) -> CommitId | None:
     """The commit of HEAD; None before the first one."""
     try:

@@ -1,4 +1,4 @@
-"""`dver exp run`: run stages in the workspace and record the result as an experiment."""
+"""`dver exp run`: run stages and record the result as an experiment, now or later."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 from dver.core.progress import SILENT, Progress
 from dver.experiments.execution import FinishedExperiment
+from dver.experiments.queue.enqueue import QueuedExperiments, queue_experiments, run_temporarily
 from dver.experiments.run import ExperimentOptions, run_in_workspace
 from dver.pipelines.engine.schedule import Watcher
 from dver.pipelines.execution.output_backup import BackedUpOutput
 from dver.repo import Repository
 
-__all__ = ["ExperimentOptions", "run"]
+__all__ = ["ExperimentOptions", "QueuedExperiments", "queue", "run"]
 
 
 def run(
@@ -20,9 +21,19 @@ def run(
     options: ExperimentOptions,
     *,
     cwd: Path,
+    temp: bool = False,
     watcher: Watcher | None = None,
     on_backup: Callable[[BackedUpOutput], None] = lambda _: None,
     progress: Progress = SILENT,
 ) -> FinishedExperiment:
-    """Run the stages in the workspace, and record the experiment. See `run_in_workspace`."""
-    return run_in_workspace(repo, options, cwd=cwd, watcher=watcher, on_backup=on_backup, progress=progress)
+    """Run the stages and record the experiment: in the workspace, or with `temp` in a working tree of its own.
+
+    See `run_in_workspace` and `run_temporarily`.
+    """
+    start = run_temporarily if temp else run_in_workspace
+    return start(repo, options, cwd=cwd, watcher=watcher, on_backup=on_backup, progress=progress)
+
+
+def queue(repo: Repository, options: ExperimentOptions, *, cwd: Path, progress: Progress = SILENT) -> QueuedExperiments:
+    """Add experiments to the queue. See `queue_experiments`."""
+    return queue_experiments(repo, options, cwd=cwd, progress=progress)

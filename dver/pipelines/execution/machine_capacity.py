@@ -17,7 +17,7 @@ _ASK_GPUS: Final = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
 def machine_capacity(jobs: int, wanted: Iterable[Resources]) -> Capacity:
     """The capacity for `jobs` and for the resources that any stage wants; others are not looked up."""
     asked = list(wanted)
-    devices = _devices() if any(one.gpus for one in asked) else None
+    devices = visible_devices() if any(one.gpus for one in asked) else None
     return Capacity(
         jobs,
         cpus=available_cpus() if any(one.cpus for one in asked) else None,
@@ -27,7 +27,7 @@ def machine_capacity(jobs: int, wanted: Iterable[Resources]) -> Capacity:
     )
 
 
-def _devices() -> tuple[str, ...]:
+def visible_devices() -> tuple[str, ...]:
     """The graphics cards that this process may see: those that the user names, or the driver."""
     named = os.environ.get(DEVICES)
     lines = command_output(_ASK_GPUS).splitlines() if named is None else named.split(",")

@@ -8,10 +8,11 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_backups, warn_about_left_out, warn_about_secrets
 from dver.cli.render.experiments import finished_lines
+from dver.cli.render.queue import names_line
 from dver.cli.render.repro_summary import summary_lines
 from dver.cli.render.running_stages import watch_stages
 from dver.experiments.execution import FinishedExperiment
-from dver.ops.exp.run import ExperimentOptions, run
+from dver.ops.exp.run import ExperimentOptions, QueuedExperiments, queue, run
 from dver.pipelines.execution.output_backup import BackedUpOutput
 from dver.pipelines.execution.repro import ReproOptions
 from dver.repo import Repository
@@ -22,6 +23,7 @@ from dver.repo import Repository
         ("dver exp run -S lr=0.1", "Change a parameter in params.yaml, run the stages, and keep the result."),
         ("dver exp run -n baseline -m 'before the cleanup'", "Choose the name, and describe the experiment."),
         ("dver exp run train", "Run train and its upstream stages only."),
+        ("dver exp run --queue -S lr=0.1,0.01", "Queue an experiment for each value."),
     ]
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET...]")
@@ -37,6 +39,8 @@ from dver.repo import Repository
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure, run all stages that do not depend on it.")
 @click.option("--pull", is_flag=True, help="Download missing data and cached runs from remotes.")
 @click.option("--no-run-cache", is_flag=True, help="Neither use nor update the run cache.")
+@click.option("--temp", is_flag=True, help="Run in a working tree of its own. The workspace stays as it is.")
+@click.option("--queue", "queued", is_flag=True, help="Queue the experiments: `dver queue start` runs them.")
 @options.json_option
 @click.pass_obj
 def command(
@@ -53,6 +57,8 @@ def command(
     keep_going: bool,
     pull: bool,
     no_run_cache: bool,
+    temp: bool,
+    queued: bool,
     as_json: bool,
 ) -> int:
     """Run stages as `dver repro` does, and keep the result as an experiment.
@@ -61,24 +67,40 @@ def command(
     `dver exp apply` brings it back.
 
     -S changes a parameter in params.yaml, or in another YAML, TOML, JSON or Python file; comments stay.
-    Values are YAML. +KEY=VALUE adds a key, ++KEY=VALUE sets or adds it, and ~KEY deletes it.
+    Values are YAML. +KEY=VALUE adds a key, ++KEY=VALUE sets or adds it, and ~KEY deletes it. Several values, as in
+    lr=0.1,0.01 or depth=range(3,9), make an experiment of each combination, and need --queue.
     """
     choice = ReproOptions(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
+    chosen = ExperimentOptions(name, message, params, choice)
     with Repository.open(ctx.cwd) as repo:
-        finished = _run(ctx, repo, ExperimentOptions(name, message, params, choice))
+        if queued:
+            added = queue(repo, chosen, cwd=ctx.cwd, progress=ctx.progress)
+            _report_queued(ctx, repo, added, as_json=as_json)
+            return 0
+        finished = _run(ctx, repo, chosen, temp=temp)
         _report(ctx, repo, finished, as_json=as_json)
     if finished.error is not None:
         raise finished.error
     return 0
 
 
-def _run(ctx: Context, repo: Repository, chosen: ExperimentOptions) -> FinishedExperiment:
+def _run(ctx: Context, repo: Repository, chosen: ExperimentOptions, *, temp: bool) -> FinishedExperiment:
     backups: list[BackedUpOutput] = []
+    keep = backups.append if not temp else lambda _: None
     try:
         with watch_stages(ctx, jobs=chosen.repro.jobs) as watcher:
-            return run(repo, chosen, cwd=ctx.cwd, watcher=watcher, on_backup=backups.append, progress=ctx.progress)
+            return run(repo, chosen, cwd=ctx.cwd, temp=temp, watcher=watcher, on_backup=keep, progress=ctx.progress)
     finally:
         warn_about_backups(ctx, repo, backups)
+
+
+def _report_queued(ctx: Context, repo: Repository, added: QueuedExperiments, *, as_json: bool) -> None:
+    warn_about_left_out(ctx, repo, added.left_out)
+    if as_json:
+        ctx.emit_json(added.experiments)
+        return
+    ctx.say(names_line("queued", added.experiments))
+    ctx.note("`dver queue start` runs the queue")
 
 
 def _report(ctx: Context, repo: Repository, finished: FinishedExperiment, *, as_json: bool) -> None:

@@ -1,0 +1,158 @@
+"""A worker: takes one task after the other from the queue, and runs each in its working tree.
+
+The queue is the journal: a task is a record with the status `queued`. A worker holds the lease of its task, and reads
+the record again under it. So no two workers run one task, and the task of a killed worker is free again.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import DverError, LocalIOError, StageError
+from dver.experiments.execution import record_without_run
+from dver.experiments.experiment_log import ExperimentLog
+from dver.experiments.journal import Journal
+from dver.experiments.leases import Lease
+from dver.experiments.queue.events import StageStarted, TaskEnded, TaskStarted, WorkerEvent
+from dver.experiments.queue.interruption import Interruption
+from dver.experiments.queue.slots import Slot, Slots
+from dver.experiments.queue.task import run_in_worktree
+from dver.experiments.queue.task_options import options_of
+from dver.formats.experiment import Experiment, ExperimentStatus
+from dver.pipelines.engine.graph import Address
+from dver.pipelines.engine.schedule import StageState
+from dver.repo import Repository
+
+MOST_ATTEMPTS: Final = 3
+"""After so many workers died while they ran a task, it counts as failed."""
+_BEAT: Final = 10.0
+"""Seconds between signs of life."""
+
+Report = Callable[[WorkerEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenTask:
+    """A task that this worker has taken."""
+
+    experiment: Experiment
+    lease: Lease
+
+
+def work(repo: Repository, report: Report, interruption: Interruption) -> None:
+    """Run tasks until no task is free, or `interruption` asks to end.
+
+    Raises LocalIOError if the disk fails: the task stays queued.
+    """
+    with Journal(repo) as journal:
+        if not journal.own_ids_with_status(ExperimentStatus.QUEUED):
+            return
+        slots = Slots(repo.git, journal.directory)
+        with slots.acquire() as slot:
+            while not interruption.is_stopping and (task := take_task(journal, slots, slot)) is not None:
+                try:
+                    _run(repo, journal, slot, task, report, interruption)
+                finally:
+                    task.lease.release()
+
+
+def take_task(journal: Journal, slots: Slots, slot: Slot) -> TakenTask | None:
+    """The first queued task that no other process runs, with its lease; None if there is none.
+
+    Stages that a killed worker of the task left running are killed first.
+    """
+    for one in journal.own_ids_with_status(ExperimentStatus.QUEUED):
+        lease = Lease(journal.directory, one)
+        if lease.try_acquire(slot.place):
+            found = journal.get(one)
+            if found is not None and found.status is ExperimentStatus.QUEUED and not found.removed:
+                if _end_leftovers(slots, lease):
+                    return TakenTask(replace(found, attempt=lease.attempt), lease)
+                lease.abandon()
+            else:
+                lease.release()
+    return None
+
+
+def _end_leftovers(slots: Slots, lease: Lease) -> bool:
+    """Kill the stages that the last process of a task left running. Returns False if they go on."""
+    try:
+        if lease.last is not None:
+            slots.end_leftovers(Path(lease.last.worktree))
+    except StageError:
+        return False
+    return True
+
+
+def _run(
+    repo: Repository, journal: Journal, slot: Slot, task: TakenTask, report: Report, interruption: Interruption
+) -> None:
+    experiment = task.experiment
+    report(TaskStarted(experiment.name, experiment.attempt))
+    if experiment.attempt > 1:
+        _log(journal, experiment, f"attempt {experiment.attempt}: the process of the last attempt died")
+    if experiment.attempt > MOST_ATTEMPTS:
+        error = StageError(
+            f"{MOST_ATTEMPTS} workers died while they ran it", why="they were killed or ran out of memory"
+        )
+        finished = record_without_run(
+            journal, replace(experiment, attempt=MOST_ATTEMPTS), error, started=experiment.created
+        )
+    else:
+        watcher = _Reporter(report, task.lease)
+        try:
+            finished = run_in_worktree(
+                repo.git,
+                slot.place,
+                journal,
+                experiment,
+                options_of(experiment),
+                watcher=watcher,
+                interruptible=interruption,
+            )
+        except KeyboardInterrupt:  # recorded as stopped, unless it came while the end was recorded
+            stopped = journal.get(experiment.id)
+            if stopped is not None and stopped.status.is_final:
+                report(TaskEnded(stopped))
+            return
+        except (LocalIOError, OSError):
+            raise
+        except Exception as error:  # a bug must not stop the queue
+            _log(journal, experiment, traceback.format_exc())
+            reason = error if isinstance(error, DverError) else StageError(f"dver failed: {error!r}")
+            finished = record_without_run(journal, experiment, reason, started=time.time())
+    report(TaskEnded(finished.experiment))
+
+
+def _log(journal: Journal, experiment: Experiment, text: str) -> None:
+    log = ExperimentLog(None, journal.directory, experiment.id)
+    log.write(f"--- {text}\n".encode("utf-8", "replace"))
+    log.close()
+
+
+class _Reporter:
+    """The watcher of a task: reports its stages, and shows that the worker is alive."""
+
+    def __init__(self, report: Report, lease: Lease) -> None:
+        self._report = report
+        self._lease = lease
+        self._beat = time.monotonic()
+
+    def state_changed(self, address: Address, state: StageState, error: DverError | None = None) -> None:
+        """See `Watcher`."""
+        if state is StageState.RUNNING:
+            self._report(StageStarted(str(address)))
+
+    def output(self, address: Address, content: bytes) -> None:
+        """The log has it."""
+
+    def tick(self) -> None:
+        """See `Watcher`."""
+        if time.monotonic() - self._beat >= _BEAT:
+            self._beat = time.monotonic()
+            self._lease.beat()

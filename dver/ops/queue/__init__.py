@@ -1,0 +1,1 @@
+"""Operations of `dver queue`, one for each subcommand."""
