@@ -13,6 +13,7 @@ from dver.core.errors import ConflictError
 from dver.core.phrasing import count, join_limited
 
 if TYPE_CHECKING:
+    from dver.experiments.difference import ExperimentDifference
     from dver.experiments.execution import FinishedExperiment
     from dver.experiments.queue.enqueue import QueuedExperiments
     from dver.experiments.table.table import ExperimentTable
@@ -241,6 +242,28 @@ class ExpMethods(ProjectHandle):
         )
         with self._open() as repo:
             return show_experiments(repo, query, ExperimentScope(everything, tuple(baselines)))
+
+    def diff(
+        self,
+        old: str = "HEAD",
+        new: str = "workspace",
+        *,
+        patch: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> ExperimentDifference:
+        """Compare two experiments: metrics, parameters, code and data.
+
+        Args:
+            old, new: Experiments, revisions, or `workspace`.
+            patch: Also make the output of `git diff` for the code.
+
+        Raises:
+            UsageError: There is no such experiment or revision.
+        """
+        from dver.ops.exp.diff import diff_experiments
+
+        with self._open() as repo:
+            return diff_experiments(repo, old, new, patch=patch, progress=progress_for(progress))
 
     def list(self, *, removed: bool = False) -> Sequence[Experiment]:
         """The experiments of this clone, and those that it fetched, by their time of creation.

@@ -11,6 +11,7 @@ _MODULES: Final = {
     "run": f"{_PACKAGE}.run",
     "save": f"{_PACKAGE}.save",
     "show": f"{_PACKAGE}.show",
+    "diff": f"{_PACKAGE}.diff",
     "list": f"{_PACKAGE}.list_experiments",
     "apply": f"{_PACKAGE}.apply",
     "undo": f"{_PACKAGE}.undo",
