@@ -15,6 +15,7 @@ from dver.core.phrasing import count, join_limited
 if TYPE_CHECKING:
     from dver.experiments.difference import ExperimentDifference
     from dver.experiments.execution import FinishedExperiment
+    from dver.experiments.mlflow.import_runs import MlflowImport
     from dver.experiments.queue.enqueue import QueuedExperiments
     from dver.experiments.table.table import ExperimentTable
     from dver.formats.experiment import Experiment
@@ -275,6 +276,28 @@ class ExpMethods(ProjectHandle):
 
         with self._open() as repo:
             return list_experiments(repo, removed=removed)
+
+    def import_mlflow(
+        self, directory: StrPath, *, check: bool = True, progress: ProgressCallback | None = None
+    ) -> MlflowImport:
+        """Make an experiment of each run in a file store of MLflow that has ended and is none yet.
+
+        Parameters, tags, metrics and their steps are copied; artifacts are not.
+
+        Args:
+            directory: The directory `mlruns`.
+            check: Raise an error for damaged runs, after the import of the others. Without it, see `damaged`.
+
+        Raises:
+            UsageError: The directory is not a file store, or there is no commit yet.
+            CorruptError: A run is damaged (with `check`).
+        """
+        from dver.ops.exp.import_mlflow import import_mlflow
+
+        with self._open() as repo:
+            found = import_mlflow(repo, self.cwd / directory, progress=progress_for(progress))
+        raise_worst([found.error], check=check)
+        return found
 
     def apply(
         self, name: str, *, keep_untracked: bool = False, check: bool = True, progress: ProgressCallback | None = None

@@ -21,6 +21,7 @@ _BURST: Final = 0.05
 """The seconds that writing may take at once, after a pause."""
 
 _Name = tuple[str, ...]
+_Slots = dict[_Name, tuple[dict[str, Any], str]]
 
 
 class Summary:
@@ -33,8 +34,6 @@ class Summary:
         self._values = dict(values or {})
         self._due = False
         self._last, self._credit = time.monotonic(), _BURST
-        self._tree: dict[str, Any] = {}
-        self._slots: dict[_Name, tuple[dict[str, Any], str]] = {}
         self._arrange()
 
     @classmethod
@@ -102,17 +101,29 @@ class Summary:
         return self._values
 
     def _arrange(self) -> None:
-        """Build the tree anew. Below a metric `loss`, `loss/val` is a key with a slash, since a value has no keys."""
-        self._tree, self._slots = {}, {}
-        leaves = {(STEP,), *self._values}
-        for name, value in self._values.items():
-            stem = next((at for at in range(len(name) - 1) if name[: at + 1] in leaves), len(name) - 1)
-            holder = self._tree
-            for part in name[:stem]:
-                holder = holder.setdefault(part, {})
-            key = "/".join(name[stem:])
-            self._slots[name] = (holder, key)
-            holder[key] = value
+        self._tree, self._slots = _arranged(self._values, reserved=(STEP,))
+
+
+def nested(values: Mapping[_Name, Any]) -> dict[str, Any]:
+    """A tree of the values by the parts of their names, as `metrics.json` has it."""
+    return _arranged(values)[0]
+
+
+def _arranged(values: Mapping[_Name, Any], *, reserved: _Name | None = None) -> tuple[dict[str, Any], _Slots]:
+    """The tree, and where in it each value is. Below a metric `loss`, `loss/val` is a key with a slash: a value has no
+    keys."""
+    tree: dict[str, Any] = {}
+    slots: _Slots = {}
+    leaves = {*values, *([reserved] if reserved else [])}
+    for name, value in values.items():
+        stem = next((at for at in range(len(name) - 1) if name[: at + 1] in leaves), len(name) - 1)
+        holder = tree
+        for part in name[:stem]:
+            holder = holder.setdefault(part, {})
+        key = "/".join(name[stem:])
+        slots[name] = (holder, key)
+        holder[key] = value
+    return tree, slots
 
 
 def _flat(values: Mapping[str, Any], above: _Name) -> Iterator[tuple[_Name, Any]]:

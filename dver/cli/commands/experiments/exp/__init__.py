@@ -16,6 +16,7 @@ _MODULES: Final = {
     "apply": f"{_PACKAGE}.apply",
     "undo": f"{_PACKAGE}.undo",
     "branch": f"{_PACKAGE}.branch",
+    "import-mlflow": f"{_PACKAGE}.import_mlflow",
 }
 
 
