@@ -143,8 +143,11 @@ def work_off(repo: Repository, watcher: QueueWatcher, *, jobs: int, cwd: Path) -
     Signals of this process ask the workers to end after their tasks; repeated ones stop the tasks.
     """
     with Journal(repo) as journal, registered(journal.directory):
-        Slots(repo.git, journal.directory).clear()
-        return _Supervisor(journal, watcher, jobs, cwd).run()
+        slots = Slots(repo.git, journal.directory)
+        slots.clear()
+        result = _Supervisor(journal, watcher, jobs, cwd).run()
+        slots.clear()  # of workers that were killed
+        return result
 
 
 @dataclass(slots=True)
