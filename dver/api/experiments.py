@@ -13,6 +13,8 @@ from dver.core.errors import ConflictError
 from dver.core.phrasing import count, join_limited
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dver.experiments.difference import ExperimentDifference
     from dver.experiments.execution import FinishedExperiment
     from dver.experiments.mlflow.import_runs import MlflowImport
@@ -243,6 +245,23 @@ class ExpMethods(ProjectHandle):
         )
         with self._open() as repo:
             return show_experiments(repo, query, ExperimentScope(everything, tuple(baselines)))
+
+    def write_page(self, table: ExperimentTable, html: StrPath | None = None, *, pcp: bool = False) -> Path:
+        """Write a table to a page that needs no network, with filters and parallel coordinates. Returns the file.
+
+        Args:
+            table: The result of `show`.
+            html: A file; by default one in Git's directory.
+            pcp: Whether the parallel coordinates are open when the page is.
+
+        Raises:
+            ConflictError: Another file would be overwritten.
+        """
+        from dver.ops.exp.page import write_experiments_page
+
+        with self._open() as repo:
+            to = None if html is None else self.cwd / html
+            return write_experiments_page(repo, table, to, parallel_coordinates=pcp)
 
     def diff(
         self,

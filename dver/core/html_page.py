@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 from pathlib import Path
 
@@ -24,6 +25,12 @@ def render_document(mark: bytes, title: str, body: str, *, style: str, policy: s
         f"<title>{html.escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
     )
     return mark + text.encode("utf-8", "replace")
+
+
+def script_json(value: object) -> str:
+    """JSON for a script element, in which HTML sees nothing else: no tag and no comment can begin in it."""
+    text = json.dumps(value, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def refuse_foreign_page(path: Path, mark: bytes, noun: str) -> None:

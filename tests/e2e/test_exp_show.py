@@ -126,3 +126,12 @@ def test_a_project_in_a_subdirectory_shows_its_own_values(git_repo: Path, run: R
     assert lines[0][3:] == ["auc", "lr"]
     assert lines[1] == ["workspace", "0.75", "0.25"]
     assert lines[3][4:] == ["done", "0.75", "0.25"]
+
+
+def test_a_page_is_written_and_no_other_file_overwritten(project: Path, run: Run) -> None:
+    save(project, run, "<one>", 0.1, 0.8)
+    assert run("exp", "show", "--html", "page.html").err == "wrote page.html\n"
+    assert "\\u003cone\\u003e" in (project / "page.html").read_text()
+    assert run("exp", "show", "--pcp").err == f"wrote {project}/.git/dver/experiments/experiments.html\n"
+    (project / "mine.html").write_text("mine")
+    assert "not a page of experiments" in run("exp", "show", "--html", "mine.html", rc=4).err

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from dver.core.display import Displayed
-from dver.core.html_page import mark_of, render_document
+from dver.core.html_page import mark_of, render_document, script_json
 from dver.pipelines.plots.definition import IMAGES
 
 MARK: Final = mark_of("plots")
@@ -93,7 +92,7 @@ def render_page(plots: Sequence[RenderedPlot], title: str, javascript: str) -> b
         for one in plots
     )
     scripts = (
-        f'<script type="application/json" id="charts">{_json(specs)}</script>\n'
+        f'<script type="application/json" id="charts">{script_json(specs)}</script>\n'
         f"<script>{_script(javascript)}</script>\n<script>\n{_DRAW}</script>\n"
     )
     body = f"<h1>{html.escape(title)}</h1>\n<main>\n{sections}</main>\n{scripts if specs else ''}"
@@ -124,12 +123,6 @@ def _figure(one: Image) -> str:
     name = html.escape(f"{one.name} at {one.rev}")
     image = f'<img alt="{name}" src="data:{kind};base64,{data}">'
     return f"<figure><figcaption>{html.escape(one.rev)}</figcaption>{image}</figure>\n"
-
-
-def _json(value: object) -> str:
-    """JSON that HTML takes for nothing else: no tag and no comment can begin in it."""
-    text = json.dumps(value, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _script(text: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import webbrowser
+
 import click
 
 from dver.cli import options
 from dver.cli.compare_options import precision_option
 from dver.cli.context import Context
+from dver.cli.render import terminal
 from dver.cli.render.experiment_table import (
     experiment_json,
     print_experiments,
     print_experiments_csv,
     print_experiments_md,
 )
+from dver.ops.exp.page import write_experiments_page
 from dver.ops.exp.show import ExperimentScope, TableQuery, show_experiments
 from dver.repo import Repository
 
@@ -22,6 +26,7 @@ from dver.repo import Repository
         ("dver exp show", "Compare the experiments of this branch."),
         ("dver exp show --sort -auc -n 10", "Show the ten best ones."),
         ("dver exp show --filter 'auc > 0.9 and lr < 0.1'", "Show some of them."),
+        ("dver exp show --pcp --open", "Show a page with parallel coordinates in the browser."),
         ("dver exp show -A --json", "Print all experiments for a program."),
     ]
 )
@@ -33,6 +38,9 @@ from dver.repo import Repository
 @click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Show at most N experiments.")
 @click.option("--only-changed", is_flag=True, help="Omit metrics with the same value everywhere.")
 @click.option("--all-params", is_flag=True, help="Also show parameters with the same value everywhere.")
+@click.option("--html", "page", metavar="FILE", help="Write a page with the table and parallel coordinates.")
+@click.option("--pcp", is_flag=True, help="Write the page with parallel coordinates; FILE is optional.")
+@click.option("--open", "open_", is_flag=True, help="Open the page in the browser.")
 @precision_option
 @options.form_options
 @click.pass_obj
@@ -47,6 +55,9 @@ def command(
     limit: int | None,
     only_changed: bool,
     all_params: bool,
+    page: str | None,
+    pcp: bool,
+    open_: bool,
     precision: int,
     form: str,
 ) -> None:
@@ -68,9 +79,17 @@ def command(
     )
     scope = ExperimentScope(everything, baselines)
     with Repository.open(ctx.cwd) as repo:
-        table = show_experiments(repo, query, scope, context=form in ("table", "md"))
-    for problem in table.problems:
-        ctx.warn_about(problem)
+        wants_page = page is not None or pcp or open_
+        table = show_experiments(repo, query, scope, context=wants_page or form in ("table", "md"))
+        for problem in table.problems:
+            ctx.warn_about(problem)
+        if wants_page:
+            to = ctx.cwd / page if page is not None else None
+            written = write_experiments_page(repo, table, to, parallel_coordinates=pcp)
+            ctx.note(f"wrote {terminal.printable(written if page is None else page)}")
+            if open_ and not webbrowser.open(written.absolute().as_uri()):
+                ctx.warn("no browser could be opened")
+            return
     match form:
         case "json":
             ctx.emit_json_list(map(experiment_json, table.experiments))
