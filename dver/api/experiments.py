@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dver.api.handle import ProjectHandle, StrPath, raise_worst, texts
 from dver.api.progress import ProgressCallback, progress_for
 from dver.api.queue import QueueMethods
+from dver.api.shared_experiments import SharedExperimentMethods
 from dver.core.errors import ConflictError
 from dver.core.phrasing import count, join_limited
 
@@ -75,7 +76,7 @@ class ExperimentMethods(ProjectHandle):
         return QueueMethods(self.root, self.cwd)
 
 
-class ExpMethods(ProjectHandle):
+class ExpMethods(SharedExperimentMethods):
     """Methods that run, compare, apply and share experiments: `project.exp`."""
 
     __slots__ = ()

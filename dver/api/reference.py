@@ -12,6 +12,7 @@ from typing import Any, Final
 import dver
 from dver import live
 from dver.api.docstrings import documentation_of, fields_of, named_types, signature_of
+from dver.api.handle import ProjectHandle
 from dver.api.project import Project
 from dver.core.errors import DverError
 
@@ -100,7 +101,8 @@ class _Page:
         assert group.fget is not None
         module = group.fget.__module__
         (kind,) = named_types(inspect.signature(group.fget).return_annotation, module)
-        for part, found in vars(kind).items():
+        bases = [one for one in kind.__mro__ if issubclass(one, ProjectHandle) and one is not ProjectHandle]
+        for part, found in (pair for one in bases for pair in vars(one).items()):
             if part == "__call__":
                 yield from self._function(found, name)
             elif inspect.isfunction(found) and not part.startswith("_"):

@@ -34,7 +34,8 @@ FOLDER: Final = "experiments"
 
 BATCH: Final = 500
 """The most records in one entry, which has a parent for each of their commits."""
-_WRITER_DIGITS: Final = 16
+WRITER_DIGITS: Final = 16
+"""The digits of a writer, and the last digits of the ids of its experiments."""
 
 Change = Callable[[Experiment], Experiment | None]
 """Makes a new record from the current one; None leaves it as it is."""
@@ -77,7 +78,7 @@ class Journal:
 
     def own_ids_with_status(self, status: ExperimentStatus) -> list[str]:
         """The ids of the experiments with a status that this clone made, by their time of creation."""
-        return [one for one in self._current().ids_with_status(status) if one[-_WRITER_DIGITS:] == self.writer]
+        return [one for one in self._current().ids_with_status(status) if one[-WRITER_DIGITS:] == self.writer]
 
     def get(self, experiment: str) -> Experiment | None:
         """The current record of the experiment with an id, removed or not."""
@@ -102,7 +103,7 @@ class Journal:
 
     def is_own(self, experiment: Experiment) -> bool:
         """Whether this clone made the experiment."""
-        return experiment.id[-_WRITER_DIGITS:] == self.writer
+        return experiment.id[-WRITER_DIGITS:] == self.writer
 
     def commit_facts(self, commits: Sequence[str]) -> dict[str, bytes]:
         """What is known of commits from `keep_commit_facts`, for those of `commits` that are known."""
@@ -125,13 +126,13 @@ class Journal:
         with locked(self.directory / "journal.lock"):
             known = _read_writer(path, mark)
             if known is None:
-                known = os.urandom(_WRITER_DIGITS // 2).hex()
+                known = os.urandom(WRITER_DIGITS // 2).hex()
                 write_atomic(path, f"{known} {mark}\n".encode())
         return known
 
     def new_id(self) -> str:
         """An id for a new experiment of this clone: a random number, and the writer."""
-        return os.urandom(16 - _WRITER_DIGITS // 2).hex() + self.writer
+        return os.urandom(16 - WRITER_DIGITS // 2).hex() + self.writer
 
     def record(self, records: Iterable[Experiment], *, logs: Mapping[str, bytes] | None = None) -> None:
         """Append records of new experiments, with the ends of their `logs` by id.
@@ -153,8 +154,13 @@ class Journal:
             current = [found for one in experiments if (found := cache.get(one)) is not None]
             changed = [(old, new) for old in current if (new := change(old)) is not None]
             fresh = [replace(new, updated=max(time.time_ns(), old.updated + 1)) for old, new in changed]
-            moved = {new.id for (old, _), new in zip(changed, fresh, strict=True) if old.commit == new.commit}
-            self._append_locked(fresh, logs or {}, kept=moved)
+            # A compaction may have dropped the commit of a removed experiment from the journal.
+            kept = {
+                new.id
+                for (old, _), new in zip(changed, fresh, strict=True)
+                if old.commit == new.commit and (new.removed or not old.removed)
+            }
+            self._append_locked(fresh, logs or {}, kept=kept)
         return fresh
 
     def _append(self, records: Sequence[Experiment], logs: Mapping[str, bytes]) -> None:
@@ -233,5 +239,5 @@ def _read_writer(path: Path, mark: str) -> str | None:
         writer, _, found = path.read_text("utf-8", "replace").strip().partition(" ")
     except FileNotFoundError:
         return None
-    is_valid = len(writer) == _WRITER_DIGITS and not writer.strip("0123456789abcdef")
+    is_valid = len(writer) == WRITER_DIGITS and not writer.strip("0123456789abcdef")
     return writer if is_valid and found == mark else None

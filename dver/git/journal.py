@@ -86,10 +86,15 @@ def write_commit(git: GitRepo, tree: str, message: bytes, *, parents: Sequence[s
 
 def write_flat_tree(git: GitRepo, files: Mapping[str, bytes]) -> str:
     """Write a tree with `files` by name, and return its id."""
-    lines = []
-    for name, content in sorted(files.items()):
-        blob = run(git, ["hash-object", "-w", "--stdin"], stdin=content).decode().strip()
-        lines.append(f"100644 blob {blob}\t{name}\0")
+    blobs = {}
+    for name, content in files.items():
+        blobs[name] = run(git, ["hash-object", "-w", "--stdin"], stdin=content).decode().strip()
+    return write_tree_of_blobs(git, blobs)
+
+
+def write_tree_of_blobs(git: GitRepo, blobs: Mapping[str, str]) -> str:
+    """Write a tree with existing `blobs` by name, and return its id."""
+    lines = [f"100644 blob {blob}\t{name}\0" for name, blob in sorted(blobs.items())]
     return run(git, ["mktree", "-z"], stdin=os.fsencode("".join(lines))).decode().strip()
 
 
@@ -127,6 +132,12 @@ def _answers(content: bytes) -> Iterator[bytes]:
             raise RepositoryError("git cannot read a journal", why=os.fsdecode(content[at:end]), fix="git fsck")
         yield content[end + 1 : (at := end + 1 + int(size))]
         at += 1  # a line break follows
+
+
+def kept_commits(git: GitRepo, tip: CommitId) -> frozenset[CommitId]:
+    """The commits that the entries of a journal up to `tip` keep, other than the entries themselves."""
+    lines = run(git, ["rev-list", "--first-parent", "--parents", tip, "--"]).decode().splitlines()
+    return frozenset(CommitId(one) for line in lines for one in line.split()[2:])
 
 
 def read_entry_file(git: GitRepo, entry: CommitId, name: str) -> bytes | None:

@@ -54,7 +54,7 @@ def run_with_network(git: GitRepo, args: Sequence[str], *, settings: Mapping[str
     """
     process = subprocess.Popen(
         ["git", *args],
-        cwd=git.git_dir,
+        cwd=git.worktree,  # addresses may be relative to it
         env=_environment(git, settings),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -71,8 +71,8 @@ def run_with_network(git: GitRepo, args: Sequence[str], *, settings: Mapping[str
     return output
 
 
-def network_error(url: str, error: GitNetworkFailure) -> DverError:
-    """The error for users when `url` cannot be fetched from."""
+def network_error(url: str, error: GitNetworkFailure, *, pushing: bool = False) -> DverError:
+    """The error for users when `url` cannot be fetched from, or pushed to."""
     shown = shown_url(url)
     said = _USER_INFO.sub(_without_secret, error.said)
     why = _reason(said)
@@ -92,10 +92,9 @@ def network_error(url: str, error: GitNetworkFailure) -> DverError:
     if _NO_REPOSITORY.search(said):
         return RepositoryError(f"no Git repository at {shown}", why=why, fix=f"check the address: {check}")
     if ".lock'" in said or "No space left" in said:
-        return failure(["fetch"], os.fsencode(error.said))
-    return RemoteError(
-        f"cannot fetch from the Git repository {shown}", why=why, fix=f"try again; does this run? {check}"
-    )
+        return failure(["push" if pushing else "fetch"], os.fsencode(error.said))
+    verb = "push to" if pushing else "fetch from"
+    return RemoteError(f"cannot {verb} the Git repository {shown}", why=why, fix=f"try again; does this run? {check}")
 
 
 def shown_url(url: str) -> str:

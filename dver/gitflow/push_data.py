@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
 from dver.formats.pointer import NotDownloadedError, Pointer
 from dver.git.git_repo import GitRepo, run
-from dver.git.pointers import PATTERNS, each_blob, is_lock_path, most_bytes, names_data
+from dver.git.pointers import PATTERNS, each_blob, in_commit, is_lock_path, most_bytes, names_data, new_in_each
 from dver.git.remotes.outgoing import NewFile, new_files
 from dver.git.revisions import CommitId
 from dver.pipelines.run_cache.entries import cache_key
@@ -55,6 +55,20 @@ def new_pointer_files(git: GitRepo, commits: Sequence[CommitId]) -> list[NewPoin
     for file in new_files(git, commits, *PATTERNS):
         if names_data(file.path):
             versions.setdefault((file.path, file.blob), file)
+    return _read_versions(git, versions)
+
+
+def all_pointer_files(git: GitRepo, commits: Sequence[CommitId]) -> list[NewPointerFile]:
+    """All pointers and locks in `commits`, not only the new ones: each version once, with one of its commits."""
+    versions: dict[tuple[bytes, str], NewFile] = {}
+    for commit, path, blob in new_in_each(git, commits):
+        versions.setdefault((path, blob), NewFile(CommitId(commit), path, blob))
+    for path, one in in_commit(git, commits[0]).items() if commits else ():
+        versions.setdefault((path, one.blob), NewFile(commits[0], path, one.blob))
+    return _read_versions(git, versions)
+
+
+def _read_versions(git: GitRepo, versions: Mapping[tuple[bytes, str], NewFile]) -> list[NewPointerFile]:
     by_blob: dict[str, list[NewFile]] = {}
     for file in versions.values():
         by_blob.setdefault(file.blob, []).append(file)
@@ -99,13 +113,18 @@ def _has(git: GitRepo, commit: str, file: NewFile) -> bool:
     return found.strip() == file.blob.encode()
 
 
-def by_remote(remotes: Remotes, brought: Iterable[NewPointerFile]) -> dict[str, list[NewData]]:
-    """New data by its remote. Raises RepositoryError if none is configured."""
+def by_remote(
+    remotes: Remotes, brought: Iterable[NewPointerFile], chosen: str | None = None
+) -> dict[str, list[NewData]]:
+    """New data by its remote: the one that its pointer names, else `chosen`, else the default remote.
+
+    Raises RepositoryError if the default remote is needed and there is none.
+    """
     groups: dict[str, list[NewData]] = {}
     for one in brought:
         for path, pointer in one.data:
             if pointer.push:
-                name = pointer.remote or remotes.settings().name
+                name = pointer.remote or chosen or remotes.settings().name
                 groups.setdefault(name, []).append(NewData(one.file.commit, pointer.ref(path)))
     return groups
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dver.core.errors import UsageError
+from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
 from dver.git import pointers, revisions
+from dver.git.revisions import CommitId
 from dver.repo import Repository
 from dver.repo.remotes import Remotes
 from dver.tracking.browse import entry_at, tracked_at
@@ -82,13 +83,36 @@ def file_versions(
     repo: Repository, scope: RevisionScope, is_wanted: Callable[[bytes], bool]
 ) -> Iterator[tuple[bytes, str, bytes]]:
     """The versions of wanted pointer and lock files in the commits of `scope`: path, Git id and content."""
-    commits = revisions.commits(
+    return _file_versions(repo, _commits(repo, scope), is_wanted)
+
+
+def targets_of_commits(repo: Repository, commits: Sequence[CommitId]) -> tuple[list[Target], list[bytes]]:
+    """The data that the pointers and locks of all `commits` name, each version once; and unreadable files by path."""
+    locks = LockVersions()
+    versions: dict[tuple[bytes, bytes], TrackedData] = {}
+    unreadable: dict[bytes, None] = {}
+    for path, blob, content in _file_versions(repo, commits, pointers.names_data):
+        try:
+            for one in data_named_by(repo, path, blob, content, locks.decode):
+                versions[one.path, one.pointer.oid] = one
+        except (CorruptError, ConflictError):
+            unreadable[path] = None
+    return [Target(versions[key]) for key in sorted(versions)], list(unreadable)
+
+
+def _commits(repo: Repository, scope: RevisionScope) -> list[CommitId]:
+    return revisions.commits(
         repo.git,
         branches=scope.all_branches,
         tags=scope.all_tags,
         all_commits=scope.all_commits,
         revs=[scope.rev] if scope.rev else [],
     )
+
+
+def _file_versions(
+    repo: Repository, commits: Sequence[CommitId], is_wanted: Callable[[bytes], bool]
+) -> Iterator[tuple[bytes, str, bytes]]:
     paths: dict[str, list[bytes]] = {}
     for path, blobs in sorted(pointers.pointers_of_commits(repo.git, commits, repo.layout.prefix).items()):
         for blob in sorted(blobs) if is_wanted(path) else ():

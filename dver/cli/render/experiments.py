@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from dver.cli.render.terminal import Style, one_line, printable
-from dver.core.phrasing import quoted
+from dver.core.phrasing import join_limited, quoted
 from dver.experiments.table.columns import ColumnKind, columns_of
 from dver.formats.experiment import Experiment, ExperimentStatus
 
@@ -51,6 +51,11 @@ def status_text(status: ExperimentStatus, style: Style) -> str:
 def value_text(value: Any) -> str:
     """A parameter or metric in few characters."""
     return f"{value:.5g}" if isinstance(value, float) else printable(str(value))
+
+
+def names_text(experiments: Sequence[Experiment]) -> str:
+    """The first few names."""
+    return join_limited([printable(one.name) for one in experiments])
 
 
 def name_argument(name: str) -> str:

@@ -9,6 +9,7 @@ from dver.cli.render import terminal
 from dver.core.errors import DverError
 from dver.core.phrasing import human_size, join_limited
 from dver.remote.transfer.fetch import DownloadResult
+from dver.remote.transfer.push import UploadResult
 
 
 def print_fetched(ctx: Context, remotes: Sequence[DownloadResult], *, dry_run: bool) -> None:
@@ -60,6 +61,15 @@ def amount_text(files: int, size: int) -> str:
         return "nothing"
     what = terminal.count(files, "file") if files else "directory listings"
     return f"{what}, {human_size(size)}"
+
+
+def upload_text(one: UploadResult, *, dry_run: bool) -> str:
+    """The line about an upload to a remote."""
+    where = f"{one.remote} ({terminal.printable(one.url)})"
+    if not one.roots:
+        return f"{where} has everything"
+    verb = "would push" if dry_run else "pushed"
+    return f"{verb} {amount_text(one.files, one.size)} to {where}"
 
 
 def first_error(remotes: Sequence[DownloadResult]) -> DverError | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from dver.core.errors import CorruptError
 from dver.experiments.journal import Journal
+from dver.experiments.sharing.changes import restorable
 from dver.experiments.table.current import current_experiments
 from dver.formats.experiment import Experiment
 from dver.repo import Repository
@@ -14,13 +15,13 @@ from dver.repo import Repository
 def list_experiments(
     repo: Repository, *, removed: bool = False, on_problem: Callable[[CorruptError], None] = lambda _: None
 ) -> tuple[Experiment, ...]:
-    """The experiments by their time of creation; with `removed`, the removed ones instead.
+    """The experiments by their time of creation; with `removed`, those that can be restored instead.
 
     The status of an experiment whose process was killed is `stopped`. `on_problem` is called for each journal of a
     colleague that cannot be read.
     """
     with Journal(repo) as journal:
-        found = current_experiments(journal, removed=removed)
+        found = restorable(repo.git, journal) if removed else current_experiments(journal)
         for problem in journal.problems.values():
             on_problem(problem)
     return tuple(found)

@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.cli.render.transfers import amount_text, entries_text
+from dver.cli.render.transfers import entries_text, upload_text
 from dver.ops.share.push import push
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
@@ -41,7 +41,7 @@ def command(ctx: Context, *, paths: tuple[str, ...], transfer: TransferOptions, 
         return
     for one in result.remotes:
         _warn_about_lost_packs(ctx, one, dry_run=transfer.dry_run)
-        ctx.say(_upload_text(one, dry_run=transfer.dry_run))
+        ctx.say(upload_text(one, dry_run=transfer.dry_run))
     if result.runs:
         ctx.say(f"{'would push' if transfer.dry_run else 'pushed'} {entries_text(result.runs)}")
     if not result.remotes:
@@ -55,11 +55,3 @@ def _warn_about_lost_packs(ctx: Context, one: UploadResult, *, dry_run: bool) ->
         ctx.warn(f"{packs} missing on {one.remote}: {done} again the objects that this clone has")
     if one.taken_off:
         ctx.warn("other objects are not in this clone: run `dver push --all-commits` in a clone that has them")
-
-
-def _upload_text(one: UploadResult, *, dry_run: bool) -> str:
-    where = f"{one.remote} ({terminal.printable(one.url)})"
-    if not one.roots:
-        return f"{where} has everything"
-    verb = "would push" if dry_run else "pushed"
-    return f"{verb} {amount_text(one.files, one.size)} to {where}"

@@ -17,6 +17,12 @@ _MODULES: Final = {
     "undo": f"{_PACKAGE}.undo",
     "branch": f"{_PACKAGE}.branch",
     "import-mlflow": f"{_PACKAGE}.import_mlflow",
+    "rename": f"{_PACKAGE}.rename",
+    "remove": f"{_PACKAGE}.remove",
+    "prune": f"{_PACKAGE}.prune",
+    "push": f"{_PACKAGE}.push",
+    "fetch": f"{_PACKAGE}.fetch",
+    "pull": f"{_PACKAGE}.pull",
 }
 
 
@@ -26,6 +32,7 @@ _MODULES: Final = {
         ("dver exp run -S lr=0.1", "Run the stages with another parameter, and keep the result."),
         ("dver exp list", "List the experiments."),
         ("dver exp apply brave-otter", "Make the workspace an experiment; `dver exp undo` goes back."),
+        ("dver exp push", "Share the experiments of the current branch."),
     ],
 )
 def command() -> None:

@@ -20,7 +20,7 @@ from dver.repo import Repository
     ],
 )
 @click.option("--names-only", is_flag=True, help="Print only names.")
-@click.option("--removed", is_flag=True, help="List removed experiments instead.")
+@click.option("--removed", is_flag=True, help="List removed experiments that can be restored instead.")
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, names_only: bool, removed: bool, as_json: bool) -> None:

@@ -1,0 +1,1 @@
+"""Sharing experiments: published journals, their compaction, and which experiments a clone keeps."""
