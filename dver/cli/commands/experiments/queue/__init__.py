@@ -13,8 +13,8 @@ _MODULES: Final = {name: f"{_PACKAGE}.{name}" for name in ("start", "status", "s
 @options.lazy_group(
     modules=_MODULES,
     examples=[
-        ("dver exp run --queue -S lr=0.1,0.01", "Queue two experiments."),
-        ("dver queue start -j 2", "Run them in two processes."),
+        ("dver queue start -j 2", "Run what `dver exp run --queue` queued, in two processes."),
+        ("dver queue status", "Show the tasks and the workers."),
         ("dver queue logs -f brave-otter", "Follow the output of one."),
     ],
 )
