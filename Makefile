@@ -1,5 +1,5 @@
 # make demo     install dver into .venv and walk through two sessions: versions of data, and a pipeline that trains models
-# make test     install what the tests need and run them (PYTEST_ARGS="-k add" and the like; JOBS=3)
+# make test     install what the tests need and run them (PYTEST_ARGS="-k add" and the like; JOBS=5)
 # make check    lint, types, layers and tests: what CI runs
 # make docs     write docs/cli.md, docs/python-reference.md and docs/format/sizes.md from the code
 # make faults   break every command off at each of its writes, and see that nothing is lost (FAULTS_ARGS; minutes)
@@ -10,7 +10,7 @@
 # Needs git, make and Python 3.11 or later; everything else is installed into .venv. PYTHON=… chooses the interpreter.
 
 VENV ?= .venv
-JOBS ?= 3
+JOBS ?= 5
 ROUNDS ?= 200
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

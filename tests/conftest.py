@@ -18,6 +18,11 @@ pytest_plugins = ["servers", "protocol_servers"]
 _MANY_FILES = 256
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, so that no worker has one left when the others have ended."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
     """Cut all tests and the fixtures that they share off from the user's environment and from an ignored Ctrl-C."""

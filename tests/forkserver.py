@@ -61,6 +61,36 @@ class _Request:
     """The process whose mount namespace the call enters."""
 
 
+class Started:
+    """A call that runs. Nobody reads its output."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._answer = connection.recv(64)
+        self._pid = int(self._answer.split()[0])
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the call has ended."""
+        if not self._has_ended(0):
+            os.kill(self._pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self, timeout: float = 60.0) -> int:
+        """The exit code (negative: a signal). Raises TimeoutExpired, after which the call goes on."""
+        if not self._has_ended(timeout):
+            raise subprocess.TimeoutExpired("dver", timeout)
+        self._connection.close()
+        return int(self._answer.split()[1])
+
+    def _has_ended(self, timeout: float) -> bool:
+        if len(self._answer.split()) == 1 and select.select([self._connection], [], [], timeout)[0]:
+            self._answer += self._connection.recv(64)
+        return len(self._answer.split()) > 1
+
+
 class ForkServer:
     """The process that forks, as its user sees it. Calls may come from several threads."""
 
@@ -108,6 +138,11 @@ class ForkServer:
             for fd in (source, *(write for _, write in pipes)):
                 os.close(fd)
         return _collect([*(read for read, _ in pipes), connection.detach()], time.monotonic() + timeout)
+
+    def start(self, args: Sequence[bytes], cwd: str, env: Mapping[str, str]) -> Started:
+        """Start `dver ARGS` without input, and return while it runs."""
+        with open(os.devnull, "r+b") as nothing:
+            return Started(ask(self.directory, list(args), cwd, env, [nothing.fileno()] * 3))
 
 
 def _source(content: bytes) -> int:

@@ -19,11 +19,16 @@ FOLLOWING = ("post-checkout", "post-merge", "post-rewrite", "post-index-change")
 
 def put_dver_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program `dver` in the new `folder`, which comes first on the PATH. The fork server runs it."""
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return write_dver(folder)
+
+
+def write_dver(folder: Path) -> Path:
+    """A program `dver` in the new `folder`, which the fork server runs."""
     folder.mkdir(parents=True, exist_ok=True)
     client = [sys.executable, "-I", "-S", forkclient.__file__, fork_server().directory]
     (folder / "dver").write_text(f'#!/bin/sh\nexec {shlex.join(client)} "$@"\n')
     (folder / "dver").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     return folder / "dver"
 
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from support import run_dver, start_dver
 
 KILLS = 16
 
 
 def run_and_kill(arguments: Sequence[str], cwd: Path, after: float) -> bool:
     """Start dver, and kill it after some seconds. Was it still at work?"""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dver", *arguments], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = start_dver(*arguments, cwd=cwd)
     time.sleep(after)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     return process.wait() == -signal.SIGKILL
 
 
@@ -35,7 +33,7 @@ class Killer:
 
     def kill(self, arguments: Sequence[str], cwd: Path) -> None:
         """Start dver, and kill it at some moment."""
-        moment = self._chance.uniform(0.05, self._longest)
+        moment = self._chance.uniform(0.0, self._longest)
         if run_and_kill(arguments, cwd, moment):
             self.killed += 1
         else:  # it was busier here when the duration was measured
@@ -43,7 +41,7 @@ class Killer:
 
 
 def timed(*arguments: str, cwd: Path) -> float:
-    """How many seconds a command takes that is started as those are that are killed, Python and all."""
+    """How many seconds a command takes that is started as those are that are killed."""
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "dver", *arguments], cwd=cwd, check=True, capture_output=True)
+    run_dver(*arguments, cwd=cwd)
     return time.perf_counter() - start

@@ -11,17 +11,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from forkserver import Ended, ForkServer
+from forkserver import Ended, ForkServer, Started
 
 _PATIENCE = 240.0
 """Seconds that a command may take."""
 
 
-@cache
 def fork_server(*, s3: bool = False) -> ForkServer:
     """The server that starts `dver` in this test process; with `s3`, one that has imported the client of S3, which
     makes each fork a little slower."""
-    return ForkServer("s3fs") if s3 else ForkServer()
+    return _fork_server("s3fs") if s3 else _fork_server()
+
+
+@cache
+def _fork_server(*libraries: str) -> ForkServer:
+    return ForkServer(*libraries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def run_dver(
     """See `Run`."""
     whole = {**os.environ, **(env or {})}
     arguments = [os.fsencode(one) for one in args]
-    server = fork_server(s3="AWS_ACCESS_KEY_ID" in whole)
+    server = _server_for(whole)
     if server.can_run(whole):
         result = _result(server.run(arguments, os.path.join(os.getcwd(), cwd or ""), whole, stdin, _PATIENCE))
     else:
@@ -77,6 +81,16 @@ def run_dver(
     assert "Traceback" not in result.err, shown
     assert rc is None or result.rc == rc, shown
     return result
+
+
+def start_dver(*args: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Started:
+    """Start `dver ARGS...` in a process of its own, without output, and return while it runs."""
+    whole = {**os.environ, **(env or {})}
+    return _server_for(whole).start(list(map(os.fsencode, args)), str(cwd), whole)
+
+
+def _server_for(env: Mapping[str, str]) -> ForkServer:
+    return fork_server(s3="AWS_ACCESS_KEY_ID" in env)
 
 
 def run_measured(*args: str, cwd: Path, address_space: int) -> tuple[Result, int]:

@@ -23,6 +23,7 @@ PAGES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_runs_as_it_is_written(
     name: str, tmp_path: Path, env: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch

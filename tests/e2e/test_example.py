@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from support import run_dver
 
+pytestmark = pytest.mark.long
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "digits"
 STAGES = ["prepare", "featurise", "train@logistic", "train@forest", "evaluate@logistic", "evaluate@forest"]
 

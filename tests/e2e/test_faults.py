@@ -88,6 +88,7 @@ def test_a_full_disk_and_a_broken_one_are_told_to_the_program(tmp_path: Path) ->
         assert (root / "name").read_bytes() == b"before"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_faults_at_some_places_of_every_command_break_nothing() -> None:
     done = subprocess.run(

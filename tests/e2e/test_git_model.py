@@ -29,6 +29,7 @@ SEED = os.environ.get("DVER_GIT_SEED")
 SEEDS = [int(SEED)] if SEED else range(int(os.environ.get("DVER_GIT_SEEDS", "2")))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_data_is_always_what_git_would_have_made_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int

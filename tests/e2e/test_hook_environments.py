@@ -99,6 +99,7 @@ def _commit(repo: Path, message: str, **files: str) -> None:
     git("commit", "-qm", message, cwd=repo)
 
 
+@pytest.mark.long
 def test_every_hook_and_driver_finds_dver_and_the_repository(world: World) -> None:
     for step in STEPS:
         step(world)

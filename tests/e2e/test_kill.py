@@ -16,6 +16,8 @@ from support import Run, git, make_git_repo
 from dver.store.objects.codec import Decoder
 from dver.store.objects.packs import PackReader, parse_pack_file_name
 
+pytestmark = pytest.mark.long
+
 
 def _fill(data: Path, seed: int, *, changed: Iterable[int]) -> None:
     """Files of a version: those numbered in `changed` differ from one version to the next."""

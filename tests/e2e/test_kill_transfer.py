@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 from killing import KILLS, Killer, timed
 from support import Run, git, make_git_repo, run_dver
 
@@ -15,6 +16,8 @@ from dver.core.oid import Oid
 from dver.formats import remote_index
 from dver.store.objects.codec import Decoder
 from dver.store.objects.packs import PackReader, parse_pack_file_name
+
+pytestmark = pytest.mark.long
 
 
 def _build(repo: Path) -> None:

@@ -22,6 +22,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
 """
 
 
+@pytest.mark.long
 def test_a_push_of_more_packs_than_are_sent_at_once_takes_less_than_300_mb(
     run: Run, tmp_path: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

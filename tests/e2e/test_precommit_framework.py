@@ -48,6 +48,7 @@ def source(tmp_path: Path) -> Path:
     return source
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_data_is_checked_pushed_and_follows_by_the_framework(
     run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from killing import KILLS, timed
-from support import Run, git
+from support import Run, git, start_dver
 
 from dver.formats import lock
 
@@ -304,6 +304,7 @@ CHAIN = "".join(
 )
 
 
+@pytest.mark.long
 def test_after_a_kill_at_any_moment_the_next_run_is_right(run: Run, project: Path) -> None:
     write(project, CHAIN)
     (project / "in0").write_text("begin\n")
@@ -312,9 +313,9 @@ def test_after_a_kill_at_any_moment_the_next_run_is_right(run: Run, project: Pat
     killed = 0
     for number in range(KILLS):
         (project / "in0").write_text(f"{number}\n")
-        process = subprocess.Popen([*REPRO, "-j", "2"], cwd=project)
+        process = start_dver("-q", "repro", "-j", "2", cwd=project)
         try:
-            process.wait(chance.uniform(0.1, 1.2) * took)
+            process.wait(chance.uniform(0.0, 1.2) * took)
         except subprocess.TimeoutExpired:
             process.kill()
             killed += process.wait() != 0

@@ -24,6 +24,7 @@ from faults.inject import Mode
 from faults.runner import warm_up
 from faults.scenarios import SCENARIOS, Scenario
 from faults.trial import Failure, Fault, Trial
+from githooks import write_dver
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ def main(arguments: Sequence[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="dver-faults-"))
     (folder / "home").mkdir()
     use_environment(folder / "home", TMPDIR=str(folder))
+    program = write_dver(folder / "bin")  # for the hooks with which repositories are prepared
+    os.environ["PATH"] = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     warm_up()
     start = time.monotonic()
     print(f"seed {options.seed}", flush=True)

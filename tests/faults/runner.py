@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import pickle
@@ -53,6 +54,8 @@ def warm_up() -> None:
         "dver.git.pointers",
     ):
         import_module(name)
+    gc.collect()
+    gc.freeze()  # objects that the collector does not visit are not copied
 
 
 def dver(args: Sequence[str], cwd: Path, *, scratch: Path, fault: tuple[Path, Notes, Mode, int] | None = None) -> Ended:

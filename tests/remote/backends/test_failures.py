@@ -361,6 +361,7 @@ def test_s3_leaves_no_noise_when_the_process_ends(s3_server: S3Server) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "content\n", "")
 
 
+@pytest.mark.long
 def test_four_transfers_of_32_mib_at_once_take_less_than_300_mb(s3_server: S3Server) -> None:
     script = f"""
 import resource

@@ -186,6 +186,7 @@ def test_list_takes_a_plain_prefix(readable: Storage) -> None:
     assert {info.size for info in readable.list("index/")} == {7}
 
 
+@pytest.mark.long
 def test_list_goes_on_after_the_first_thousand(readable: Storage, request: pytest.FixtureRequest) -> None:
     # The others have no pages: directories, and the emulator of gs, which answers all at once.
     pages = request.node.callspec.params["readable"] not in (*DIRECTORIES, "gs")

@@ -57,6 +57,7 @@ def learn(clone: Clone, storage: Spy, taken: dict[str, Run] | None = None) -> Re
     return receive(catalog, take)
 
 
+@pytest.mark.long
 def test_thousands_of_runs_are_one_upload_and_one_download(spy: Spy, ours: Clone, theirs: Clone) -> None:
     tell(ours, spy, map(made, range(5_000)))
     assert len(spy.calls) == 1
