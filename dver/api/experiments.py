@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dver.experiments.execution import FinishedExperiment
     from dver.experiments.mlflow.import_runs import MlflowImport
     from dver.experiments.queue.enqueue import QueuedExperiments
+    from dver.experiments.queue.supervisor import QueueWatcher
+    from dver.experiments.sweep_execution import SweepResult
     from dver.experiments.table.table import ExperimentTable
     from dver.formats.experiment import Experiment
     from dver.ops.exp.apply import ApplyResult
@@ -186,6 +188,65 @@ class ExpMethods(SharedExperimentMethods):
         options = ExperimentOptions(name, message, override_texts(params), repro)
         with self._open() as repo:
             return queue(repo, options, cwd=self.cwd, progress=progress_for(progress))
+
+    def sweep(
+        self,
+        name: str,
+        *targets: StrPath,
+        params: Mapping[str, Any] | Sequence[str] = (),
+        message: str = "",
+        trials: int | None = None,
+        minimize: str | None = None,
+        maximize: str | None = None,
+        method: str | None = None,
+        jobs: int = 1,
+        watcher: QueueWatcher | None = None,
+        check: bool = True,
+        progress: ProgressCallback | None = None,
+    ) -> SweepResult:
+        """Run the trials of a sweep of `dver.yaml` that are missing, each in a working tree of its own.
+
+        Trials that exist for this commit count, so a sweep that was interrupted goes on.
+
+        Args:
+            name: The name of the sweep.
+            targets: Stages or outputs. By default those of the sweep.
+            params: Other parameters to change in every trial.
+            message: A description of each trial.
+            trials: The number of trials that the sweep has at the end.
+            minimize: The metric to make small, as `PATH:KEY`.
+            maximize: The metric to make large, as `PATH:KEY`.
+            method: `grid`, `random`, `tpe` or `cmaes`.
+            jobs: The number of trials that run in parallel.
+            watcher: Gets what the workers do.
+            check: Raise an error if all trials failed or a worker cannot go on.
+
+        Raises:
+            UsageError: There is no such sweep, or options do not fit it.
+            RepositoryError: An extra is not installed.
+            StageError: All trials failed (with `check`).
+        """
+        from dver.experiments.overrides.parse import override_texts
+        from dver.experiments.queue.supervisor import SilentWatcher
+        from dver.ops.exp.run import SweepOptions, sweep
+        from dver.pipelines.definition.sweep import SweepMethod, sweep_metric
+        from dver.pipelines.execution.repro import ReproOptions
+
+        options = SweepOptions(
+            name,
+            override_texts(params),
+            message,
+            trials,
+            SweepMethod(method) if method else None,
+            sweep_metric(minimize, maximize),
+            ReproOptions(texts(targets)),
+        )
+        with self._open() as repo:
+            result = sweep(
+                repo, options, watcher or SilentWatcher(), jobs=jobs, cwd=self.cwd, progress=progress_for(progress)
+            )
+        raise_worst([result.error()], check=check)
+        return result
 
     def save(
         self,

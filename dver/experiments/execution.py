@@ -40,6 +40,10 @@ _UNTOUCHED: Final = frozenset((StageState.WAITING, StageState.UP_TO_DATE, StageS
 """The states of stages that wrote nothing."""
 
 
+class TrialPruned(KeyboardInterrupt):
+    """Raised by a watcher: a sweep stops the trial, as Ctrl-C would, because of its metrics."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class FinishedExperiment(Displayed):
     """An experiment that ended, in whatever way, and was recorded."""
@@ -92,7 +96,7 @@ def run_stages_of(
         failure = explain(error)
     except KeyboardInterrupt as error:
         interrupt = error
-        log.write(b"--- stopped by Ctrl-C\n")
+        log.write(f"--- {error if isinstance(error, TrialPruned) else 'stopped by Ctrl-C'}\n".encode())
     finally:
         log.close()
     if failure is not None and experiment.status is ExperimentStatus.QUEUED:
@@ -137,6 +141,8 @@ def record_end(journal: Journal, ended: Experiment) -> bool:
 
 
 def _ended(experiment: Experiment, failure: DverError | None, interrupt: KeyboardInterrupt | None) -> Experiment:
+    if isinstance(interrupt, TrialPruned):
+        return replace(experiment, status=ExperimentStatus.STOPPED, pruned=True, error=str(interrupt))
     if interrupt is not None:
         return replace(experiment, status=ExperimentStatus.STOPPED, exit_code=_INTERRUPTED, error="stopped by Ctrl-C")
     if failure is None:

@@ -53,7 +53,7 @@ def queue_experiments(
     with Journal(repo) as journal:
         record_killed(journal)
         names = _names(journal, options.name, len(variants))
-        changed = _Parameters(repo, variants)
+        changed = ChangedParameters(repo, variants)
         snapshot = take_snapshot(repo, progress=progress)
         first = new_experiment(repo, journal, snapshot, without_set, names[0], ExperimentStatus.QUEUED)
         task = task_options(repo, first.commit, options.repro, cwd).encoded()
@@ -92,7 +92,7 @@ def run_temporarily(
     with Journal(repo) as journal:
         record_killed(journal)
         name = chosen_name(journal, options.name)
-        _Parameters(repo, [variant])
+        ChangedParameters(repo, [variant])
         snapshot = take_snapshot(repo, progress=progress)
         canonical = replace(options, set=tuple(one.text for one in variant))
         experiment = new_experiment(repo, journal, snapshot, canonical, name, ExperimentStatus.RUNNING)
@@ -130,8 +130,11 @@ def _names(journal: Journal, name: str | None, count: int) -> list[str]:
     return found
 
 
-class _Parameters:
-    """The parameters that variants change. Raises UsageError for the first one that cannot be changed."""
+class ChangedParameters:
+    """The parameters that variants change. They all change the same keys.
+
+    Raises UsageError for the first variant if it cannot be applied.
+    """
 
     def __init__(self, repo: Repository, variants: Sequence[Sequence[Override]]) -> None:
         self._prefix = os.fsdecode(repo.layout.prefix)
@@ -144,7 +147,7 @@ class _Parameters:
         self._flat = {file: flatten(values) for file, values in self._before.items()}
 
     def of(self, params: Values, variant: Sequence[Override]) -> Values:
-        """`params`, by file relative to the top of the worktree, with the changes of a variant."""
+        """The parameters `params`, by file relative to the top of the worktree, with the changes of a variant."""
         values: dict[str, Mapping[str, Any]] = {}
         for one in variant:
             before = values.get(one.file, self._before[one.file])

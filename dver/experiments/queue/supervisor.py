@@ -29,6 +29,7 @@ from dver.experiments.queue.events import (
 )
 from dver.experiments.queue.processes import KILL, STOP, registered
 from dver.experiments.queue.slots import Slots
+from dver.experiments.queue.worker import queued_ids
 from dver.formats.experiment import Experiment, ExperimentStatus
 from dver.pipelines.engine.resources import DEVICES
 from dver.pipelines.execution.machine_capacity import visible_devices
@@ -65,6 +66,17 @@ class QueueWatcher(Protocol):
 
     def tick(self, left: int) -> None:
         """Called regularly. `left` tasks have not started, as of the last look."""
+
+
+class TrialSource(Protocol):
+    """Adds trials of a sweep to the queue while workers run."""
+
+    @property
+    def sweep(self) -> str:
+        """The name of the sweep. Workers run its trials, and no other tasks."""
+
+    def refill(self) -> None:
+        """Queue as many trials as can run now."""
 
 
 class SilentWatcher:
@@ -137,15 +149,17 @@ class _Worker:
     """Whether it reported why it cannot go on."""
 
 
-def work_off(repo: Repository, watcher: QueueWatcher, *, jobs: int, cwd: Path) -> QueueResult:
-    """Run the tasks of the queue in up to `jobs` worker processes, until none is left.
+def work_off(
+    repo: Repository, watcher: QueueWatcher, *, jobs: int, cwd: Path, source: TrialSource | None = None
+) -> QueueResult:
+    """Run the tasks of the queue in up to `jobs` worker processes, until none is left; with `source`, its trials.
 
     Signals of this process ask the workers to end after their tasks; repeated ones stop the tasks.
     """
     with Journal(repo) as journal, registered(journal.directory):
         slots = Slots(repo.git, journal.directory)
         slots.clear()
-        result = _Supervisor(journal, watcher, jobs, cwd).run()
+        result = _Supervisor(journal, watcher, jobs, cwd, source).run()
         slots.clear()  # of workers that were killed
         return result
 
@@ -156,6 +170,7 @@ class _Supervisor:
     watcher: QueueWatcher
     jobs: int
     cwd: Path
+    source: TrialSource | None = None
     workers: dict[int, _Worker] = field(default_factory=dict)
     """By number."""
     ended: list[Experiment] = field(default_factory=list)
@@ -193,7 +208,7 @@ class _Supervisor:
 
     def free_tasks(self) -> int:
         """The number of queued tasks that no process runs."""
-        queued = self.journal.own_ids_with_status(ExperimentStatus.QUEUED)
+        queued = queued_ids(self.journal, self.source.sweep if self.source is not None else "")
         return len(set(queued).difference(running(self.journal.directory))) if queued else 0
 
     def start_workers(self) -> None:
@@ -201,18 +216,25 @@ class _Supervisor:
             return
         if self.workers and time.monotonic() - self.looked < _LOOK:
             return
+        if self.source is not None:
+            self.source.refill()
         self.looked, self.left = time.monotonic(), self.free_tasks()
         waiting = sum(one.task is None for one in self.workers.values())
         free_numbers = (number for number in range(self.jobs) if number not in self.workers)
         for number in list(free_numbers)[: max(0, self.left - waiting)]:
             self.start_worker(number)
 
+    @property
+    def only(self) -> list[str]:
+        """The argument of workers for a sweep."""
+        return [self.source.sweep] if self.source is not None else []
+
     def start_worker(self, number: int) -> None:
         ours, theirs = os.pipe()
         try:
             process = subprocess.Popen(
                 # -P: a module of the user's must not replace one of ours.
-                [sys.executable, "-P", "-m", _PROGRAM, os.fspath(self.cwd), str(theirs)],
+                [sys.executable, "-P", "-m", _PROGRAM, os.fspath(self.cwd), str(theirs), *self.only],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

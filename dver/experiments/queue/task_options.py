@@ -12,6 +12,8 @@ from dver.formats.experiment import Experiment
 from dver.pipelines.execution.repro import ReproOptions
 from dver.repo import Repository
 
+PRUNING: Final = "pruning"
+"""The key of a task for the rule by which a sweep stops it early."""
 _DEFAULT: Final = ReproOptions()
 _NAMES: Final = tuple(one.name for one in fields(ReproOptions) if one.name != "targets")
 

@@ -20,12 +20,14 @@ from dver.experiments.journal import Journal
 from dver.experiments.leases import Lease
 from dver.experiments.queue.events import StageStarted, TaskEnded, TaskStarted, WorkerEvent
 from dver.experiments.queue.interruption import Interruption
+from dver.experiments.queue.pruning_watcher import PruningWatcher
 from dver.experiments.queue.slots import Slot, Slots
 from dver.experiments.queue.task import run_in_worktree
-from dver.experiments.queue.task_options import options_of
+from dver.experiments.queue.task_options import PRUNING, options_of
+from dver.experiments.sweeps.pruning import decode_rule
 from dver.formats.experiment import Experiment, ExperimentStatus
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.engine.schedule import StageState
+from dver.pipelines.engine.schedule import StageState, Watcher
 from dver.repo import Repository
 
 MOST_ATTEMPTS: Final = 3
@@ -44,8 +46,8 @@ class TakenTask:
     lease: Lease
 
 
-def work(repo: Repository, report: Report, interruption: Interruption) -> None:
-    """Run tasks until no task is free, or `interruption` asks to end.
+def work(repo: Repository, report: Report, interruption: Interruption, *, sweep: str = "") -> None:
+    """Run tasks until no task is free, or `interruption` asks to end; with `sweep`, trials of this sweep only.
 
     Raises LocalIOError if the disk fails: the task stays queued.
     """
@@ -54,19 +56,19 @@ def work(repo: Repository, report: Report, interruption: Interruption) -> None:
             return
         slots = Slots(repo.git, journal.directory)
         with slots.acquire() as slot:
-            while not interruption.is_stopping and (task := take_task(journal, slots, slot)) is not None:
+            while not interruption.is_stopping and (task := take_task(journal, slots, slot, sweep)) is not None:
                 try:
                     _run(repo, journal, slot, task, report, interruption)
                 finally:
                     task.lease.release()
 
 
-def take_task(journal: Journal, slots: Slots, slot: Slot) -> TakenTask | None:
+def take_task(journal: Journal, slots: Slots, slot: Slot, sweep: str = "") -> TakenTask | None:
     """The first queued task that no other process runs, with its lease; None if there is none.
 
     Stages that a killed worker of the task left running are killed first.
     """
-    for one in journal.own_ids_with_status(ExperimentStatus.QUEUED):
+    for one in queued_ids(journal, sweep):
         lease = Lease(journal.directory, one)
         if lease.try_acquire(slot.place):
             found = journal.get(one)
@@ -77,6 +79,14 @@ def take_task(journal: Journal, slots: Slots, slot: Slot) -> TakenTask | None:
             else:
                 lease.release()
     return None
+
+
+def queued_ids(journal: Journal, sweep: str = "") -> list[str]:
+    """The ids of queued tasks in order; with `sweep`, those of its trials."""
+    found = journal.own_ids_with_status(ExperimentStatus.QUEUED)
+    if not sweep:
+        return found
+    return [one for one in found if (task := journal.get(one)) is not None and task.sweep == sweep]
 
 
 def _end_leftovers(slots: Slots, lease: Lease) -> bool:
@@ -104,7 +114,9 @@ def _run(
             journal, replace(experiment, attempt=MOST_ATTEMPTS), error, started=experiment.created
         )
     else:
-        watcher = _Reporter(report, task.lease)
+        watcher: Watcher = _Reporter(report, task.lease)
+        rule = decode_rule(experiment.task.get(PRUNING))
+        pruning = PruningWatcher(watcher, journal, slot.place, experiment, rule) if rule is not None else None
         try:
             finished = run_in_worktree(
                 repo.git,
@@ -112,7 +124,7 @@ def _run(
                 journal,
                 experiment,
                 options_of(experiment),
-                watcher=watcher,
+                watcher=pruning or watcher,
                 interruptible=interruption,
             )
         except KeyboardInterrupt:  # recorded as stopped, unless it came while the end was recorded
@@ -126,6 +138,9 @@ def _run(
             _log(journal, experiment, traceback.format_exc())
             reason = error if isinstance(error, DverError) else StageError(f"dver failed: {error!r}")
             finished = record_without_run(journal, experiment, reason, started=time.time())
+        finally:
+            if pruning is not None:
+                pruning.close()
     report(TaskEnded(finished.experiment))
 
 

@@ -1,4 +1,4 @@
-"""The program of a worker process: `python -m dver.experiments.queue.worker_process DIRECTORY EVENTS`."""
+"""The program of a worker process: `python -m dver.experiments.queue.worker_process DIRECTORY EVENTS [SWEEP]`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from dver.experiments.queue.worker import work
 from dver.repo import Repository
 
 
-def main(directory: str, events: int) -> int:
-    """Work on the queue of the project in `directory`; write events to the pipe `events`. Returns the exit code."""
+def main(directory: str, events: int, sweep: str = "") -> int:
+    """Work on the queue of the project in `directory`; write events to the pipe `events`. Returns the exit code.
+
+    With `sweep`, it runs trials of this sweep only.
+    """
     parent = os.getppid()
     interruption = Interruption(parent)
     interruption.install()
@@ -29,7 +32,7 @@ def main(directory: str, events: int) -> int:
 
     try:
         with Repository.open(Path(directory)) as repo, registered(repo.layout.clone_dir / FOLDER, parent):
-            work(repo, report, interruption)
+            work(repo, report, interruption, sweep=sweep)
     except (DverError, OSError) as error:
         report(WorkerFailed(explain(error) if isinstance(error, OSError) else error))
         return 1
@@ -37,4 +40,4 @@ def main(directory: str, events: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from dver.core.errors import UsageError
 from dver.pipelines.definition.yaml_fields import flag, list_items, mapping, optional_text, text, whole_number
 from dver.pipelines.definition.yaml_tree import Mark, Node, error_at
 
@@ -108,6 +109,21 @@ def parse_metric(value: str, *, maximize: bool) -> SweepMetric | None:
     return SweepMetric(path, key, maximize) if path and key else None
 
 
+def sweep_metric(minimize: str | None, maximize: str | None) -> SweepMetric | None:
+    """The metric of options of which at most one is given. Raises UsageError for two, and for text of another form."""
+    if minimize and maximize:
+        raise UsageError("--minimize and --maximize exclude each other")
+    value = minimize or maximize
+    if not value:
+        return None
+    metric = parse_metric(value, maximize=bool(maximize))
+    if metric is None:
+        raise UsageError(
+            f"{value!r} is not a metric", why="expected PATH:KEY", fix="use one such as metrics.json:accuracy"
+        )
+    return metric
+
+
 def _sweep(name: str, node: Node, mark: Mark) -> Sweep:
     found = mapping(node, f"sweep {name!r}", _KEYS)
     if "params" not in found:
@@ -128,13 +144,15 @@ def _sweep(name: str, node: Node, mark: Mark) -> Sweep:
         targets=tuple(text(one, "`targets`") for one in list_items(found.get("targets"), "`targets`")),
         desc=optional_text(found, "desc"),
     )
-    _check(sweep, found)
+    check_sweep(sweep)
+    if sweep.pruner is not PrunerKind.NONE and sweep.metric is None:
+        fix = "add `minimize: PATH:KEY` or `maximize: PATH:KEY`"
+        raise error_at(found["pruner"].mark, "`pruner` needs a metric", fix=fix)
     return sweep
 
 
-def _check(sweep: Sweep, found: Mapping[str, Node]) -> None:
-    """Raise PipelineError for settings that do not fit each other."""
-    mark = found["method"].mark if "method" in found else sweep.mark
+def check_sweep(sweep: Sweep) -> None:
+    """Raise PipelineError for parameters that do not fit the method."""
     ranges = [one for one in sweep.params if isinstance(one.values, SweepRange)]
     choices = [one for one in sweep.params if not isinstance(one.values, SweepRange)]
     if sweep.method is SweepMethod.GRID and ranges:
@@ -144,10 +162,7 @@ def _check(sweep: Sweep, found: Mapping[str, Node]) -> None:
         fix = "give it `low` and `high`, or use `method: tpe`"
         raise error_at(choices[0].mark, f"cmaes needs numbers with `low` and `high` for {choices[0].key!r}", fix=fix)
     if sweep.method is SweepMethod.CMAES and len(ranges) < 2:
-        raise error_at(mark, "cmaes needs at least two parameters", fix="use `method: tpe`")
-    if sweep.pruner is not PrunerKind.NONE and not any(one in found for one in ("minimize", "maximize")):
-        fix = "add `minimize: PATH:KEY` or `maximize: PATH:KEY`"
-        raise error_at(found["pruner"].mark, "`pruner` needs a metric", fix=fix)
+        raise error_at(sweep.mark, "cmaes needs at least two parameters", fix="use `method: tpe`")
 
 
 def _param(key: str, node: Node, params: Node) -> SweepParam:

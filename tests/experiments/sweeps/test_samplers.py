@@ -128,20 +128,16 @@ def curve(number: int, last: float, state: TrialState = TrialState.DONE) -> Swee
     return SweepTrial(number, (0.0, 0.0), state, last, dict.fromkeys(range(1, 6), last))
 
 
-def running(value: float, step: int = 3) -> SweepTrial:
-    return SweepTrial(9, (0.0, 0.0), steps={step: value})
-
-
 @pytest.mark.parametrize(("goal", "worse", "better"), [("minimize", 9.0, 0.5), ("maximize", 0.5, 9.0)])
 def test_a_trial_that_is_worse_than_the_median_is_pruned(goal: str, worse: float, better: float) -> None:
     sweep = sweep_of(FLOATS, "tpe", f"{goal}: 'm.json:v', pruner: median")
     trials = [curve(number, float(number)) for number in range(1, 7)]
-    assert should_prune(sweep, trials, running(worse))
-    assert not should_prune(sweep, trials, running(better))
-    assert not should_prune(sweep, trials, running(3.5))
-    assert not should_prune(sweep, trials[:4], running(worse))  # too few to compare with
-    assert not should_prune(sweep, trials, SweepTrial(9, (0.0, 0.0)))  # nothing reported yet
-    assert not should_prune(sweep_of(FLOATS, "tpe", f"{goal}: 'm.json:v'"), trials, running(worse))
+    assert sweep.metric is not None
+    assert should_prune(sweep.metric, trials, {3: worse})
+    assert not should_prune(sweep.metric, trials, {3: better})
+    assert not should_prune(sweep.metric, trials, {3: 3.5})
+    assert not should_prune(sweep.metric, trials[:4], {3: worse})  # too few to compare with
+    assert not should_prune(sweep.metric, trials, {})  # nothing reported yet
 
 
 def test_a_missing_extra_is_an_error_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

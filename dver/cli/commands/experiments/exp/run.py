@@ -6,13 +6,17 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
+from dver.cli.errors import EXIT_INTERRUPTED
 from dver.cli.notices import warn_about_backups, warn_about_left_out, warn_about_secrets
 from dver.cli.render.experiments import finished_lines
-from dver.cli.render.queue import names_line
+from dver.cli.render.queue import names_line, watch_queue
 from dver.cli.render.repro_summary import summary_lines
 from dver.cli.render.running_stages import watch_stages
+from dver.cli.render.sweeps import sweep_lines
 from dver.experiments.execution import FinishedExperiment
-from dver.ops.exp.run import ExperimentOptions, QueuedExperiments, queue, run
+from dver.ops.exp.run import ExperimentOptions, QueuedExperiments, SweepOptions, queue, run
+from dver.ops.exp.run import sweep as run_sweep
+from dver.pipelines.definition.sweep import SweepMethod, sweep_metric
 from dver.pipelines.execution.output_backup import BackedUpOutput
 from dver.pipelines.execution.repro import ReproOptions
 from dver.repo import Repository
@@ -24,6 +28,7 @@ from dver.repo import Repository
         ("dver exp run -n baseline -m 'before the cleanup'", "Choose the name, and describe the experiment."),
         ("dver exp run train", "Run train and its upstream stages only."),
         ("dver exp run --queue -S lr=0.1,0.01", "Queue an experiment for each value."),
+        ("dver exp run --sweep rate --trials 50 -j 4", "Run a sweep of dver.yaml, or go on with it."),
     ]
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET...]")
@@ -41,6 +46,15 @@ from dver.repo import Repository
 @click.option("--no-run-cache", is_flag=True, help="Neither use nor update the run cache.")
 @click.option("--temp", is_flag=True, help="Run in a working tree of its own. The workspace stays as it is.")
 @click.option("--queue", "queued", is_flag=True, help="Queue the experiments: `dver queue start` runs them.")
+@click.option("--sweep", metavar="NAME", help="Run the trials of a sweep of dver.yaml.")
+@click.option("--trials", type=click.IntRange(min=1), metavar="N", help="With --sweep: until it has N trials.")
+@click.option("--minimize", metavar="PATH:KEY", help="With --sweep: the metric to make small.")
+@click.option("--maximize", metavar="PATH:KEY", help="With --sweep: the metric to make large.")
+@click.option(
+    "--method",
+    type=click.Choice([one.value for one in SweepMethod]),
+    help="With --sweep: how to choose the parameters of trials.",
+)
 @options.json_option
 @click.pass_obj
 def command(
@@ -59,6 +73,11 @@ def command(
     no_run_cache: bool,
     temp: bool,
     queued: bool,
+    sweep: str | None,
+    trials: int | None,
+    minimize: str | None,
+    maximize: str | None,
+    method: str | None,
     as_json: bool,
 ) -> int:
     """Run stages as `dver repro` does, and keep the result as an experiment.
@@ -69,9 +88,20 @@ def command(
     -S changes a parameter in params.yaml, or in another YAML, TOML, JSON or Python file; comments stay.
     Values are YAML. +KEY=VALUE adds a key, ++KEY=VALUE sets or adds it, and ~KEY deletes it. Several values, as in
     lr=0.1,0.01 or depth=range(3,9), make an experiment of each combination, and need --queue.
+
+    With --sweep, each trial is an experiment in a working tree of its own, and -j is the number of trials that run in
+    parallel. Trials that exist for this commit count: a sweep that was interrupted goes on.
     """
     choice = ReproOptions(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
     chosen = ExperimentOptions(name, message, params, choice)
+    metric = sweep_metric(minimize, maximize)
+    if sweep is None and (trials or metric or method):
+        raise click.UsageError("--trials, --minimize, --maximize and --method need --sweep")
+    if sweep is not None:
+        if queued or temp or name is not None:
+            raise click.UsageError("--sweep cannot be combined with --queue, --temp and --name")
+        wanted = SweepMethod(method) if method else None
+        return _run_sweep(ctx, SweepOptions(sweep, params, message, trials, wanted, metric, choice), as_json=as_json)
     with Repository.open(ctx.cwd) as repo:
         if queued:
             added = queue(repo, chosen, cwd=ctx.cwd, progress=ctx.progress)
@@ -92,6 +122,22 @@ def _run(ctx: Context, repo: Repository, chosen: ExperimentOptions, *, temp: boo
             return run(repo, chosen, cwd=ctx.cwd, temp=temp, watcher=watcher, on_backup=keep, progress=ctx.progress)
     finally:
         warn_about_backups(ctx, repo, backups)
+
+
+def _run_sweep(ctx: Context, chosen: SweepOptions, *, as_json: bool) -> int:
+    with Repository.open(ctx.cwd) as repo:
+        with watch_queue(ctx) as watcher:
+            result = run_sweep(repo, chosen, watcher, jobs=chosen.repro.jobs, cwd=ctx.cwd, progress=ctx.progress)
+        warn_about_left_out(ctx, repo, result.left_out)
+    if as_json:
+        ctx.emit_json(result)
+    else:
+        for line in sweep_lines(result, ctx.style):
+            ctx.say(line)
+    error = result.error()
+    if error is not None:
+        raise error
+    return EXIT_INTERRUPTED if result.stopped else 0
 
 
 def _report_queued(ctx: Context, repo: Repository, added: QueuedExperiments, *, as_json: bool) -> None:
