@@ -54,6 +54,12 @@ def test_reads_from_python_are_measured(tmp_path: Path) -> None:
     assert "| a file of another repository, first time " in told
 
 
+def test_logging_and_an_import_of_mlflow_are_measured(tmp_path: Path) -> None:
+    told = run("live.py", tmp_path, "--calls", "20", "--runs", "3", "--without-dvclive", "--log-us", "100000")
+    assert "| dver.live " in told
+    assert "import of 3 runs of MLflow" in told
+
+
 def test_an_update_of_an_import_transfers_about_what_changed(tmp_path: Path) -> None:
     told = run("update.py", tmp_path, "--files", "20", "--large-mb", "12", "--dvc", "")
     assert "| dver update            |" in told

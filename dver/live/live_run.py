@@ -52,6 +52,8 @@ def _exclusive(method: Callable[Concatenate[LiveRun, _P], _T]) -> Callable[Conca
         with self._mutex:
             if not self._close.alive:
                 raise UsageError("this run is closed", fix="start another one: live.run(resume=True)")
+            if os.getpid() != self._process:
+                raise UsageError("this run belongs to another process", fix="log in the process that started it")
             try:
                 return method(self, *args, **named)
             except OSError as error:
@@ -81,7 +83,8 @@ class LiveRun:
                 raise
         except OSError as error:
             raise explain(error) from error
-        self._close = weakref.finalize(self, _release, lock, self._series, self._summary)
+        self._process = os.getpid()
+        self._close = weakref.finalize(self, _release, self._process, lock, self._series, self._summary)
         self._files: dict[str, dict[str, Any]] = {}
         """The content of the YAML files, once read or written."""
         self._parts: dict[str, tuple[str, ...]] = {}
@@ -234,9 +237,10 @@ def _prepare(folder: Path, rows: series.SeriesFiles | None) -> summary.Summary:
     return earlier
 
 
-def _release(lock: int, files: series.SeriesFiles, latest: summary.Summary) -> None:
+def _release(process: int, lock: int, files: series.SeriesFiles, latest: summary.Summary) -> None:
     try:
-        latest.write()
+        if os.getpid() == process:  # a forked process ends with old values
+            latest.write()
     finally:
         files.close()
         os.close(lock)

@@ -112,3 +112,15 @@ def test_other_commands_know_that_they_are_stages_too(run: Run, project: Path) -
     (project / "dver.yaml").write_text("stages:\n  a:\n    cmd: echo $DVC_ROOT $DVC_STAGE > out\n    outs: [out]\n")
     run("repro", cwd=project)
     assert (project / "out").read_text() == f"{project} a\n"
+
+
+@pytest.mark.parametrize("where", [(), ("--temp",)])
+def test_experiments_of_dvclive_are_those_of_dver(run: Run, project: Path, where: tuple[str, ...]) -> None:
+    before = git("for-each-ref", "--format=%(refname)", cwd=project).split()
+    run("exp", "run", *where, "-n", "one", cwd=project)
+    (found,) = run("exp", "list", "--json", cwd=project).json
+    assert found["status"] == "done"
+    assert found["metrics"]["dvclive/metrics.json"]["step"] == 2
+    refs = set(git("for-each-ref", "--format=%(refname)", cwd=project).split()) - set(before)
+    assert all(ref.startswith("refs/dver/experiments/local/") for ref in refs)
+    assert not list(project.rglob(".dvc"))

@@ -54,12 +54,6 @@ def test_metrics_and_plots_are_read(run: Run, project: Path) -> None:
     run("plots", "show", cwd=project)
     assert "images/map.png" in (project / "dver_plots/index.html").read_text()
     assert run("repro", cwd=project).out == "everything is up to date\n"
-    git("add", "-A", cwd=project)
-    git("commit", "-qm", "Results", cwd=project)
-    assert run("status", cwd=project).rc == 0
-    (project / "train.py").write_text(TRAIN.replace("1 / (step", "2 / (step"))
-    run("repro", cwd=project)
-    assert "0.66667" in run("metrics", "diff", cwd=project).out
 
 
 def test_a_stage_whose_outputs_persist_resumes(run: Run, project: Path) -> None:
@@ -72,3 +66,24 @@ def test_a_stage_whose_outputs_persist_resumes(run: Run, project: Path) -> None:
     run("repro", "--force", cwd=project, env={"RESUME": "1"})
     rows = (project / "live/plots/metrics/loss.tsv").read_text().splitlines()
     assert [row.split("\t")[0] for row in rows] == ["step", "0", "1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("where", [(), ("--temp",)])
+def test_an_experiment_has_what_was_logged(run: Run, project: Path, where: tuple[str, ...]) -> None:
+    run("exp", "run", *where, "-n", "one", cwd=project)
+    (found,) = run("exp", "list", "--json", cwd=project).json
+    assert found["metrics"] == {"live/metrics.json": {"loss": pytest.approx(1 / 3), "val.acc": "NaN", "step": 2}}
+    assert "0.333" in git("show", f"{found['commit']}:live/metrics.json", cwd=project)
+    assert (project / "live").exists() == (not where)
+
+
+@pytest.mark.parametrize("where", [(), ("--temp",)])
+def test_an_experiment_whose_program_is_killed_has_what_was_logged(
+    run: Run, project: Path, where: tuple[str, ...]
+) -> None:
+    (project / "train.py").write_text(f"{TRAIN}    os.kill(os.getpid(), 9)\n")
+    run("exp", "run", *where, "-n", "one", cwd=project, rc=10)
+    (found,) = run("exp", "list", "--json", cwd=project).json
+    assert found["status"] == "failed"
+    assert found["metrics"]["live/metrics.json"]["step"] == 2
+    assert "0.333" in git("show", f"{found['commit']}:live/metrics.json", cwd=project)

@@ -294,6 +294,28 @@ def test_a_second_process_is_refused() -> None:
     assert run_python("from dver import live; live.run()").returncode == 0
 
 
+def test_a_forked_process_does_not_log() -> None:
+    code = """
+import os, sys
+from dver import live
+run = live.run()
+for step in range(2000):
+    run.log(loss=step)  # the last value may wait to be written
+if os.fork():
+    run.log(loss=-1)
+    run.close()
+    os.wait()
+else:
+    try:
+        run.log(loss=-2)
+    except live.live_run.UsageError as error:
+        print(error)
+    sys.exit()
+"""
+    assert run_python(code).stdout == "this run belongs to another process\n"
+    assert metrics() == {"loss": -1, "step": 2000}
+
+
 def test_a_second_run_in_one_process_ends_the_first() -> None:
     first = live.run()
     first.log(loss=1)
