@@ -75,6 +75,7 @@ OTHERWISE: Final = {
     ("dag", "mermaid"): "Diagram.mermaid()",
     ("dag", "dot"): "Diagram.dot()",
     ("lineage", "mermaid"): "the stages and inputs of Lineage",
+    ("exp show", "watch"): "a loop in a notebook",
     ("exp show", "open_"): "webbrowser.open(path.as_uri())",
     ("exp show", "sort_order"): "a leading `-` in sort",
     ("logs", "follow"): "RunLog.pieces(follow=True)",

@@ -5,6 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -135,3 +142,44 @@ def test_a_page_is_written_and_no_other_file_overwritten(project: Path, run: Run
     assert run("exp", "show", "--pcp").err == f"wrote {project}/.git/dver/experiments/experiments.html\n"
     (project / "mine.html").write_text("mine")
     assert "not a page of experiments" in run("exp", "show", "--html", "mine.html", rc=4).err
+
+
+def test_watch_draws_new_metrics_until_ctrl_c(project: Path, run: Run) -> None:
+    save(project, run, "first", 0.1, 0.8)
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "dver", "exp", "show", "--watch"]
+    process = subprocess.Popen(
+        command, cwd=project, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    try:
+        read_until(ours, b"0 running of 1 experiment")
+        save(project, run, "second", 0.2, 0.9)
+        assert b"second" in read_until(ours, b"0 running of 2 experiments")
+        process.send_signal(signal.SIGINT)
+        rest = read_until(ours, b"first ")
+        assert b"\x1b[?1049l" in rest
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def read_until(terminal: int, text: bytes) -> bytes:
+    """What the terminal shows until `text` appears."""
+    found = b""
+    deadline = time.monotonic() + 60
+    while text not in found:
+        assert select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0], found
+        found += os.read(terminal, 65536)
+    return found
+
+
+def test_watch_needs_a_terminal(project: Path, run: Run) -> None:
+    wrong = run("exp", "show", "--watch", rc=2)
+    assert "--watch needs a terminal" in wrong.err
+    assert "fix: dver exp show" in wrong.err
+    other_form = run("exp", "show", "--watch", "--json", rc=2).json
+    assert other_form["error"]["what"] == "--watch shows a table on the terminal"

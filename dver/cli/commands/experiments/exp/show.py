@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
-
 import click
 
 from dver.cli import options
@@ -16,6 +14,9 @@ from dver.cli.render.experiment_table import (
     print_experiments_csv,
     print_experiments_md,
 )
+from dver.cli.render.live_table import watch_table
+from dver.core.errors import UsageError
+from dver.experiments.table.table import ExperimentTable
 from dver.ops.exp.page import write_experiments_page
 from dver.ops.exp.show import ExperimentScope, TableQuery, show_experiments
 from dver.repo import Repository
@@ -38,6 +39,7 @@ from dver.repo import Repository
 @click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Show at most N experiments.")
 @click.option("--only-changed", is_flag=True, help="Omit metrics with the same value everywhere.")
 @click.option("--all-params", is_flag=True, help="Also show parameters with the same value everywhere.")
+@click.option("--watch", is_flag=True, help="Show the table with the latest metrics each second until Ctrl-C.")
 @click.option("--html", "page", metavar="FILE", help="Write a page with the table and parallel coordinates.")
 @click.option("--pcp", is_flag=True, help="Write the page with parallel coordinates; FILE is optional.")
 @click.option("--open", "open_", is_flag=True, help="Open the page in the browser.")
@@ -55,6 +57,7 @@ def command(
     limit: int | None,
     only_changed: bool,
     all_params: bool,
+    watch: bool,
     page: str | None,
     pcp: bool,
     open_: bool,
@@ -78,18 +81,23 @@ def command(
         all_params=all_params,
     )
     scope = ExperimentScope(everything, baselines)
+    wants_page = page is not None or pcp or open_
+    if watch and (form != "table" or wants_page):
+        raise UsageError("--watch shows a table on the terminal", fix="leave the options for other forms out")
     with Repository.open(ctx.cwd) as repo:
-        wants_page = page is not None or pcp or open_
-        table = show_experiments(repo, query, scope, context=wants_page or form in ("table", "md"))
+        if watch:
+            table = watch_table(ctx, lambda: show_experiments(repo, query, scope), precision=precision)
+        else:
+            table = show_experiments(repo, query, scope, context=wants_page or form in ("table", "md"))
         for problem in table.problems:
             ctx.warn_about(problem)
         if wants_page:
-            to = ctx.cwd / page if page is not None else None
-            written = write_experiments_page(repo, table, to, parallel_coordinates=pcp)
-            ctx.note(f"wrote {terminal.printable(written if page is None else page)}")
-            if open_ and not webbrowser.open(written.absolute().as_uri()):
-                ctx.warn("no browser could be opened")
-            return
+            _write_page(ctx, repo, table, page, pcp=pcp, show=open_)
+        else:
+            _print(ctx, table, form, precision)
+
+
+def _print(ctx: Context, table: ExperimentTable, form: str, precision: int) -> None:
     match form:
         case "json":
             ctx.emit_json_list(map(experiment_json, table.experiments))
@@ -99,3 +107,16 @@ def command(
             print_experiments_md(ctx, table, precision=precision)
         case _:
             print_experiments(ctx, table, precision=precision)
+
+
+def _write_page(
+    ctx: Context, repo: Repository, table: ExperimentTable, page: str | None, *, pcp: bool, show: bool
+) -> None:
+    to = ctx.cwd / page if page is not None else None
+    written = write_experiments_page(repo, table, to, parallel_coordinates=pcp)
+    ctx.note(f"wrote {terminal.printable(written if page is None else page)}")
+    if show:
+        import webbrowser  # only for this option
+
+        if not webbrowser.open(written.absolute().as_uri()):
+            ctx.warn("no browser could be opened")
