@@ -89,8 +89,8 @@ def _word(name: str, param: click.Parameter, *, of_remote: bool) -> WordKind | N
 def _word_of_experiment(name: str, param: click.Parameter) -> WordKind | None:
     if "VALUE" in (param.metavar or ""):  # [FILE:]KEY=VALUE
         return WordKind.PARAMETER if name == "KEY" else None
-    if name == "NAME" and isinstance(param, click.Option):  # of a new experiment, or of a sweep
-        return None
+    if name == "NAME" and isinstance(param, click.Option):
+        return WordKind.SWEEP if "--sweep" in param.opts else None
     return _OF_EXPERIMENTS.get(name) or _WORDS.get(name)
 
 

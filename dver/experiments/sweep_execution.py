@@ -25,6 +25,7 @@ from dver.experiments.queue.tasks import retry_tasks
 from dver.experiments.run import ExperimentOptions, new_experiment, record_killed
 from dver.experiments.snapshot import take_snapshot
 from dver.experiments.sweep_setup import SweepOptions, chosen_sweep, planned_trials
+from dver.experiments.sweeps.optuna_sampler import load_optuna
 from dver.experiments.sweeps.pruning import PruningRule
 from dver.experiments.sweeps.sampler import Sampler, SweepTrial, TrialState, next_number
 from dver.experiments.sweeps.samplers import make_sampler
@@ -92,6 +93,8 @@ def run_sweep(
         run = chosen_sweep(repo, options)
         planned = planned_trials(run)
         sampler = make_sampler(run.sweep, run.space)
+        if run.sweep.pruner is not PrunerKind.NONE:
+            load_optuna()  # workers need it
         source = _Trials(repo, journal, run, sampler, planned, jobs)
         source.prepare(options, cwd, progress)
         while not source.is_complete():

@@ -67,18 +67,22 @@ def chosen_sweep(repo: Repository, options: SweepOptions) -> SweepRun:
     return SweepRun(address.key, sweep, space, baseline, address.folder, fixed)
 
 
+def all_sweeps(repo: Repository) -> dict[Address, Sweep]:
+    """The sweeps of every `dver.yaml` that can be read, by directory and name."""
+    return {
+        Address(folder, one.name): one
+        for folder, file in pipelines_of_workspace(repo).items()
+        if not isinstance(file, DverError)
+        for one in file.sweeps.values()
+    }
+
+
 def find_sweep(repo: Repository, name: str) -> tuple[Address, Sweep]:
     """The sweep `name` in any `dver.yaml`; `DIRECTORY/dver.yaml:NAME` if several have one of this name.
 
     Raises UsageError, and the error of a file that cannot be read if no other one has the sweep.
     """
-    files = pipelines_of_workspace(repo)
-    found = {
-        Address(folder, one.name): one
-        for folder, file in files.items()
-        if not isinstance(file, DverError)
-        for one in file.sweeps.values()
-    }
+    found = all_sweeps(repo)
     matches = [address for address in found if name in (address.name, address.key)]
     exact = [address for address in matches if address.key == name]
     if len(matches) == 1 or exact:
@@ -87,7 +91,7 @@ def find_sweep(repo: Repository, name: str) -> tuple[Address, Sweep]:
     if matches:
         keys = [one.key for one in matches]
         raise UsageError(f"several sweeps are named {name!r}", why=join_limited(keys), fix=f"--sweep {keys[0]}")
-    errors = [file for file in files.values() if isinstance(file, DverError)]
+    errors = [file for file in pipelines_of_workspace(repo).values() if isinstance(file, DverError)]
     if errors:
         raise errors[0]
     names = [one.key for one in found]

@@ -57,7 +57,8 @@ def experiments(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     git("clone", "--quiet", project, path, cwd=project)
     (path / "params.yaml").write_text("learning: {rate: 0.1}\n")
     (path / "other.yaml").write_text("depth: 3\n")
-    (path / "dver.yaml").write_text("params: [other.yaml]\nstages:\n  prepare: {cmd: 'true'}\n")
+    sweeps = "sweeps: {rate: {params: {learning.rate: [1, 2]}}}\n"
+    (path / "dver.yaml").write_text(f"{sweeps}params: [other.yaml]\nstages:\n  prepare: {{cmd: 'true'}}\n")
     run_dver("exp", "save", "-n", "bright", cwd=path)
     run_dver("exp", "save", "-n", "brave", cwd=path)
     return path
@@ -168,6 +169,7 @@ def test_a_broken_pipeline_breaks_no_command_line(run: Run, project: Path, tmp_p
         ("dver exp run -S le", ["plain,learning.rate="]),
         ("dver exp run -S other.yaml:", ["plain,other.yaml:depth="]),
         ("dver exp run -n ", []),
+        ("dver exp run --sweep r", ["plain,rate"]),
         ("dver exp show --sort le", ["plain,learning.rate"]),
         ("dver exp show --baseline season", ["plain,season-1"]),
     ],

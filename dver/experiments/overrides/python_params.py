@@ -75,6 +75,8 @@ def _span(source: _Source, change: ParamChange, name: str) -> _Span:
             break
     if change.kind is not ChangeKind.INSERT or len(path) != 1 or not str(path[0]).isidentifier():
         raise by_hand(name, f"{path[0]!r} is not an assignment")
+    if owner is not None and body[0].lineno == owner.lineno:
+        raise by_hand(name, f"class {owner.name} is written in one line")
     return _new_assignment(source, body, owner, f"{path[0]} = {literal(change.value, name)}")
 
 
@@ -153,15 +155,11 @@ def _new_element(source: _Source, found: ast.expr, part: str | int, value: Any, 
 
 def _new_assignment(source: _Source, body: list[ast.stmt], owner: ast.ClassDef | None, text: str) -> _Span:
     """Adds a line at the end of the file or of a class."""
-    eol = source.line_ending
-    if owner is None:
-        at = len(source.content)
-        begin = "" if not source.content or source.content.endswith((b"\n", b"\r")) else eol
-        return _Span(at, at, f"{begin}{text}{eol}")
-    last = body[-1].end_lineno or body[-1].lineno
-    at = source.starts[last]
-    begin = "" if source.lines[last - 1].endswith((b"\n", b"\r")) else eol
-    return _Span(at, at, f"{begin}{' ' * body[0].col_offset}{text}{eol}")
+    line = len(source.lines) if owner is None else body[-1].end_lineno or body[-1].lineno
+    indent = b"" if owner is None else source.lines[body[0].lineno - 1][: body[0].col_offset]
+    at, eol = source.starts[line], source.line_ending
+    begin = "" if line == 0 or source.lines[line - 1].endswith((b"\n", b"\r")) else eol
+    return _Span(at, at, f"{begin}{indent.decode()}{text}{eol}")
 
 
 def literal(value: Any, name: str, *, old: ast.expr | None = None) -> str:

@@ -23,6 +23,7 @@ from dver.pipelines.definition.yaml_text import YamlEntry, YamlText, YamlValue, 
 
 _DATE: Final = re.compile(r"\d{4}-\d\d?-\d\d?(?:(?:[Tt]|[ \t]+)[\d:.]+(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?)?")
 """What readers of YAML 1.1 take for a date; for dver it is text."""
+_ANCHOR: Final = re.compile(r"&[^\s,\[\]{}]+\s*")
 
 
 def edit_yaml(content: bytes, name: str, change: ParamChange, after: Any) -> bytes:
@@ -126,7 +127,10 @@ def _replacement(file: YamlText, child: YamlEntry | YamlValue, value: Any, *, in
 
 
 def _rendered(old: str, value: Any) -> str:
-    """`value` as YAML, in the quotes of the old value. A date without quotes stays one."""
+    """`value` as YAML, with the anchor and in the quotes of the old value. A date without quotes stays one."""
+    anchor = _ANCHOR.match(old)
+    if anchor is not None:
+        return anchor[0].rstrip() + " " + _rendered(old[anchor.end() :], value)
     if isinstance(value, str) and value.isprintable():
         if _DATE.fullmatch(old) and _DATE.fullmatch(value):
             return value

@@ -31,10 +31,11 @@ def read_steps(place: Path, metric: SweepMetric, *, since: float) -> dict[int, f
     Ignores files that were last written before `since` (seconds since the epoch): those of the baseline.
     """
     path = place / metric.path
-    series = path.parent / SERIES / file_path(metric.key.split("."), ".tsv")
-    rows = _read(series, since)
-    if rows is not None:
-        return dict(found for line in rows.splitlines(keepends=True) if (found := _row(line)) is not None)
+    # The metric `train/loss` has the key `train.loss`, as does one of this very name.
+    for name in (metric.key.split("."), [metric.key]):
+        rows = _read(path.parent / SERIES / file_path(name, ".tsv"), since)
+        if rows is not None:
+            return dict(found for line in rows.splitlines(keepends=True) if (found := _row(line)) is not None)
     latest = _read(path, since)
     return _latest(latest, path.name, metric.key) if latest is not None else {}
 

@@ -34,6 +34,7 @@ class WordKind(Enum):
     """A metric or parameter, as `dver exp show --sort` names it."""
     PARAMETER = "parameter"
     """A parameter with `=`, as `dver exp run -S` takes it."""
+    SWEEP = "sweep"
 
 
 def completions(repo: Repository, word: WordKind, typed: str, *, cwd: Path) -> list[str]:
@@ -64,6 +65,8 @@ def _all(repo: Repository, word: WordKind, typed: str, cwd: Path) -> Iterable[st
             return run(repo.git, ["remote"]).decode(errors="replace").split()
         case WordKind.EXPERIMENT | WordKind.EXPERIMENT_VALUE | WordKind.PARAMETER:
             return _of_experiments(repo, word)
+        case WordKind.SWEEP:
+            return _sweeps(repo)
 
 
 def _absent(repo: Repository, typed: str, cwd: Path) -> list[str]:
@@ -97,6 +100,12 @@ def _stages(repo: Repository, cwd: Path) -> list[str]:
     here = os.fsdecode(resolve_data_path(repo, ".", cwd))
     stages = load_pipelines(repo).graph.stages
     return sorted(one.name if one.folder == here else str(one) for one in stages)
+
+
+def _sweeps(repo: Repository) -> list[str]:
+    from dver.experiments.sweep_setup import all_sweeps  # slow to import
+
+    return sorted(one.key for one in all_sweeps(repo))
 
 
 def _of_experiments(repo: Repository, word: WordKind) -> list[str]:

@@ -121,7 +121,7 @@ def test_yaml_keeps_comments_and_layout(override: str, old: str, new: str) -> No
         ("{a: 1,\n b: 2}\n", "b=3", "{a: 1,\n b: 3}\n"),
         ("{a, b: 2}\n", "a=3", "{a: 3, b: 2}\n"),
         ("a:\n  'long text\n  in lines'\nb: 1\n", "a=x", "a: 'x'\nb: 1\n"),
-        ("a: &x 1\nb: 2\n", "a=3", "a: 3\nb: 2\n"),
+        ("a: &x 1\nb: 2\n", "a=3", "a: &x 3\nb: 2\n"),
         ("a: &x 1\nb: *x\n", "b=3", "a: &x 1\nb: 3\n"),
         ("a: &x {c: 1}\nb: *x\n", "b.c=3", "a: &x {c: 1}\nb: {c: 3}\n"),
         ("a: &x\n  c: 1\nb:\n  <<: *x\n", "b.c=3", "a: &x\n  c: 1\nb:\n  <<: *x\n  c: 3\n"),
@@ -138,7 +138,8 @@ def test_unusual_yaml_is_edited(before: str, override: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("text", "override", "why"),
     [
-        ("a: &x 1\nb: *x\n", "a=2", "other values of the file refer to this one"),
+        ("a: &x 1\nb: *x\n", "a=2", "other values share this one by an alias.*: b"),
+        ("a: &x 1\nb: *x\n", "~a", "other values of the file refer to this one"),
         ("a: &x {c: 1}\nb: *x\n", "a.c=2", "other values share this one by an alias.*: b.c"),
         ("a: &x\n  c: 1\nb:\n  <<: *x\n", "~b.c", "'c' comes from a merge key"),
     ],
@@ -276,6 +277,7 @@ class Train:
         ("Train.depth=4", "self.depth = 3", "self.depth = 4"),
         ("+Train.opt.new=[1]", "[32, 64]}", "[32, 64], 'new': [1]}"),
         ("+new=1", "self.depth = 3\n", "self.depth = 3\nnew = 1\n"),
+        ("++Train.epochs=1", "epochs: int = 10", "epochs: int = 1"),
         ("+Train.new=1", "self.depth = 3\n", "self.depth = 3\n    new = 1\n"),
     ],
 )
@@ -286,12 +288,17 @@ def test_python_files_keep_everything_else(override: str, old: str, new: str) ->
     assert edited(crlf, override, name="params.py") == PYTHON.replace(old, new).replace("\n", "\r\n")
 
 
+def test_a_class_that_is_indented_with_tabs_gets_another_line() -> None:
+    assert edited("class A:\n\tx = 1", "+A.y=2", name="p.py") == "class A:\n\tx = 1\n\ty = 2\n"
+
+
 @pytest.mark.parametrize(
     ("text", "override"),
     [
         (PYTHON, "~LR"),
         (PYTHON, "LR=.nan"),
         (PYTHON, "computed=3"),
+        ("class A: x = 1\n", "+A.y=3"),
         ("# coding: latin-1\nA = 1\n", "A=2"),
         ("A = B = 1\n", "A=2"),
     ],
