@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from protocol_servers import PROTOCOLS, protocol_server
 
 from dver.remote.backends.connect import connect
@@ -85,6 +86,8 @@ def s3_storage(request: pytest.FixtureRequest, tmp_path: Path) -> S3Storage:
 
 
 def make_storage(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if kind == "memory":
+        request.addfinalizer(MemoryFileSystem.store.clear)
     tables: dict[str, Any] = {
         "file": lambda: {"url": str(tmp_path / "remote")},
         "memory": lambda: {"url": f"memory://{uuid.uuid4().hex}/deep"},

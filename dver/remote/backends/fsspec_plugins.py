@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Plugin:
-    """A file system without special rules, such as memory://."""
+    """A file system without special rules."""
 
     package: ClassVar[str | None] = None
     """The package to install with pip, if known."""

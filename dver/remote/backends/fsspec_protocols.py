@@ -238,6 +238,14 @@ class Smb(Plugin):
             raise TimeoutError(f"{target} is in use: {error}") from error
 
 
+class Memory(Plugin):
+    """memory://, a dictionary of fsspec's in this process."""
+
+    def write(self, fs: AbstractFileSystem, path: str, chunks: Iterator[bytes], size: int) -> None:
+        # A file that is written in pieces cannot grow while another thread lists it: BufferError.
+        fs.pipe_file(path, b"".join(chunks))
+
+
 def _with_not_found(method: Callable[..., Any]) -> Callable[..., Any]:
     """`method`, raising FileNotFoundError for any OSError that means a missing file."""
 
@@ -281,5 +289,6 @@ PLUGINS: Final[dict[str, Plugin]] = {
     "webdavs": WebDav(),
     "ftp": Ftp(),
     "smb": Smb(),
+    "memory": Memory(),
 }
 """Plugins by the scheme of the url; other schemes use `Plugin`."""

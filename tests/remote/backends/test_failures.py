@@ -9,12 +9,15 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 import servers
+from fsspec.implementations.memory import MemoryFileSystem
 from servers import FaultyS3, S3Server, free_port, tls_of
 
 from dver.core.errors import LocalIOError, RemoteError, RepositoryError
@@ -522,6 +525,24 @@ def test_a_directory_that_vanishes_between_two_puts_is_created_again(tmp_path: P
     shutil.rmtree(tmp_path / "remote")
     storage.put("a/b/key", BytesBody(b"y"))
     assert storage.get("a/b/key") == b"y"
+
+
+class _ListedMeanwhile:
+    """A body during whose upload another thread lists the remote."""
+
+    size = 6
+
+    def chunks(self) -> Iterator[bytes]:
+        yield b"one"
+        listed = [file.getbuffer() for file in MemoryFileSystem.store.values()]  # as a list does to find sizes
+        yield b"two"
+        del listed
+
+
+def test_a_list_of_a_remote_in_memory_does_not_break_a_write(tmp_path: Path) -> None:
+    storage = connect(parse("origin", {"url": f"memory://{uuid.uuid4().hex}"}), base=tmp_path)
+    storage.put("key", _ListedMeanwhile())
+    assert storage.get("key") == b"onetwo"
 
 
 def test_a_folder_needs_no_fsspec(tmp_path: Path) -> None:
