@@ -209,7 +209,10 @@ _DISK: Final = {
 
 def failure(args: Sequence[Arg], stderr: bytes) -> RepositoryError | LocalIOError:
     """The error for a git process that failed."""
-    verb = next((os.fsdecode(arg) for arg in args if not os.fsdecode(arg).startswith("-")), "")
+    words = [os.fsdecode(arg) for arg in args]
+    while words and words[0].startswith("-"):
+        words = words[2 if words[0] == "-c" else 1 :]
+    verb = words[0] if words else ""
     why = _reason(stderr)
     for said, (reason, remedy) in _DISK.items():
         if said in os.fsdecode(stderr):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from dver.core.files import delete_any
+from dver.core.files import delete_any, temporary_name
 from dver.git.git_repo import GitRepo, run
 from dver.git.revisions import CommitId
 
@@ -61,10 +61,12 @@ def wait_for_git(git: GitRepo, place: Path) -> None:
 
 def remove_worktree(git: GitRepo, place: Path) -> None:
     """Delete the linked worktree at `place`, whatever its state. Other worktrees stay, also missing ones."""
-    git_dirs = git_dirs_at(git, place)
+    for folder in git_dirs_at(git, place):
+        gone = folder
+        with suppress(OSError):  # another disk
+            gone = folder.rename(place.with_name(temporary_name()))  # at once, for git and gc at the same time
+        delete_any(gone)
     delete_any(place)
-    for folder in git_dirs:
-        delete_any(folder)
     with suppress(OSError):
         (git.common_dir / "worktrees").rmdir()  # as git does after the last one
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from dver.core.errors import MissingObjectError
 from dver.core.files import delete_any
 from dver.core.progress import SILENT, Progress
 from dver.git.git_repo import GitRepo
@@ -21,6 +22,7 @@ from dver.pipelines.execution.cached_runs import is_cacheable
 from dver.pipelines.workspace.stage_files import dep_paths
 from dver.repo import Repository
 from dver.sources.download import download_input
+from dver.store.trees.compare import find
 from dver.tracking.browse import entry_at
 from dver.tracking.targets import (
     Target,
@@ -64,12 +66,21 @@ def check_out_inputs(repo: Repository, graph: Graph, stages: Collection[Address]
     # The run compares the outputs that are present, and restores only what differs.
     outputs = [path for path, one in tracked.items() if _maker(one) in stages]
     _delete_untracked(repo, [*outputs, *(one.path for one in targets)])
-    download_input(repo, targets, progress)
+    if missing := [one for one in targets if not _is_stored(repo, one)]:
+        download_input(repo, missing, progress)
     entries = [CheckoutTarget(one.path, entry_at(repo, one), one.tracked if one.inside else None) for one in targets]
     with repo.exclusive():
         done = restore(repo, entries, force=True, progress=progress)
     if (error := done.error()) is not None:
         raise error
+
+
+def _is_stored(repo: Repository, target: Target) -> bool:
+    try:
+        entry = find(target.tracked.entry, target.inside, repo.store.tree)
+    except MissingObjectError:
+        return False
+    return entry is None or not repo.store.find_missing([entry.ref(target.path)])
 
 
 def needed_data(graph: Graph, stages: Collection[Address], tracked: dict[bytes, TrackedData]) -> list[Target]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -32,6 +33,9 @@ _OPERATIONS: Final = (b"rebase-merge", b"rebase-apply", b"sequencer")
 _OPERATION_HEADS: Final = frozenset((b"orig-head", b"onto", b"autostash", b"head"))
 _OWN_REFS: Final = (b"bisect", b"worktree", b"rewritten")
 """Below `refs/`: refs that each worktree has for itself."""
+_TRIES: Final = 10
+_PAUSE: Final = 0.05
+"""Seconds before another try, while git makes or deletes a worktree."""
 _STATE_MAX: Final = 1 << 20
 """The largest file of an operation in progress that is read, in bytes: patches may be larger."""
 
@@ -74,7 +78,33 @@ def read_roots(git: GitRepo) -> GitRoots:
 
     Raises RepositoryError that names the unreadable ref, reflog, HEAD, index, worktree or file.
     """
-    found = worktrees(git)
+    for _ in range(_TRIES):
+        before = _linked_worktrees(git)
+        try:
+            return _read_roots(git, worktrees(git))
+        except (RepositoryError, OSError):
+            # Worktrees of queued experiments come and go at any time.
+            time.sleep(_PAUSE)
+            is_being_made = any(head.strip(b"0\n") == b"" for _, _, head in before)
+            if before == _linked_worktrees(git) and not is_being_made:
+                raise
+    return _read_roots(git, worktrees(git))
+
+
+def _linked_worktrees(git: GitRepo) -> set[tuple[Path, int, bytes]]:
+    """The Git directory, inode and HEAD of each linked worktree.
+
+    While git makes a worktree, its HEAD has only zeros, or nothing.
+    """
+    found: set[tuple[Path, int, bytes]] = set()
+    with suppress(FileNotFoundError):
+        for one in (git.common_dir / "worktrees").iterdir():
+            with suppress(FileNotFoundError):
+                found.add((one, one.stat().st_ino, _content(os.fsencode(one / "HEAD"))))
+    return found
+
+
+def _read_roots(git: GitRepo, found: Sequence[Worktree]) -> GitRoots:
     commits: dict[CommitId, None] = {}
     blobs: dict[str, bytes] = {}
     with _explaining("the history"):
