@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from dver.core.errors import DverError, UsageError
-from dver.core.phrasing import join_limited
+from dver.core.phrasing import join_limited, quoted
 from dver.experiments.overrides.parse import parse_overrides
 from dver.experiments.sweeps.space import sweep_space
 from dver.experiments.sweeps.trials import SweepRun
@@ -90,16 +90,18 @@ def find_sweep(repo: Repository, name: str) -> tuple[Address, Sweep]:
         return chosen, found[chosen]
     if matches:
         keys = [one.key for one in matches]
-        raise UsageError(f"several sweeps are named {name!r}", why=join_limited(keys), fix=f"--sweep {keys[0]}")
+        raise UsageError(
+            f"several sweeps are named {name!r}", why=join_limited(keys), fix=f"dver exp run --sweep {quoted(keys[0])}"
+        )
     errors = [file for file in pipelines_of_workspace(repo).values() if isinstance(file, DverError)]
     if errors:
         raise errors[0]
     names = [one.key for one in found]
     near = get_close_matches(name, names, 1)
-    fix = f"did you mean --sweep {near[0]}?" if near else "see `sweeps` in docs/format/dver-yaml.md"
-    raise UsageError(
-        f"no sweep is named {name!r}", why=f"dver.yaml has: {join_limited(names)}" if names else None, fix=fix
-    )
+    if not names:
+        raise UsageError(f"no sweep is named {name!r}", why="no dver.yaml has any", fix="add `sweeps` to dver.yaml")
+    fix = f"dver exp run --sweep {quoted((near or names)[0])}"
+    raise UsageError(f"no sweep is named {name!r}", why=f"there are: {join_limited(names)}", fix=fix)
 
 
 def planned_trials(run: SweepRun) -> int:

@@ -190,7 +190,7 @@ def record_done(repo: Path, sweep: str, values: dict[int, float]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--sweep", "gird"], "did you mean --sweep grid?"),
+        (["--sweep", "gird"], "fix: dver exp run --sweep grid"),
         (["--sweep", "grid", "-S", "x=1"], "the sweep varies it"),
         (["--sweep", "grid", "--method", "cmaes"], "cmaes needs numbers"),
         (["--sweep", "bowl", "--method", "grid"], "a grid needs the values of 'x'"),

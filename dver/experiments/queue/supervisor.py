@@ -285,6 +285,8 @@ class _Supervisor:
                 worker.task = None
                 self.ended.append(experiment)
                 self.watcher.task_ended(worker.number, experiment)
+                if self.source is not None and not (self.requests or self.kills or self.errors):
+                    self.source.refill()  # this worker waits a moment for it
             case WorkerFailed(error):
                 worker.task, worker.reported = None, True
                 self.errors.append(error)

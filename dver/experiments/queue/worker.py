@@ -32,6 +32,8 @@ from dver.repo import Repository
 
 MOST_ATTEMPTS: Final = 3
 """After so many workers died while they ran a task, it counts as failed."""
+_LINGER: Final = 0.5
+_PAUSE: Final = 0.03
 _BEAT: Final = 10.0
 """Seconds between signs of life."""
 
@@ -56,11 +58,23 @@ def work(repo: Repository, report: Report, interruption: Interruption, *, sweep:
             return
         slots = Slots(repo.git, journal.directory)
         with slots.acquire() as slot:
-            while not interruption.is_stopping and (task := take_task(journal, slots, slot, sweep)) is not None:
+            while (
+                not interruption.is_stopping and (task := _next(journal, slots, slot, interruption, sweep)) is not None
+            ):
                 try:
                     _run(repo, journal, slot, task, report, interruption)
                 finally:
                     task.lease.release()
+
+
+def _next(journal: Journal, slots: Slots, slot: Slot, interruption: Interruption, sweep: str) -> TakenTask | None:
+    """As `take_task`; waits a moment for the next trial of a `sweep`, which follows from the last one."""
+    deadline = time.monotonic() + (_LINGER if sweep else 0)
+    while (task := take_task(journal, slots, slot, sweep)) is None:
+        if time.monotonic() >= deadline or interruption.is_stopping:
+            return None
+        time.sleep(_PAUSE)
+    return task
 
 
 def take_task(journal: Journal, slots: Slots, slot: Slot, sweep: str = "") -> TakenTask | None:
