@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from dver.core.batches import batched
-from dver.core.errors import CorruptError
+from dver.core.errors import CorruptError, RepositoryError
 from dver.core.files import write_atomic
 from dver.core.platform.machine import host_name
 from dver.core.worktree_lock import locked
@@ -148,8 +148,7 @@ class Journal:
 
         No other process of this clone can change them meanwhile.
         """
-        _ = self.writer
-        with locked(self.directory / "journal.lock"):
+        with self.locked():
             cache = self._current()
             current = [found for one in experiments if (found := cache.get(one)) is not None]
             changed = [(old, new) for old in current if (new := change(old)) is not None]
@@ -164,8 +163,7 @@ class Journal:
         return fresh
 
     def _append(self, records: Sequence[Experiment], logs: Mapping[str, bytes]) -> None:
-        _ = self.writer
-        with locked(self.directory / "journal.lock"):
+        with self.locked():
             self._append_locked(records, logs, kept=frozenset())
 
     def _append_locked(self, records: Sequence[Experiment], logs: Mapping[str, bytes], *, kept: Iterable[str]) -> None:
@@ -185,6 +183,13 @@ class Journal:
                 if (tips := cache.tips()).get(ref) == before:
                     cache.put(self.writer, last, batch)
                     cache.set_tips({**tips, ref: last})
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """No process of this clone appends to its journals while the block runs."""
+        _ = self.writer
+        with locked(self.directory / "journal.lock"):
+            yield
 
     # -- the cache
 
@@ -231,7 +236,11 @@ class Journal:
     def _is_continued(self, since: CommitId, tip: CommitId) -> bool:
         if since == tip:
             return True
-        return run(self._git, ["rev-list", "-1", since, f"^{tip}", "--"], ok=(0, 128)) == b""
+        try:
+            run(self._git, ["merge-base", "--is-ancestor", since, tip])
+        except RepositoryError:  # no ancestor, or Git's gc has deleted it since the journal was rewritten
+            return False
+        return True
 
 
 def _read_writer(path: Path, mark: str) -> str | None:

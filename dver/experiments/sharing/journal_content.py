@@ -64,17 +64,17 @@ def write_entries(
     after: CommitId | None,
     records: Sequence[Experiment],
     *,
-    keeps: Collection[str],
+    keeps: Mapping[str, Sequence[str]],
     logs: Mapping[str, str],
 ) -> CommitId:
     """Write entries with `records` after the entry `after`, None for a new journal, and return the last one.
 
-    The entries keep the commits of those experiments whose id is in `keeps`, and have the blobs `logs`, by id. No ref
-    is changed.
+    The entries keep the commits in `keeps`, and have the blobs `logs`, both by the id of an experiment. No ref is
+    changed.
     """
     last = after or write_commit(git, write_tree_of_blobs(git, {}), encode_entry([]), parents=[])
     for batch in batched(records, _BATCH):
         files = {f"{one.id}.log": logs[one.id] for one in batch if one.id in logs}
-        kept = [one.commit for one in batch if one.id in keeps]
+        kept = [commit for one in batch for commit in keeps.get(one.id, ())]
         last = write_commit(git, write_tree_of_blobs(git, files), encode_entry(batch), parents=[last, *kept])
     return last

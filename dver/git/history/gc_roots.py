@@ -31,6 +31,8 @@ _HINTS: Final = re.compile(rb"(?:ORIG|FETCH|REBASE)_HEAD|BISECT_[A-Z_]+")
 """The heads that stay behind and may name commits that Git deleted since."""
 _OPERATIONS: Final = (b"rebase-merge", b"rebase-apply", b"sequencer")
 _OPERATION_HEADS: Final = frozenset((b"orig-head", b"onto", b"autostash", b"head"))
+_EXPERIMENTS: Final = "refs/dver/experiments/"
+"""The prefix of journals of experiments."""
 _OWN_REFS: Final = (b"bisect", b"worktree", b"rewritten")
 """Below `refs/`: refs that each worktree has for itself."""
 _TRIES: Final = 10
@@ -111,7 +113,7 @@ def _read_roots(git: GitRepo, found: Sequence[Worktree]) -> GitRoots:
         for view in _views(git):
             listed = _commits(view, _existing(view, [tip for one in found for tip in _tips(one.git)]))
             commits.update(dict.fromkeys(listed))
-            history = pointers.pointers_of_commits(view, listed)
+            history = pointers.pointers_of_commits(view, _journals_last(view, listed))
             blobs.update({blob: path for path, ids in history.items() for blob in ids})
     files: dict[Path, bytes] = {}
     for one in found:
@@ -230,6 +232,12 @@ def _commits(git: GitRepo, tips: Iterable[str]) -> list[CommitId]:
     if (git.common_dir / "reftable").is_dir():
         how.append("--reflog")  # otherwise we read the logs: git leaves out that of a HEAD without commits
     return rev_list(git, how, tips, strict=True)
+
+
+def _journals_last(git: GitRepo, commits: Sequence[CommitId]) -> list[CommitId]:
+    """`commits` with the entries of journals at the end: with other files, they would not be similar to neighbours."""
+    entries = set(rev_list(git, ["--first-parent", f"--glob={_EXPERIMENTS}"], []))
+    return sorted(commits, key=lambda one: one in entries)
 
 
 def _existing(git: GitRepo, tips: Iterable[_Tip]) -> list[str]:

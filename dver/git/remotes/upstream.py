@@ -16,6 +16,8 @@ from dver.git.revisions import CommitId
 
 _MADE_BY_SERVER: Final = re.compile(r"refs/(?:pull|merge-requests)/[0-9]+/(?:merge|train)")
 """Trial merges of the server, whose pointers exist on one of both sides."""
+_JOURNAL: Final = re.compile(r"refs/dver/experiments/[0-9a-f]{16}")
+"""A published journal of experiments."""
 _USUAL: Final = frozenset({"heads", "tags"})
 """Below `refs/`: the refs that `git fetch --tags` fetches."""
 
@@ -44,7 +46,10 @@ def fetch_command(tips: Collection[Tip]) -> str:
     Refs other than branches and tags get names that `git fetch --prune` leaves alone.
     """
     commands = ["git fetch --all --tags"] if any(_kind(tip) in _USUAL for tip in tips) else []
-    kinds = sorted({(tip.remote, _kind(tip)) for tip in tips if _kind(tip) not in _USUAL})
+    journals = [tip for tip in tips if _JOURNAL.fullmatch(tip.ref)]
+    commands += [f"dver exp fetch {quoted(remote)}" for remote in sorted({tip.remote for tip in journals})]
+    others = [tip for tip in tips if _kind(tip) not in _USUAL and tip not in journals]
+    kinds = sorted({(tip.remote, _kind(tip)) for tip in others})
     for remote, group in groupby(kinds, key=itemgetter(0)):
         specs = [f"+refs/{kind}/*:refs/dver/{remote}/{kind}/*" for _, kind in group]
         commands.append(" ".join(["git fetch", quoted(remote), *map(quoted, specs)]))

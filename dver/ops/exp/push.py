@@ -13,7 +13,7 @@ from dver.core.display import Displayed
 from dver.core.errors import CorruptError
 from dver.core.progress import SILENT, Progress
 from dver.experiments.journal import LOCAL, PREFIX, REMOTES, Journal
-from dver.experiments.sharing.compaction import expired, write_compacted
+from dver.experiments.sharing.compaction import expired, removed_before, write_compacted
 from dver.experiments.sharing.journal_content import JournalContent, log_blobs, read_journal, write_entries
 from dver.experiments.sharing.publish_plan import PublishPlan, plan_publish
 from dver.experiments.sharing.request import SharingRequest, selection
@@ -133,10 +133,8 @@ def _publication(
             known[one.id] = max(one.updated, known.get(one.id, -1))
     sources = tuple(_readable(git, _source_tips(git, request).values()))
     plan = plan_publish(_latest(sources), known, is_selected)
-    oldest = time.time_ns() - repo.config.gc_grace * 10**9
-    return _Publication(
-        own, plan, expired(own, journal.removed(), before=oldest), sources, tuple(others.values()), known
-    )
+    dropped = expired(own, journal.removed(), before=removed_before(repo.config.gc_grace))
+    return _Publication(own, plan, dropped, sources, tuple(others.values()), known)
 
 
 def _readable(git: GitRepo, tips: Iterable[CommitId]) -> Iterator[JournalContent]:
@@ -183,7 +181,8 @@ def _write(git: GitRepo, journal: Journal, found: _Publication) -> CommitId:
         tip = write_compacted(git, found.own, found.dropped, journal.removed())
     ids = [one.id for one in found.plan.records]
     logs = log_blobs(git, found.sources, ids)
-    return write_entries(git, tip, found.plan.records, keeps={one.id for one in found.kept}, logs=logs)
+    keeps = {one.id: (one.commit,) for one in found.kept}
+    return write_entries(git, tip, found.plan.records, keeps=keeps, logs=logs)
 
 
 def _result(request: SharingRequest, found: _Publication, sent: UploadedData, *, dry_run: bool) -> ExpPushResult:

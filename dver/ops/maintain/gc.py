@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,8 @@ from dver.core.files import is_disk_full
 from dver.core.oid import Oid
 from dver.core.platform import blocks
 from dver.core.progress import SILENT, Progress
+from dver.experiments.journal import Journal
+from dver.experiments.sharing.compaction import compact_local, plan_local_compaction, removed_before
 from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
 from dver.git.history.gc_roots import CommitHolder, holders_of
@@ -89,6 +91,8 @@ class GcReport(Displayed):
     """The batches that were, or would be, deleted."""
     trash: tuple[TrashBatch, ...] = ()
     """The batches in the trash now."""
+    experiments: int = 0
+    """The removed experiments that can no longer be restored: they were removed before the grace period."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -111,6 +115,7 @@ def gc(
     ConflictError if another gc is running.
     """
     grace = repo.config.gc_grace if grace is None else grace
+    experiments = _drop_experiments(repo, grace, dry_run=dry_run)
     with nullcontext() if dry_run else _batch(repo) as batch:
         inventory = take_inventory(repo.store)
         needs = _needs(repo)
@@ -136,7 +141,8 @@ def gc(
             deleted = _delete_due(repo, grace, batch)
             delete_old_backups(repo.layout, grace)
     holders = tuple(holders_of(repo.git)) if explain else ()
-    return _report(repo, result, needs, grace, unreferenced, deleted, holders, dry_run=dry_run)
+    report = _report(repo, result, needs, grace, unreferenced, deleted, holders, dry_run=dry_run)
+    return replace(report, experiments=experiments)
 
 
 def restore(repo: Repository, name: str | None = None) -> RestoreReport:
@@ -213,6 +219,19 @@ def _has_space(store: Store) -> bool:
 
 
 # -- references
+
+
+def _drop_experiments(repo: Repository, grace: int, *, dry_run: bool) -> int:
+    """Rewrite the journals of this clone without experiments that were removed before the grace period.
+
+    Their data is then unreferenced. Returns their number.
+    """
+    before = removed_before(grace)
+    with Journal(repo) as journal:
+        if not dry_run:
+            return len(compact_local(repo.git, journal, before=before))
+        plans = plan_local_compaction(repo.git, journal, before=before)
+        return len({one for _, gone in plans.values() for one in gone})
 
 
 def _needs(repo: Repository) -> list[CloneNeeds]:

@@ -65,7 +65,8 @@ def command(
 
     Keeps all data that a branch, tag, stash, reflog or worktree of this repository references, and in a shared store
     the data of the other clones. All other data moves to the trash, where `--restore` finds it until it is older than
-    gc.grace (default: 14 days). Git keeps old commits in reflogs for 30 to 90 days, and dver keeps their data.
+    gc.grace (default: 14 days). Git keeps old commits in reflogs for 30 to 90 days, and dver keeps their data. The data
+    of experiments is kept until they were removed for gc.grace: then `dver exp remove --restore` ends.
 
     On a remote, the first run condemns unreferenced data, and a run after the grace period deletes it. Nothing is
     removed if another repository uses the remote and this clone does not have its commits.
@@ -119,6 +120,9 @@ def _did(dry_run: bool, verb: str, past: str) -> str:
 
 def _print_result(ctx: Context, report: GcReport) -> None:
     did = partial(_did, report.dry_run)
+    if report.experiments:
+        which = terminal.count(report.experiments, "removed experiment")
+        ctx.say(f"{did('drop', 'dropped')} {which} for good" + (", with their data" if report.dry_run else ""))
     if not report.objects and not report.rewritten:
         ctx.say("nothing to remove" + ("" if report.left_size else ": all data in the store is referenced"))
     elif not report.objects:
