@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from dver.cli.context import Context
@@ -24,6 +24,7 @@ _WIDEST_VALUE: Final = 24
 _GAP: Final = 2
 _OLD: Final = 300 * 86_400
 """Seconds after which the year is shown instead of the time of day."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 _CSV: Final = ("name", "id", "status", "baseline", "commit", "created", "message")
 _JSON: Final = (
     "baseline", "commit", "message", "created", "started", "ended", "host", "user", "params", "metrics", "data", "set",
@@ -117,6 +118,8 @@ def experiment_json(one: Experiment) -> dict[str, Any]:
 
 
 def _iso(seconds: float) -> Any:
+    from datetime import UTC, datetime  # takes 3 ms, and only CSV needs it
+
     return ABSENT if not seconds else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
@@ -127,8 +130,7 @@ def _fixed_columns(table: ExperimentTable) -> list[_Cells]:
     """The columns that each table has: name, time and status; and the baseline if the rows are not below it."""
     rows = table.rows
     names = [_name(row, table) for row in rows]
-    now = time.time()
-    created = [_when(row.created, now) if row.created else "" for row in rows]
+    created = _times([row.created for row in rows])
     found = [
         _Cells("experiment", names),
         _Cells("created", created),
@@ -141,7 +143,9 @@ def _fixed_columns(table: ExperimentTable) -> list[_Cells]:
 
 
 def _name(row: TableRow, table: ExperimentTable) -> str:
-    name = terminal.shorten(terminal.printable(row.name), _WIDEST_NAME)
+    name = row.name
+    if not (_PLAIN.fullmatch(name) and len(name) <= _WIDEST_NAME):  # the fast path of a long table
+        name = terminal.shorten(terminal.printable(name), _WIDEST_NAME)
     return f"  {name}" if isinstance(row, Experiment) and not table.is_sorted else name
 
 
@@ -151,9 +155,15 @@ def _baseline(row: TableRow, labels: Mapping[str, str]) -> str:
     return terminal.shorten(terminal.printable(labels.get(row.baseline, row.baseline[:_SHORT])), _WIDEST_NAME)
 
 
-def _when(seconds: float, now: float) -> str:
-    recent = abs(now - seconds) < _OLD
-    return time.strftime("%b %d %H:%M" if recent else "%b %d  %Y", time.localtime(seconds))
+def _times(found: Sequence[float]) -> list[str]:
+    """Times as `ls` shows them. Each minute is formatted once."""
+    now, texts = time.time(), {0: ""}
+    for seconds in found:
+        minute = int(seconds // 60)
+        if minute not in texts:
+            recent = abs(now - seconds) < _OLD
+            texts[minute] = time.strftime("%b %d %H:%M" if recent else "%b %d  %Y", time.localtime(seconds))
+    return [texts[int(seconds // 60)] for seconds in found]
 
 
 def _value_cells(column: ValueColumn, rows: Iterable[TableRow], precision: int | None) -> _Cells:
@@ -164,6 +174,9 @@ def _value_cells(column: ValueColumn, rows: Iterable[TableRow], precision: int |
     types = set(map(type, values))
     if types == {float} and precision is not None:  # the fast path of a long table
         return _Cells(title, [f"{one:.{precision}g}" for one in values], right=True)
+    if types <= {int, str}:
+        texts = {one: _value_text(one, precision) for one in dict.fromkeys(values)}
+        return _Cells(title, [texts[one] for one in values], right=str not in types)
     cells = ["" if one is ABSENT else _value_text(one, precision) for one in values]
     return _Cells(title, cells, right=str not in types)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 from operator import itemgetter
 from typing import Any, Final
@@ -206,6 +205,8 @@ class Names:
         return [one for one in self.columns if one.key.endswith(f".{name}")]
 
     def _unknown(self, name: str) -> UsageError:
+        from difflib import get_close_matches  # only for this message
+
         known = [*FIELDS, *(one.title for one in self.columns)]
         ends = {one.key.rpartition(".")[2]: one.title for one in self.columns if "." in one.key}
         close = get_close_matches(name, [*known, *ends], n=3, cutoff=0.5)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any, Final
 
 from dver.core.html_page import mark_of, render_document, script_json
@@ -44,6 +43,8 @@ _BODY: Final = """\
 
 def render_table_page(table: ExperimentTable, title: str, *, parallel_coordinates: bool = False) -> bytes:
     """The page of `table`. With `parallel_coordinates`, they are open when the page is."""
+    from importlib.resources import files  # takes 20 ms
+
     here = files("dver.experiments.table")
     body = _BODY.format(
         title=html.escape(title),
