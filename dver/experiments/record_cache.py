@@ -7,17 +7,27 @@ from __future__ import annotations
 
 import gc
 import json
+import marshal
 import sqlite3
+import sys
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from dver.core.files import delete_any
-from dver.formats.experiment import Experiment, ExperimentStatus, decode_record, encode_record, experiment_of
+from dver.formats.experiment import (
+    EXPERIMENT_FIELDS,
+    Experiment,
+    ExperimentStatus,
+    decode_record,
+    encode_record,
+    experiment_of,
+)
 from dver.git.revisions import CommitId
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised with every change of a table: a cache of another version is recreated."""
 
 _SCHEMA: Final = """
@@ -27,6 +37,8 @@ CREATE TABLE records (
     removed INTEGER NOT NULL, created REAL NOT NULL, entry TEXT NOT NULL, record BLOB NOT NULL
 );
 CREATE TABLE commits (id TEXT PRIMARY KEY, facts BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE listing (key TEXT PRIMARY KEY, checksum INTEGER NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX by_created ON records (removed, created, id);
 CREATE INDEX by_status ON records (status, created);
 CREATE INDEX by_name ON records (name);
 """
@@ -36,6 +48,8 @@ INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDAT
     removed = excluded.removed, created = excluded.created, entry = excluded.entry, record = excluded.record
 WHERE (excluded.updated, excluded.writer) > (updated, writer)
 """
+_MANY: Final = 300
+"""Fewer records are not worth a listing."""
 _PATIENCE: Final = 30.0
 """Seconds to wait for another process that writes to the cache."""
 
@@ -108,8 +122,42 @@ class RecordCache:
 
     def all(self, *, removed: bool = False) -> list[Experiment]:
         """The records by their time of creation; those of removed experiments instead with `removed`."""
+        with _without_gc():
+            if removed:
+                return _decode_all(self._lines(removed=True))
+            key = f"{sys.version} {sorted(EXPERIMENT_FIELDS)} {sorted(self.tips().items())}"
+            found = self._listing(key)
+            if found is None:
+                lines = self._lines(removed=False)
+                found = _parse(lines)
+                if found is None:
+                    return [decode_record(line) for line in lines]
+                self._keep_listing(key, found)
+            return [experiment_of(one) for one in found]
+
+    def _lines(self, *, removed: bool) -> list[bytes]:
         rows = self._rows("SELECT record FROM records WHERE removed = ? ORDER BY created, id", (removed,))
-        return _decode_all([row[0] for row in rows])
+        return [row[0] for row in rows]
+
+    def _listing(self, key: str) -> list[Any] | None:
+        """The records of `all` as `_keep_listing` kept them with this key: quicker to read than JSON."""
+        for checksum, content in self._rows("SELECT checksum, content FROM listing WHERE key = ?", (key,)):
+            if zlib.crc32(content) == checksum:  # marshal must not read corrupt bytes
+                found: list[Any] = marshal.loads(content)
+                return found
+        return None
+
+    def _keep_listing(self, key: str, found: list[Any]) -> None:
+        """Keep many records in the form that `_listing` reads, unless another process writes to the cache."""
+        if len(found) < _MANY:
+            return
+        content = marshal.dumps(found)
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA busy_timeout = 0")
+            with suppress(sqlite3.Error):
+                self._connection.execute("DELETE FROM listing")
+                self._connection.execute("INSERT INTO listing VALUES (?, ?, ?)", (key, zlib.crc32(content), content))
+            self._connection.execute(f"PRAGMA busy_timeout = {round(_PATIENCE * 1000)}")
 
     def with_status(self, status: ExperimentStatus) -> list[Experiment]:
         """The records with a status that are not removed, by their time of creation."""
@@ -161,14 +209,27 @@ class RecordCache:
 
 
 def _decode_all(lines: Sequence[bytes]) -> list[Experiment]:
-    """The records in `lines`, which `encode_record` made: quicker than one by one, for tens of thousands."""
-    is_on = gc.isenabled()
-    gc.disable()  # new objects alone would make it run many times, in vain
+    found = _parse(lines)
+    return [decode_record(line) for line in lines] if found is None else [experiment_of(one) for one in found]
+
+
+def _parse(lines: Sequence[bytes]) -> list[Any] | None:
+    """The fields of the records in `lines`, parsed together; None if a line has fields of another version."""
     try:
-        found = json.loads(b"[" + b",".join(lines) + b"]")
-        return [experiment_of(one) for one in found]
-    except (ValueError, TypeError, KeyError):  # a field of another version, or a corrupt cache
-        return [decode_record(line) for line in lines]
+        found: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
+    except ValueError:
+        return None
+    known = EXPERIMENT_FIELDS
+    return found if all(isinstance(one, dict) and one.keys() <= known for one in found) else None
+
+
+@contextmanager
+def _without_gc() -> Iterator[None]:
+    """Pause the garbage collector, which many new objects alone would start many times, in vain."""
+    is_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if is_on:
             gc.enable()
@@ -193,7 +254,7 @@ def _create(connection: sqlite3.Connection, version: int) -> None:
         connection.execute("COMMIT")
         return
     if version:
-        for table in ("tips", "records", "commits"):
+        for table in ("tips", "records", "commits", "listing"):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
     for statement in filter(str.strip, _SCHEMA.split(";")):
         connection.execute(statement)

@@ -92,6 +92,8 @@ class Experiment(Displayed):
 _STATUSES: Final = {one.value: one for one in ExperimentStatus}
 _LISTS: Final = ("set", "targets")
 _NAMES: Final = tuple(one.name for one in fields(Experiment))
+EXPERIMENT_FIELDS: Final = frozenset(_NAMES)
+"""The fields of a record."""
 _REQUIRED: Final = ("id", "name", "status", "baseline", "commit", "updated")
 _DEFAULTS: Final = Experiment(id="", name="", status=ExperimentStatus.DONE, baseline="", commit="", updated=0)
 
