@@ -28,6 +28,11 @@ VERBS: Final[Mapping[str, str]] = {
     "dver data": "use `dver status`",
     "dver du": "use `dver ls --size`",
     "dver experiments": "use `dver exp`",
+    "dver exp clean": "leave it out: a run that was killed leaves nothing behind that hides others",
+    "dver exp gc": "use `dver exp prune`, or `dver exp remove`",
+    "dver exp init": "add the stage with `dver stage add`",
+    "dver exp ls": "use `dver exp list`",
+    "dver queue kill": "use `dver queue stop --kill`, then `dver queue retry` for those that should go on",
     "dver get-url": _FROM_URL,
     "dver ls-files": "use `dver ls -R`",
     "dver mv": "use `dver move SOURCE DESTINATION`",
@@ -42,6 +47,32 @@ VERBS: Final[Mapping[str, str]] = {
     "dver remote modify": "use `dver remote set NAME KEY VALUE`",
 }
 """The replacement for each verb that dver does not have."""
+
+_REPRO: Final = {
+    "-p": "leave it out: a stage is run after all that it depends on; `--downstream` runs what depends on it",
+    "-P": "leave it out: `dver repro` without a target runs the stages of every dver.yaml",
+    "-R": _RECURSIVE,
+    "--force-downstream": "name the stage, with --force and --downstream",
+    "--ignore-errors": "use --keep-going, which runs all stages that do not depend on the failed one",
+    "--glob": "name the foreach or matrix for all its stages; `dver stage list --names-only` lists names",
+    "--no-commit": "leave it out: outputs are always stored, and `dver gc` removes what nothing references",
+    "--allow-missing": "leave it out, or give --pull, which downloads what is missing",
+}
+_UNTRACKED: Final = "leave it out: an experiment has all untracked files that Git does not ignore"
+_ALL_PARAMS: Final = "leave it out: parameters that differ are shown"
+_LISTED: Final = dict.fromkeys(
+    ("--rev", "-n", "--num"), "leave it out: all experiments are listed; `dver exp show` selects"
+)
+_SHARED: Final = {
+    "-A": "use --all",
+    "--all-commits": "use --all",
+    **dict.fromkeys(("--rev", "-n", "--num"), "name the experiments"),
+    "-f": "leave it out: each clone has a journal of its own, and pushes never conflict",
+    "--force": "leave it out: each clone has a journal of its own, and pushes never conflict",
+    "--no-cache": "leave it out: data that is there already is not transferred",
+    "--run-cache": "leave it out: the runs of the experiments are included",
+    "--no-run-cache": "leave it out: the runs of the experiments are included",
+}
 
 OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "dver add": {
@@ -77,17 +108,56 @@ OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "dver pull": {**_TRANSFER, "--allow-missing": "leave it out: missing data is listed, and the rest is pulled"},
     "dver push": _TRANSFER,
     "dver remove": {"--outs": "use --data"},
-    "dver repro": {
-        "-p": "leave it out: a stage is run after all that it depends on; `--downstream` runs what depends on it",
-        "-P": "leave it out: `dver repro` without a target runs the stages of every dver.yaml",
-        "-R": _RECURSIVE,
-        "--dry": "use --dry-run, or -n",
-        "--force-downstream": "name the stage, with --force and --downstream",
-        "--ignore-errors": "use --keep-going, which runs all stages that do not depend on the failed one",
-        "--glob": "name the foreach or matrix for all its stages; `dver stage list --names-only` lists names",
-        "--no-commit": "leave it out: outputs are always stored, and `dver gc` removes what nothing references",
-        "--allow-missing": "leave it out, or give --pull, which downloads what is missing",
+    "dver repro": {**_REPRO, "--dry": "use --dry-run, or -n"},
+    "dver exp run": {
+        **_REPRO,
+        "--dry": "`dver repro --dry-run` shows what would run",
+        "-i": "run `dver repro -i`, then `dver exp save`",
+        "--interactive": "run `dver repro -i`, then `dver exp save`",
+        "--run-all": "run `dver queue start`",
+        "-C": _UNTRACKED,
+        "--copy-paths": _UNTRACKED,
+        "--no-hydra": "leave it out: dver composes no Hydra configuration, and -S changes any file",
     },
+    "dver exp save": {"-R": _RECURSIVE, "-I": _UNTRACKED, "--include-untracked": _UNTRACKED},
+    "dver exp show": {
+        **dict.fromkeys(("-a", "-T", "--all-branches", "--all-tags", "--all-commits"), "use -A"),
+        "--sort-by": "use --sort",
+        "--rev": "use --baseline",
+        "--num": "use --baseline REV, which is repeatable",
+        "--no-pager": "leave it out: there is no pager",
+        "--param-deps": _ALL_PARAMS,
+        "--sha": "use --json or --csv, which have ids of commits",
+        "--hide-failed": "use --filter 'status != \"failed\"'",
+        "--hide-queued": "use --filter 'status != \"queued\"'",
+        "--hide-workspace": "use --csv, which has experiments only",
+        "--force": "leave it out: what is shown is never out of date",
+    },
+    "dver exp list": {
+        **_LISTED,
+        "-A": "leave it out: all experiments are listed",
+        "--all-commits": "leave it out: all experiments are listed",
+        "--name-only": "use --names-only",
+        "--sha-only": "use --json",
+    },
+    "dver exp diff": {"--param-deps": _ALL_PARAMS, "--all": "use `dver exp show --all-params`"},
+    "dver exp apply": {"--no-force": "leave it out: unsaved work is saved first, and `dver exp undo` brings it back"},
+    "dver exp push": _SHARED,
+    "dver exp pull": _SHARED,
+    "dver exp rename": {
+        "-g": "leave it out: the next `dver exp push` publishes the name",
+        "--git-remote": "leave it out: the next `dver exp push` publishes the name",
+    },
+    "dver exp remove": {
+        "-A": "use --all",
+        "--all-commits": "use --all",
+        "--queue": "use --queued",
+        "--keep": "use `dver exp prune --keep-best N --metric KEY`",
+        "-g": "leave it out: the next `dver exp push` publishes the removal",
+        "--git-remote": "leave it out: the next `dver exp push` publishes the removal",
+    },
+    "dver queue remove": {"--success": "use `dver exp remove NAME`: the queue does not keep what succeeded"},
+    "dver queue logs": {"-e": "leave it out: logs are printed as they are"},
     "dver dag": {
         "--md": "use --mermaid; put its output between ```mermaid and ```",
         "-o": "use --outs",

@@ -107,7 +107,7 @@ def _state(repo: Repository, journal: Journal, text: str) -> ComparedState:
         return ComparedState(WORKSPACE, tree, row.params, row.metrics)
     experiments = current_experiments(journal)
     try:
-        one = find_experiment(experiments, text, is_own=journal.is_own)
+        one = find_experiment(experiments, text, is_own=journal.is_own, removed=journal.removed)
         return ComparedState(one.name, one.commit, one.params, one.metrics, one)
     except UsageError as error:
         commit = _commit(repo, text, error)

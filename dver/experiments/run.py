@@ -26,6 +26,7 @@ from dver.git.git_repo import run as run_git
 from dver.pipelines.engine.schedule import Watcher
 from dver.pipelines.execution.output_backup import BackedUpOutput
 from dver.pipelines.execution.repro import ReproOptions
+from dver.pipelines.workspace.pipelines import load_pipelines, select_stages
 from dver.repo import Repository
 
 
@@ -54,14 +55,15 @@ def run_in_workspace(
     """Run stages in the workspace as `repro` does, and record the experiment however the run ends.
 
     Changes the parameters first. `on_start` is called with the first record. Raises ConflictError if another experiment
-    runs in this workspace, or the name exists; UsageError for a parameter that cannot be changed; KeyboardInterrupt
-    after Ctrl-C.
+    runs in this workspace, or the name exists; UsageError for a parameter that cannot be changed and an unknown target;
+    KeyboardInterrupt after Ctrl-C.
     """
     overrides = single_variant(options.set)
     with Journal(repo) as journal:
         record_killed(journal)
         refuse_second(repo, journal)
         name = chosen_name(journal, options.name)
+        refuse_unknown_targets(repo, options, cwd)
         write_overrides(repo.root, overrides)
         snapshot = take_snapshot(repo, progress=progress)
         canonical = replace(options, set=tuple(one.text for one in overrides))
@@ -85,6 +87,15 @@ def run_in_workspace(
             )
         finally:
             lease.release()
+
+
+def refuse_unknown_targets(repo: Repository, options: ExperimentOptions, cwd: Path) -> None:
+    """Raise UsageError for a target that does not exist, which is a mistake rather than a failed experiment.
+
+    Changed parameters can change stages, so the targets are not checked then.
+    """
+    if options.repro.targets and not options.set:
+        select_stages(repo, load_pipelines(repo), options.repro.targets, cwd)
 
 
 def single_variant(texts: Sequence[str]) -> tuple[Override, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from dver.core.errors import UsageError
-from dver.core.phrasing import join_limited
+from dver.core.phrasing import join_limited, quoted
 from dver.formats.experiment import Experiment
 
 _SHORTEST: Final = 4
@@ -14,11 +14,16 @@ _SHORTEST: Final = 4
 
 
 def find_experiment(
-    experiments: Sequence[Experiment], text: str, *, is_own: Callable[[Experiment], bool] = lambda _: True
+    experiments: Sequence[Experiment],
+    text: str,
+    *,
+    is_own: Callable[[Experiment], bool] = lambda _: True,
+    removed: Callable[[], Iterable[Experiment]] = tuple,
 ) -> Experiment:
     """The experiment that `text` names: its name, or the first digits of its id or its commit.
 
-    Of several with the same name, the one for which `is_own` holds. Raises UsageError, with close matches.
+    Of several with the same name, the one for which `is_own` holds. Raises UsageError, with close matches; the error
+    says so if one of the experiments `removed` has the name.
     """
     named = [one for one in experiments if one.name == text]
     found = named if len(named) < 2 else ([one for one in named if is_own(one)] or named)
@@ -34,6 +39,8 @@ def find_experiment(
             why=f"their ids are {join_limited(ids)}",
             fix=f"use an id, such as {ids[0]}",
         )
+    if any(one.name == text for one in removed()):
+        raise UsageError(f"experiment {text!r} was removed", fix=f"dver exp remove --restore {quoted(text)}")
     raise _unknown(experiments, text)
 
 

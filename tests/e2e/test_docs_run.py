@@ -18,12 +18,22 @@ PAGES = [
     "README.md",
     *(
         f"docs/{name}.md"
-        for name in ("guide", "git", "pipelines", "pipelines-reference", "run-cache", "remotes", "import")
+        for name in (
+            "guide",
+            "git",
+            "pipelines",
+            "pipelines-reference",
+            "run-cache",
+            "remotes",
+            "import",
+            "experiments",
+        )
     ),
 ]
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)  # docs/experiments.md trains a dozen models
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_runs_as_it_is_written(
     name: str, tmp_path: Path, env: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
@@ -54,7 +64,7 @@ def _type(step: Command, shell: Shell, home: Path, where: str) -> None:
     printed, code = shell.run(step.text)
     printed = printed.replace(str(home), "/home/me")
     shown = f"{where}: {step.text}\nexit code {code}; it printed:\n{printed}"
-    assert "Traceback" not in printed, shown
+    assert "\nTraceback" not in f"\n{printed}", shown  # those of stages are indented
     if not step.output:
         assert code == 0, shown
     elif not is_shown(printed, step.output):

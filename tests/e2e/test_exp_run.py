@@ -243,3 +243,22 @@ def test_a_parameter_that_does_not_exist_is_refused_before_anything_is_changed(p
     assert "these parameters make 2 experiments" in run("exp", "run", "-S", "lr=0.1,0.2", rc=2).err
     assert (project / "params.yaml").read_text() == "lr: 0.5\n"
     assert listed(run) == []
+
+
+def test_an_unknown_target_is_an_error_and_no_experiment(project: Path, run: Run) -> None:
+    for options in ((), ("--temp",), ("--queue",)):
+        failed = run("exp", "run", *options, "trian", cwd=project, rc=2)
+        assert "no stage or output named 'trian'" in failed.err
+    assert run("exp", "list", cwd=project).out == ""
+
+
+def test_the_command_that_restores_a_removed_experiment_works(project: Path, run: Run) -> None:
+    run("exp", "save", "-n", "a b", cwd=project)
+    run("exp", "remove", "a b", cwd=project)
+    for command in (("apply",), ("branch",), ("diff",)):
+        failed = run("exp", *command, "a b", cwd=project, rc=2)
+        assert failed.err == "error: experiment 'a b' was removed\nfix: dver exp remove --restore 'a b'\n"
+    assert "a b" in run("exp", "list", "--removed", cwd=project).out
+    run("exp", "remove", "--restore", "a b", cwd=project)
+    assert "no removed experiment can be restored" in run("exp", "list", "--removed", cwd=project).err
+    run("exp", "branch", "a b", "mine", cwd=project)

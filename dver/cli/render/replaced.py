@@ -43,7 +43,7 @@ def print_apply(ctx: Context, repo: Repository, result: ApplyResult) -> None:
     if result.moved:
         ctx.note(
             f"its baseline is {result.baseline[:7]}, and HEAD is {(result.head or '')[:7]}:"
-            f" {count(result.moved, 'file')} differ for that reason"
+            f" {count(result.moved, 'file')} differ{'s' if result.moved == 1 else ''} for that reason"
         )
         ctx.note(f"`dver exp branch {name_argument(result.name)}` makes a branch of it, on top of its baseline")
     ctx.note("its files are staged: `git commit` keeps them, `dver exp undo` brings your workspace back")

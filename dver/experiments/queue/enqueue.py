@@ -23,7 +23,14 @@ from dver.experiments.overrides.override import Override
 from dver.experiments.queue.slots import Slots
 from dver.experiments.queue.task import run_in_worktree
 from dver.experiments.queue.task_options import task_options
-from dver.experiments.run import ExperimentOptions, chosen_name, new_experiment, record_killed, single_variant
+from dver.experiments.run import (
+    ExperimentOptions,
+    chosen_name,
+    new_experiment,
+    record_killed,
+    refuse_unknown_targets,
+    single_variant,
+)
 from dver.experiments.snapshot import take_snapshot
 from dver.formats.experiment import Experiment, ExperimentStatus, Values
 from dver.pipelines.definition.param_files import flatten, parse_values
@@ -53,6 +60,7 @@ def queue_experiments(
     with Journal(repo) as journal:
         record_killed(journal)
         names = _names(journal, options.name, len(variants))
+        refuse_unknown_targets(repo, options, cwd)
         changed = ChangedParameters(repo, variants)
         snapshot = take_snapshot(repo, progress=progress)
         first = new_experiment(repo, journal, snapshot, without_set, names[0], ExperimentStatus.QUEUED)
@@ -92,6 +100,7 @@ def run_temporarily(
     with Journal(repo) as journal:
         record_killed(journal)
         name = chosen_name(journal, options.name)
+        refuse_unknown_targets(repo, options, cwd)
         ChangedParameters(repo, [variant])
         snapshot = take_snapshot(repo, progress=progress)
         canonical = replace(options, set=tuple(one.text for one in variant))

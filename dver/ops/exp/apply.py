@@ -63,7 +63,7 @@ def apply(repo: Repository, name: str, *, keep_untracked: bool = False, progress
     """
     with Journal(repo) as journal:
         experiments = journal.all()
-        found = find_experiment(experiments, name, is_own=journal.is_own)
+        found = find_experiment(experiments, name, is_own=journal.is_own, removed=journal.removed)
         recent = [one.commit for one in experiments[-_RECENT:]]
     with repo.exclusive():
         trees = tree_of(repo.git, {found.commit, found.baseline, *recent})

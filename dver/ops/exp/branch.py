@@ -31,7 +31,7 @@ def branch(repo: Repository, name: str, branch: str | None = None) -> NewBranch:
     branch can have, ConflictError if the branch exists.
     """
     with Journal(repo) as journal:
-        found = find_experiment(journal.all(), name, is_own=journal.is_own)
+        found = find_experiment(journal.all(), name, is_own=journal.is_own, removed=journal.removed)
     chosen = found.name if branch is None else branch
     again = f"dver exp branch {quoted(found.name)}"
     if not is_branch_name(repo.git, chosen):

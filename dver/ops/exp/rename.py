@@ -15,4 +15,4 @@ def exp_rename(repo: Repository, old: str, new: str) -> Experiment:
     Raises UsageError for an unknown or impossible name, ConflictError if `new` exists.
     """
     with Journal(repo) as journal:
-        return rename(journal, find_experiment(journal.all(), old, is_own=journal.is_own), new)
+        return rename(journal, find_experiment(journal.all(), old, is_own=journal.is_own, removed=journal.removed), new)

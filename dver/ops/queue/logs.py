@@ -16,5 +16,5 @@ def logs(repo: Repository, name: str, *, follow: bool = False) -> Iterator[bytes
     Raises UsageError for an unknown name, and if there is no log.
     """
     with Journal(repo) as journal:
-        found = find_experiment(journal.all(), name, is_own=journal.is_own)
+        found = find_experiment(journal.all(), name, is_own=journal.is_own, removed=journal.removed)
         yield from log_pieces(journal, found, follow=follow)

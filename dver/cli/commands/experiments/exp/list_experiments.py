@@ -35,4 +35,8 @@ def command(ctx: Context, *, names_only: bool, removed: bool, as_json: bool) -> 
     else:
         ctx.table(list_row(one, ctx.style) for one in found)
         if not found:
-            ctx.note("there are no experiments: `dver exp run` makes one")
+            ctx.note(
+                "no removed experiment can be restored"
+                if removed
+                else "there are no experiments: `dver exp run` makes one"
+            )
