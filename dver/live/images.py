@@ -39,9 +39,11 @@ def write_image(folder: Path, name: str, image: Any, step: int | None) -> Path:
     try:
         _save(image, temporary)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno is None:  # PIL's, such as "cannot write mode RGBA as JPEG"
+            raise UsageError(f"image {name!r} cannot be written", why=str(error), fix="use the suffix .png") from error
         raise
     return target
 

@@ -70,6 +70,13 @@ def test_what_is_not_an_image_is_refused_and_leaves_nothing(run: live.LiveRun, a
     assert os.listdir("live/plots/images") == []
 
 
+def test_an_image_that_its_format_cannot_hold_is_refused(run: live.LiveRun) -> None:
+    with pytest.raises(UsageError, match=r"'x\.jpg' cannot be written") as caught:
+        run.image("x.jpg", np.zeros((2, 2, 4), np.uint8))
+    assert caught.value.fix == "use the suffix .png"
+    assert run.image("x.png", np.zeros((2, 2, 4), np.uint8)).is_file()
+
+
 def test_unknown_suffixes_and_missing_files_are_refused(run: live.LiveRun) -> None:
     with pytest.raises(UsageError, match=r"'x\.txt' cannot be the name of an image"):
         run.image("x.txt", np.zeros((2, 2), np.uint8))

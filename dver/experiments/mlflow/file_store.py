@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from dver.core.errors import CorruptError, DverError, UsageError
 from dver.core.files import explain, read_regular
+from dver.core.phrasing import quoted
 
 _META: Final = "meta.yaml"
 _RUN: Final = re.compile(r"[0-9a-f]{32}")
@@ -78,7 +79,9 @@ class MlflowRun:
 def find_runs(store: Path) -> list[RunDirectory]:
     """The runs of all experiments that are not deleted. Raises UsageError for anything but a file store."""
     if not store.is_dir():
-        raise UsageError(f"{os.fspath(store)!r} is not a directory", fix="dver exp import-mlflow mlruns")
+        raise UsageError(
+            f"{os.fspath(store)!r} is not a directory", fix="name the directory with the runs, such as mlruns"
+        )
     found: list[RunDirectory] = []
     is_store = False
     for path in _directories(store):
@@ -209,7 +212,7 @@ def _points(path: str) -> tuple[MetricPoint, ...]:
 def _not_a_store(path: Path) -> UsageError:
     inner = path / "mlruns"
     if inner.is_dir():
-        fix = f"dver exp import-mlflow {inner}"
+        fix = f"dver exp import-mlflow {quoted(os.fspath(inner))}"
     elif list(path.glob("*.db")):
         fix = "export the runs of the database to a file store first"
     else:
