@@ -58,9 +58,7 @@ def work(repo: Repository, report: Report, interruption: Interruption, *, sweep:
             return
         slots = Slots(repo.git, journal.directory)
         with slots.acquire() as slot:
-            while (
-                not interruption.is_stopping and (task := _next(journal, slots, slot, interruption, sweep)) is not None
-            ):
+            while (task := _next(journal, slots, slot, interruption, sweep)) is not None:
                 try:
                     _run(repo, journal, slot, task, report, interruption)
                 finally:
@@ -68,13 +66,16 @@ def work(repo: Repository, report: Report, interruption: Interruption, *, sweep:
 
 
 def _next(journal: Journal, slots: Slots, slot: Slot, interruption: Interruption, sweep: str) -> TakenTask | None:
-    """As `take_task`; waits a moment for the next trial of a `sweep`, which follows from the last one."""
+    """As `take_task`, unless this worker is to end. Waits a moment for the next trial of a `sweep`, which follows from
+    the last one."""
     deadline = time.monotonic() + (_LINGER if sweep else 0)
-    while (task := take_task(journal, slots, slot, sweep)) is None:
-        if time.monotonic() >= deadline or interruption.is_stopping:
-            return None
+    while not interruption.is_stopping:
+        if (task := take_task(journal, slots, slot, sweep)) is not None:
+            return task
+        if time.monotonic() >= deadline:
+            break
         time.sleep(_PAUSE)
-    return task
+    return None
 
 
 def take_task(journal: Journal, slots: Slots, slot: Slot, sweep: str = "") -> TakenTask | None:
