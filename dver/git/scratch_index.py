@@ -41,6 +41,15 @@ class IndexFile(NamedTuple):
     mtime: int = 0
 
 
+class FlaggedFiles(NamedTuple):
+    """Files in the index with flags."""
+
+    left_out: tuple[bytes, ...]
+    """Those that a sparse checkout leaves out (skip-worktree)."""
+    assumed: tuple[bytes, ...]
+    """Those that the user declared unchanged (assume-unchanged). Git does not compare them."""
+
+
 class ScratchIndex(TemporaryIndex):
     """An index in a file of its own, for a step that replaces the files of the worktree."""
 
@@ -72,9 +81,9 @@ class ScratchIndex(TemporaryIndex):
         """Write the files `paths`, which do not exist, into the worktree. Raises RepositoryError, LocalIOError."""
         self._with_paths(["checkout-index", "-q", "-z", "--stdin"], paths)
 
-    def leave_out(self, paths: Iterable[bytes]) -> None:
-        """Mark the files `paths` as left out by a sparse checkout."""
-        self._with_paths(["update-index", "--skip-worktree", "-z", "--stdin"], paths)
+    def flag(self, option: str, paths: Iterable[bytes]) -> None:
+        """Set or clear a flag of the files `paths`, such as `--skip-worktree`."""
+        self._with_paths(["update-index", option, "-z", "--stdin"], paths)
 
     def _with_paths(self, args: Sequence[Arg], paths: Iterable[bytes]) -> None:
         listed = b"".join(path + b"\0" for path in paths)
@@ -97,8 +106,9 @@ def replace_index(git: GitRepo, new: IndexFile, *, expected: IndexFile) -> None:
     index, lock, staged = git.git_dir / "index", git.git_dir / "index.lock", git.git_dir / "dver" / _NEXT
     clear_own_lock(git)
     staged.parent.mkdir(parents=True, exist_ok=True)
+    staged.unlink(missing_ok=True)  # after a kill, it may be another name of the index itself
     mode = index.stat().st_mode & 0o777 if index.exists() else 0o644
-    with open(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+    with open(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(new.content or b"")
         file.flush()
         blocks.sync(file.fileno())
@@ -187,12 +197,16 @@ def untracked(git: GitRepo) -> list[bytes]:
     return run(git, ["ls-files", "--others", "--exclude-standard", "-z"]).split(b"\0")[:-1]
 
 
-def left_out(git: GitRepo) -> frozenset[bytes]:
-    """The files in the index that a sparse checkout leaves out."""
-    if not is_sparse(git):
-        return frozenset()
-    lines = run(git, ["ls-files", "-t", "-z"]).split(b"\0")[:-1]
-    return frozenset(line[2:] for line in lines if line.startswith(b"S "))
+def flagged(git: GitRepo) -> FlaggedFiles:
+    """The files in the index with a flag."""
+    left_out, assumed = [], []
+    for line in run(git, ["ls-files", "-v", "-z"]).split(b"\0")[:-1]:
+        tag, path = line[:1], line[2:]
+        if tag in b"sS":
+            left_out.append(path)
+        if tag.islower():
+            assumed.append(path)
+    return FlaggedFiles(tuple(left_out), tuple(assumed))
 
 
 def keep_trees(git: GitRepo, ref: str, *, worktree: str, index: str, head: str | None, message: str) -> None:

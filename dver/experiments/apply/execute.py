@@ -11,6 +11,7 @@ from dver.core.progress import Progress
 from dver.experiments.apply.plan import FilePlan, parents
 from dver.experiments.apply.record import UndoRecord
 from dver.experiments.apply.saved_files import SavedContent, SavedFiles, set_time, signature
+from dver.experiments.apply.view import is_below_link, status_of
 from dver.experiments.apply.workspace_data import DataChange, check_out_data
 from dver.git.scratch_index import ScratchIndex
 from dver.repo import Repository
@@ -58,7 +59,7 @@ class Execution:
             found = signature(full)
             if found is None:
                 continue
-            if found == known and not self._is_below_link(path):
+            if found == known and not is_below_link(self._repo.layout.top, path):
                 os.unlink(full)
             else:
                 self.kept[path] = None
@@ -119,19 +120,11 @@ class Execution:
         """Those of `paths` where nothing is. The others are kept."""
         free = []
         for path in paths:
-            if os.path.lexists(self._repo.layout.absolute(path)) or self._is_below_link(path):
+            if status_of(self._repo.layout.absolute(path)) is not None or is_below_link(self._repo.layout.top, path):
                 self.kept[path] = None
             else:
                 free.append(path)
         return free
-
-    def _is_below_link(self, path: bytes) -> bool:
-        """Whether a directory above `path` is a link or a file by now."""
-        for above in parents(path):
-            full = self._repo.layout.absolute(above)
-            if os.path.lexists(full) and (os.path.islink(full) or not os.path.isdir(full)):
-                return True
-        return False
 
     def _is_current(self, full: bytes) -> bool:
         """Whether the user's current directory is the directory `full`, or below it."""

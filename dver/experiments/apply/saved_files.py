@@ -15,6 +15,7 @@ from dver.core.errors import ConflictError
 from dver.core.files import NO_LINKS
 from dver.core.platform import blocks
 from dver.experiments.apply.record import CONTENT, LARGE, SavedFile
+from dver.experiments.apply.view import status_of
 
 _SMALL: Final = 1 << 20
 """The largest file in bytes that is copied; a larger one gets a second name, which takes no time and no space."""
@@ -26,9 +27,8 @@ Signature = tuple[int, int, int, int]
 
 def signature(path: bytes) -> Signature | None:
     """The signature of a file or link; None if it is missing."""
-    try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    status = status_of(path)
+    if status is None:
         return None
     return status.st_mode, status.st_size, status.st_mtime_ns, status.st_ino
 

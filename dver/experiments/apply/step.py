@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ from dver.experiments.apply.record import (
     record_numbers,
 )
 from dver.experiments.apply.saved_files import SavedContent, SavedFiles, save_files
-from dver.experiments.apply.view import view_workspace
+from dver.experiments.apply.view import directories_above, is_below_link, status_of, view_workspace
 from dver.experiments.apply.workspace_data import (
     DataPlan,
     download_data,
@@ -48,11 +49,11 @@ from dver.formats.tree import Entry
 from dver.git import scratch_index
 from dver.git.index import unmerged
 from dver.git.revisions import head as head_of
-from dver.git.scratch_index import IndexFile, ScratchIndex, TreeDifference
+from dver.git.scratch_index import FlaggedFiles, IndexFile, ScratchIndex, TreeDifference
 from dver.repo import Repository
 from dver.store.trash.guard import GcGuard
 from dver.tracking.targets import TrackedData
-from dver.workspace.checkout.restore import CheckoutSummary
+from dver.workspace.checkout.restore import CheckoutSummary, joined
 
 KEEP: Final = 20
 """The number of records to keep, beside those with unsaved work."""
@@ -129,6 +130,8 @@ def take_step(
     with _scratch(repo) as folder:
         step = _Step(repo, target, kind, folder, progress)
         step.look(keep_untracked=keep_untracked)
+        if (last := step.repeated) is not None:
+            return step.result(last.number, (), joined([]))
         step.save(restores)
         return step.carry_out()
 
@@ -176,6 +179,9 @@ class _Look:
     directories: Mapping[bytes, int] = field(default_factory=dict)
     touched: tuple[bytes, ...] = ()
     """Files of the restored record that differ only in their time."""
+    flags: FlaggedFiles = field(default_factory=lambda: FlaggedFiles((), ()))
+    assumed: frozenset[bytes] = frozenset()
+    """Unchanged files that Git does not compare, because the user said so."""
 
 
 class _Step:
@@ -226,9 +232,8 @@ class _Step:
             loose_gone = [
                 path for path in loose if path not in alone and not _is_in(path, paths_of_data) and self._is_small(path)
             ]
-        left_out = [
-            path for path in scratch_index.left_out(repo.git) if not os.path.lexists(repo.layout.absolute(path))
-        ]
+        flags = scratch_index.flagged(repo.git)
+        left_out = [path for path in flags.left_out if status_of(repo.layout.absolute(path)) is None]
         wanted = wanted_changes(
             [one for one in changes if one.path not in files],
             untracked=loose_gone,
@@ -255,6 +260,8 @@ class _Step:
             left_alone=tuple(path for path in loose if path not in gone and path not in plan.clear),
             directories=self._directories(plan, data),
             touched=touched,
+            flags=flags,
+            assumed=frozenset(flags.assumed) - {one.path for one in changes},
         )
 
     def _compare(self, scratch: ScratchIndex) -> tuple[str, Sequence[TreeDifference], Sequence[bytes]]:
@@ -283,7 +290,7 @@ class _Step:
         restored, touched = [], []
         for path, saved in files.items():
             full = self.repo.layout.absolute(path)
-            if not self._content().matches(full, saved):
+            if is_below_link(self.repo.layout.top, path) or not self._content().matches(full, saved):
                 restored.append(path)
             elif os.lstat(full).st_mtime_ns != saved.mtime:
                 touched.append(path)
@@ -295,16 +302,24 @@ class _Step:
 
     def _directories(self, plan: FilePlan, data: DataPlan) -> dict[bytes, int]:
         """The existing directories that the step may remove, or has new files for, and their modes."""
-        touched = [*plan.clear, *plan.write, *plan.restore, *(one.path for one in data.changes)]
+        top = self.repo.layout.top
         found = {}
-        for path in (*(above for one in touched for above in parents(one)), *plan.clear_directories):
-            if path not in found:
-                try:
-                    mode = os.lstat(self.repo.layout.absolute(path)).st_mode
-                except (FileNotFoundError, NotADirectoryError):
-                    continue
-                found[path] = mode
-        return {path: mode & 0o7777 for path, mode in found.items() if mode & 0o170000 == 0o040000}
+        for path in [*plan.clear, *plan.write, *plan.restore, *(one.path for one in data.changes)]:
+            found.update(directories_above(top, path))
+        for path in plan.clear_directories:
+            found[path] = stat.S_IMODE(os.lstat(top + b"/" + path).st_mode)
+        return found
+
+    @property
+    def repeated(self) -> UndoRecord | None:
+        """The record of the last step, if that was the same one and nothing has changed since. It stays the last."""
+        found, last = self.found, self.records[-1] if self.records else None
+        plan = found.files
+        if last is None or self.kind is not StepKind.APPLY or self.target.record is not None:
+            return None
+        is_same = last.is_finished and last.kind is StepKind.APPLY and last.target == self.target.tree
+        changes = plan.clear or plan.clear_directories or plan.write or plan.new_submodules or found.data.changes
+        return last if is_same and not changes and found.index_tree == self.target.tree else None
 
     # -- saving
 
@@ -401,14 +416,17 @@ class _Step:
             ) from error
         write_atomic(folder_of(self.repo, self.number) / FINISHED, b"")
         self._prune()
-        found = self.found
-        kept = set(files.kept)
+        return self.result(self.number, files.kept, data)
+
+    def result(self, number: int, kept: tuple[bytes, ...], data: CheckoutSummary) -> StepResult:
+        """The result of the step, whose undo record is `number`."""
+        found, stayed = self.found, set(kept)
         return StepResult(
-            self.number,
-            written=tuple(path for path in (*found.files.write, *found.files.restore) if path not in kept),
-            deleted=tuple(path for path in found.files.deleted if path not in kept),
-            untracked=tuple(path for path in found.untracked if path not in kept),
-            kept=files.kept,
+            number,
+            written=tuple(path for path in (*found.files.write, *found.files.restore) if path not in stayed),
+            deleted=tuple(path for path in found.files.deleted if path not in stayed),
+            untracked=tuple(path for path in found.untracked if path not in stayed),
+            kept=kept,
             submodules=found.files.submodules,
             left_out=found.data.left_out,
             data=data,
@@ -438,8 +456,10 @@ class _Step:
         repo, record = self.repo, self.target.record
         scratch = ScratchIndex(repo.git, self.folder / "next")
         scratch.start(self.found.index)
+        scratch.flag("--no-assume-unchanged", self.found.flags.assumed)
         scratch.read_tree(self.target.tree)
-        scratch.leave_out(self.found.files.left_out)
+        scratch.flag("--assume-unchanged", self.found.assumed)
+        scratch.flag("--skip-worktree", self.found.files.left_out)
         if record is None:
             return IndexFile(scratch.path.read_bytes())
         folder = folder_of(repo, record.number)

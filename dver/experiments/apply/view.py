@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterable
 
 from dver.experiments.apply.plan import FileKind, WorkspaceView, kind_of, parents
@@ -22,6 +24,34 @@ def view_workspace(top: bytes, *, written: Iterable[bytes], deleted: Iterable[by
     return WorkspaceView(kinds, below)
 
 
+def status_of(path: bytes) -> os.stat_result | None:
+    """What `lstat` says of `path`; None if nothing is there."""
+    try:
+        return os.lstat(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+        return None
+
+
+def directories_above(top: bytes, path: bytes) -> dict[bytes, int]:
+    """The directories above `path` that exist, down to the first that is none, and their modes."""
+    found = {}
+    for above in parents(path):
+        status = status_of(top + b"/" + above)
+        if status is None or not stat.S_ISDIR(status.st_mode):
+            break
+        found[above] = stat.S_IMODE(status.st_mode)
+    return found
+
+
+def is_below_link(top: bytes, path: bytes) -> bool:
+    """Whether a link or a file is in the place of a directory above `path`."""
+    above = parents(path)
+    found = len(directories_above(top, path))
+    return found < len(above) and status_of(top + b"/" + above[found]) is not None
+
+
 def _visit(top: bytes, path: bytes, kinds: dict[bytes, FileKind], known: set[bytes]) -> None:
     """Add `path` and the directories above it, down to the first that is no directory."""
     for one in (*parents(path), path):
@@ -36,10 +66,10 @@ def _visit(top: bytes, path: bytes, kinds: dict[bytes, FileKind], known: set[byt
 
 def _kind(top: bytes, path: bytes) -> FileKind | None:
     full = top + b"/" + path
-    try:
-        kind = kind_of(os.lstat(full).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
+    status = status_of(full)
+    if status is None:
         return None
+    kind = kind_of(status.st_mode)
     if kind is FileKind.DIRECTORY and os.path.lexists(full + b"/.git"):
         return FileKind.REPOSITORY
     return kind
