@@ -17,16 +17,16 @@ from support import fork_server, git
 FOLLOWING = ("post-checkout", "post-merge", "post-rewrite", "post-index-change")
 
 
-def put_dver_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def put_dver_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch, *, s3: bool = False) -> Path:
     """A program `dver` in the new `folder`, which comes first on the PATH. The fork server runs it."""
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    return write_dver(folder)
+    return write_dver(folder, s3=s3)
 
 
-def write_dver(folder: Path) -> Path:
-    """A program `dver` in the new `folder`, which the fork server runs."""
+def write_dver(folder: Path, *, s3: bool = False) -> Path:
+    """A program `dver` in the new `folder`, which the fork server runs; see `support.fork_server`."""
     folder.mkdir(parents=True, exist_ok=True)
-    client = [sys.executable, "-I", "-S", forkclient.__file__, fork_server().directory]
+    client = [sys.executable, "-I", "-S", forkclient.__file__, fork_server(s3=s3).directory]
     (folder / "dver").write_text(f'#!/bin/sh\nexec {shlex.join(client)} "$@"\n')
     (folder / "dver").chmod(0o755)
     return folder / "dver"

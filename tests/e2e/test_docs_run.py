@@ -39,7 +39,7 @@ def test_a_page_runs_as_it_is_written(
     name: str, tmp_path: Path, env: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    put_dver_on_path(tmp_path / "bin", monkeypatch)
+    put_dver_on_path(tmp_path / "bin", monkeypatch, s3=True)
     home = tmp_path / "me"
     home.mkdir()
     with Shell(home, _environment(env, s3_server)) as shell:

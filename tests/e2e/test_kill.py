@@ -24,12 +24,12 @@ def _fill(data: Path, seed: int, *, changed: Iterable[int]) -> None:
     stable = random.Random(1)
     own = random.Random(seed)
     different = set(changed)
-    for number in range(1200):
+    for number in range(480):
         content = stable.randbytes(1500)
         file = data / f"d{number % 6}" / f"f{number}"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(own.randbytes(1500) if number in different else content)
-    for number in range(3):
+    for number in range(2):
         (data / f"large{number}").write_bytes(own.randbytes(2_000_000))
 
 
@@ -86,7 +86,7 @@ def test_a_pointer_never_dangles_when_add_is_killed(run: Run, repo: Path) -> Non
     git("commit", "-qm", "v1", cwd=repo)
     killer = Killer(timed("add", "data", cwd=repo))
     for round_number in range(KILLS):
-        _fill(repo / "data", seed=round_number, changed=range(0, 1200, 7))
+        _fill(repo / "data", seed=round_number, changed=range(0, 480, 7))
         killer.kill(["add", "data"], repo)
         # The pointer is the old one or the new one, and either is complete.
         git("add", "data.dver", cwd=repo)
@@ -96,7 +96,7 @@ def test_a_pointer_never_dangles_when_add_is_killed(run: Run, repo: Path) -> Non
 
 def test_checkout_killed_at_any_moment_is_completed_by_the_next_checkout(run: Run, repo: Path, tmp_path: Path) -> None:
     for version in (1, 2):
-        _fill(repo / "data", seed=version, changed=range(version, 1200, 3))
+        _fill(repo / "data", seed=version, changed=range(version, 480, 3))
         (repo / "data" / f"only-in-{version}").mkdir()
         (repo / "data" / f"only-in-{version}" / "file").write_text(f"{version}\n")
         run("add", "data", cwd=repo)
@@ -125,7 +125,7 @@ def test_checkout_killed_at_any_moment_is_completed_by_the_next_checkout(run: Ru
 
 def test_a_killed_checkout_never_harms_unsaved_work(run: Run, repo: Path) -> None:
     for version in (1, 2):
-        _fill(repo / "data", seed=version, changed=range(version, 1200, 3))
+        _fill(repo / "data", seed=version, changed=range(version, 480, 3))
         run("add", "data", cwd=repo)
         git("commit", "-qm", f"v{version}", cwd=repo)
         git("tag", f"v{version}", cwd=repo)

@@ -26,7 +26,7 @@ def build(run: Run, repo: Path) -> None:
     (repo / "data").mkdir()
     for number in range(60):
         (repo / "data" / f"f{number}").write_bytes(os.urandom(3000))
-    for number in range(3):
+    for number in range(2):  # three parts of an upload
         (repo / "data" / f"large{number}").write_bytes(os.urandom(9_000_000))
     run("init", cwd=repo)
     run("add", "data", cwd=repo)

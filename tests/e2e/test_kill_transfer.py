@@ -28,7 +28,7 @@ def _build(repo: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(made.randbytes(3000))
     for number in range(3):
-        (repo / "data" / f"large{number}").write_bytes(made.randbytes(9_000_000))
+        (repo / "data" / f"large{number}").write_bytes(made.randbytes(3_000_000))
     run_dver("init", cwd=repo)
     run_dver("add", "data", cwd=repo)
     run_dver("remote", "add", "-d", "origin", "../remote", cwd=repo)

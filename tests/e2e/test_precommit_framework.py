@@ -55,6 +55,7 @@ def test_data_is_checked_pushed_and_follows_by_the_framework(
 ) -> None:
     for name, value in PIP.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PIP_NO_COMPILE", "1")  # most modules of what is installed are never imported
     monkeypatch.setenv("PRE_COMMIT_HOME", os.fspath(tmp_path / "environments"))
     repo = make_git_repo(tmp_path / "repo")
     run("init", cwd=repo)
