@@ -105,7 +105,9 @@ def run_temporarily(
         snapshot = take_snapshot(repo, progress=progress)
         canonical = replace(options, set=tuple(one.text for one in variant))
         experiment = new_experiment(repo, journal, snapshot, canonical, name, ExperimentStatus.RUNNING)
-        with Slots(repo.git, journal.directory).acquire() as slot:
+        slots = Slots(repo.git, journal.directory)
+        slots.clear()
+        with slots.acquire() as slot:
             lease = Lease(journal.directory, experiment.id)
             lease.try_acquire(slot.place)
             try:

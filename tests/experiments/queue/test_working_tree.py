@@ -16,6 +16,8 @@ from dver.core.errors import RepositoryError
 from dver.experiments.queue.slots import Slot, Slots
 from dver.experiments.queue.working_tree import check_out_inputs, delete_untracked, open_files
 from dver.git.revisions import CommitId
+from dver.ops.share import remote
+from dver.ops.share.push import push
 from dver.pipelines.workspace.pipelines import load_pipelines
 from dver.repo import Repository
 
@@ -123,6 +125,18 @@ def test_data_that_is_nowhere_is_an_error(project: Project, slot: Slot) -> None:
         opened(project, slot, "HEAD"),
     ):
         pass
+
+
+def test_data_that_a_remote_has_is_downloaded(project: Project, slot: Slot, tmp_path: Path) -> None:
+    with project.opened() as repo:
+        remote.add(repo, "origin", str(tmp_path / "remote"), default=True, scope="local")
+    with project.opened() as repo:
+        push(repo, (), cwd=project.root)
+        store = repo.store.root
+    for path in (*store.rglob("*.pack"), project.root / ".git/dver/index.db"):
+        path.unlink()
+    with opened(project, slot, "HEAD"):
+        assert (slot.place / "data/a").read_bytes() == b"one\n"
 
 
 def test_no_hook_of_the_user_runs(project: Project, slot: Slot) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render.queue import counts_line, running_rows, task_rows
+from dver.cli.render.terminal import columns, is_terminal, width
 from dver.ops.queue.status import status
 from dver.repo import Repository
 
@@ -32,6 +35,6 @@ def command(ctx: Context, *, as_json: bool) -> None:
     ctx.say(counts_line(found, ctx.style))
     ctx.table(running_rows(found, ctx.style))
     for tasks in (found.failed, found.stopped, found.queued):
-        ctx.listing([" ".join(row) for row in task_rows(tasks, ctx.style)])
+        ctx.listing(list(columns(task_rows(tasks, ctx.style), width=width() if is_terminal(sys.stdout) else None)))
     if found.queued and not found.workers:
         ctx.note("no worker runs: `dver queue start` starts one")
