@@ -121,11 +121,17 @@ class _Trials:
         self._first: Experiment | None = None
         self._parameters: ChangedParameters | None = None
         self._left_out: tuple[bytes, ...] = ()
+        self._remaining = 0
 
     @property
     def sweep(self) -> str:
         """See `TrialSource`."""
         return self._run.name
+
+    @property
+    def remaining(self) -> int:
+        """See `TrialSource`."""
+        return self._remaining
 
     def prepare(self, options: SweepOptions, cwd: Path, progress: Progress) -> None:
         """Queue stopped trials again, and take the snapshot that new trials start from.
@@ -170,6 +176,7 @@ class _Trials:
         with locked(self._journal.directory / "sweep.lock"):
             while True:
                 trials = self._trials(self._experiments())
+                self._remaining = max(0, self._planned - len(trials))
                 active = sum(one.state is TrialState.RUNNING for one in trials)
                 if active >= self._jobs or len(trials) >= self._planned:
                     return

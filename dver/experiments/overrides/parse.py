@@ -14,6 +14,7 @@ from dver.experiments.overrides.choices import read_choices
 from dver.experiments.overrides.override import QUOTED, Override, OverrideAction, checked_file, split_key
 from dver.pipelines.definition.param_files import ABSENT
 from dver.pipelines.definition.stage import PARAMS_FILE
+from dver.pipelines.definition.yaml_tree import MAX_DIGITS
 
 _SIGN: Final = r"\+\+|\+|~"
 _KEY_PART: Final = rf'(?:{QUOTED}|[^".=]*)'
@@ -127,13 +128,17 @@ def _values(text: str, typed: str) -> tuple[Any, ...]:
 
 
 def _json_value(value: Any, key: str) -> Any:
-    """`value` as a JSON value: tuples become lists, and numbers of NumPy those of Python."""
+    """`value` as a JSON value: tuples become lists, dates text, and numbers of NumPy those of Python."""
     if isinstance(value, Mapping):
         return {str(one): _json_value(inner, key) for one, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_json_value(one, key) for one in value]
     if hasattr(value, "item"):
         value = value.item()
+    if hasattr(value, "isoformat"):
+        value = value.isoformat()
+    if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+        raise UsageError(f"{key!r} is set to a number of more than {MAX_DIGITS} digits")
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise UsageError(

@@ -75,6 +75,10 @@ class TrialSource(Protocol):
     def sweep(self) -> str:
         """The name of the sweep. Workers run its trials, and no other tasks."""
 
+    @property
+    def remaining(self) -> int:
+        """The number of trials that are not queued yet, as of the last `refill`."""
+
     def refill(self) -> None:
         """Queue as many trials as can run now."""
 
@@ -198,7 +202,7 @@ class _Supervisor:
                     self.read_events()
                     self.reap()
                     self.start_workers()
-                    self.watcher.tick(self.left)
+                    self.watcher.tick(self.left + (self.source.remaining if self.source is not None else 0))
             finally:
                 self.abandon()
         self.left = self.free_tasks()

@@ -30,7 +30,7 @@ _BOOLS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "Fals
 _INT: Final = re.compile(r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL: Final = re.compile(r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_DIGITS: Final = 400
+MAX_DIGITS: Final = 400
 """The maximum number of digits of an integer. Python refuses 4,300, and is slow long before."""
 _TYPE_NAMES: Final[Mapping[type, str]] = {
     bool: "true or false",
@@ -266,8 +266,8 @@ def _resolved(text: str, mark: Mark) -> Scalar:
     if text in _BOOLS:
         return _BOOLS[text]
     if _INT.fullmatch(text):
-        if len(text) > _DIGITS:
-            raise error_at(mark, f"numbers can have at most {_DIGITS} digits")
+        if len(text) > MAX_DIGITS:
+            raise error_at(mark, f"numbers can have at most {MAX_DIGITS} digits")
         digits = text.lstrip("-+").replace("_", "")
         base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2], 10)
         number = int(digits[2:] if base != 10 else digits, base) if digits[2:] or base == 10 else 0
@@ -288,5 +288,5 @@ def plain_scalar(text: str, name: str) -> Scalar:
 def resolves_to_text(text: str) -> bool:
     """True if a plain scalar is `text`, and not a number, a boolean or null. Does not check the characters."""
     return text not in ("<<", "=") and isinstance(
-        _resolved(text, Mark("", 1, 1)) if len(text) <= _DIGITS else text, str
+        _resolved(text, Mark("", 1, 1)) if len(text) <= MAX_DIGITS else text, str
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from typing import Any
 
 import numpy
@@ -168,15 +169,24 @@ def test_any_text_is_an_override_or_a_usage_error(text: str) -> None:
 
 
 def test_a_mapping_has_values_by_key() -> None:
-    params = {"lr": 0.1, "b.json:train.shape": (1, 2), "+name": "a,b", "size": numpy.float64(0.5)}
+    params = {
+        "lr": 0.1,
+        "b.json:train.shape": (1, 2),
+        "+name": "a,b",
+        "size": numpy.float64(0.5),
+        "day": date(2026, 11, 29),
+    }
     texts = override_texts(params)
     assert texts == (
         "params.yaml:lr=0.1",
         "b.json:train.shape=[1, 2]",
         'params.yaml:+name="a,b"',
         "params.yaml:size=0.5",
+        'params.yaml:day="2026-11-29"',
     )
-    assert [one.value for one in parse_overrides(texts)] == [0.1, [1, 2], "a,b", 0.5]
+    assert [one.value for one in parse_overrides(texts)] == [0.1, [1, 2], "a,b", 0.5, "2026-11-29"]
     assert override_texts(["lr=1"]) == override_texts("lr=1") == ("lr=1",)
     with pytest.raises(UsageError, match="'lr' is set to a value of type object"):
         override_texts({"lr": object()})
+    with pytest.raises(UsageError, match="more than 400 digits"):
+        override_texts({"lr": 10**5000})
