@@ -29,6 +29,7 @@ from dver.experiments.sweeps.optuna_sampler import load_optuna
 from dver.experiments.sweeps.pruning import PruningRule
 from dver.experiments.sweeps.sampler import Sampler, SweepTrial, TrialState, next_number
 from dver.experiments.sweeps.samplers import make_sampler
+from dver.experiments.sweeps.space import Point
 from dver.experiments.sweeps.trials import SweepRun
 from dver.formats.experiment import Experiment, ExperimentStatus
 from dver.pipelines.definition.sweep import PrunerKind, SweepMetric
@@ -138,12 +139,11 @@ class _Trials:
 
         Raises UsageError if the parameters of the sweep do not exist.
         """
-        stopped = [one for one in self._experiments() if one.status is ExperimentStatus.STOPPED and not one.pruned]
+        stopped = [one for one in self._counted() if one.status is ExperimentStatus.STOPPED and not one.pruned]
         if stopped:
             retry_tasks(self._repo.git, self._journal, [one.id for one in stopped], ())
-        trials = self._trials(self._experiments())
-        point = self._sampler.next(trials)
-        if len(trials) >= self._planned or point is None:
+        point = self._next_point(self._trials())
+        if point is None:
             return
         overrides = (*self._run.fixed, *self._run.space.overrides(point))
         self._parameters = ChangedParameters(self._repo, [overrides])
@@ -175,26 +175,22 @@ class _Trials:
             return
         with locked(self._journal.directory / "sweep.lock"):
             while True:
-                trials = self._trials(self._experiments())
-                self._remaining = max(0, self._planned - len(trials))
+                trials = self._trials()
+                self._remaining = max(0, self._planned - _count(trials))
                 active = sum(one.state is TrialState.RUNNING for one in trials)
-                if active >= self._jobs or len(trials) >= self._planned:
-                    return
-                point = self._sampler.next(trials)
+                point = self._next_point(trials) if active < self._jobs else None
                 if point is None:
                     return
                 self._journal.record([self._new(self._first, trials, point)])
 
     def is_complete(self) -> bool:
         """Whether all trials have ended."""
-        trials = self._trials(self._experiments())
-        if any(one.state is TrialState.RUNNING for one in trials):
-            return False
-        return len(trials) >= self._planned or self._sampler.next(trials) is None
+        trials = self._trials()
+        return all(one.state is not TrialState.RUNNING for one in trials) and self._next_point(trials) is None
 
     def result(self, *, stopped: bool = False, errors: Sequence[DverError] = ()) -> SweepResult:
         """All trials as they are now."""
-        found = sorted(self._experiments(), key=lambda one: one.trial or 0)
+        found = sorted(self._counted(), key=lambda one: one.trial or 0)
         metric = self._run.sweep.metric
         best = _best(self._run, found) if metric is not None else None
         value = self._run.value(best) if best is not None else None
@@ -206,10 +202,18 @@ class _Trials:
         """The experiments of this clone that are trials of the sweep."""
         return [one for one in self._journal.all() if self._journal.is_own(one) and self._run.has(one)]
 
-    def _trials(self, experiments: Sequence[Experiment]) -> list[SweepTrial]:
-        return self._run.trials(experiments)
+    def _counted(self) -> list[Experiment]:
+        """Those whose parameters the sweep still has."""
+        return [one for one in self._experiments() if self._run.has_point(one)]
 
-    def _new(self, first: Experiment, trials: Sequence[SweepTrial], point: tuple[object, ...]) -> Experiment:
+    def _trials(self) -> list[SweepTrial]:
+        return self._run.trials(self._experiments())
+
+    def _next_point(self, trials: Sequence[SweepTrial]) -> Point | None:
+        """The point of the next trial; None if there are enough."""
+        return self._sampler.next(trials) if _count(trials) < self._planned else None
+
+    def _new(self, first: Experiment, trials: Sequence[SweepTrial], point: Point) -> Experiment:
         """The record of the trial at `point`."""
         assert self._parameters is not None
         overrides = (*self._run.fixed, *self._run.space.overrides(point))
@@ -225,6 +229,11 @@ class _Trials:
             trial=number,
             created=time.time(),
         )
+
+
+def _count(trials: Sequence[SweepTrial]) -> int:
+    """The number of trials whose parameters the sweep still has."""
+    return sum(one.point is not None for one in trials)
 
 
 def _best(run: SweepRun, experiments: Sequence[Experiment]) -> Experiment | None:

@@ -116,9 +116,13 @@ def test_a_grid_runs_every_combination_and_leaves_the_workspace_alone(repo: Path
     assert {(one["sweep"], one["message"]) for one in made} == {("grid", "look")}
     assert made[1]["params"]["params.yaml"] == {"x": 1, "z": 3, "slow": "no"}
     assert made[1]["metrics"]["score.json"]["value"] == 5
-    # Nothing is left to do.
+    # Nothing is left to do, until the sweep has other values.
     assert "3 trials" in run("exp", "run", "--sweep", "grid").out
     assert len(count.read_text().splitlines()) == 3
+    (repo / "dver.yaml").write_text(STAGES.replace("{x: [1, 9],", "{x: [1, 4],"))
+    assert "sweep grid: 3 trials: 3 done" in run("exp", "run", "--sweep", "grid").out
+    assert [one["trial"] for one in trials(run)] == [0, 1, 2, 3]
+    assert trials(run)[3]["set"] == ["params.yaml:x=4", "more.json:deep.y=a"]
 
 
 def test_a_sweep_goes_on_with_more_trials(repo: Path, run: Run) -> None:

@@ -35,11 +35,6 @@ class SweepRun:
     fixed: tuple[Override, ...] = ()
     """Other changes of parameters."""
 
-    @property
-    def limit(self) -> int | None:
-        """The number of trials; None for a whole grid."""
-        return self.sweep.trials
-
     def has(self, experiment: Experiment) -> bool:
         """Whether `experiment` is one of the trials."""
         if experiment.trial is None or (experiment.sweep, experiment.baseline) != (self.name, self.baseline):
@@ -50,6 +45,10 @@ class SweepRun:
         """The trials among `experiments`, by number. `steps` are reported metrics by id of the experiment."""
         found = [self._trial(one, (steps or {}).get(one.id, {})) for one in experiments if self.has(one)]
         return sorted(found, key=lambda one: one.number)
+
+    def has_point(self, experiment: Experiment) -> bool:
+        """Whether the parameters of a trial are in the space, which may have changed since."""
+        return self.space.point(_overrides(experiment))[0] is not None
 
     def value(self, experiment: Experiment) -> float | None:
         """The metric of an experiment; None without one, and for NaN."""
