@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -96,3 +101,128 @@ def test_gc_keeps_what_undo_brings_back(project: Path, run: Run) -> None:
     run("exp", "undo")
     assert state(project) == before
     assert git("show", ":params.yaml", cwd=project) == "lr: 7\n"
+
+
+def test_messages_name_what_is_next(project: Path, run: Run) -> None:
+    git("commit", "-q", "--allow-empty", "-m", "later", cwd=project)
+    (project / "params.yaml").write_text("lr: 3\n")
+    git("commit", "-qam", "other parameters", cwd=project)
+    done = run("exp", "apply", "first")
+    assert "1 file differs for that reason" in done.err
+    assert "`dver exp branch first` makes a branch of it, on top of its baseline" in done.err
+    assert "`git commit` keeps them, `dver exp undo` brings your workspace back" in done.err
+    assert run("exp", "apply", "first").out == "applied first: nothing to change\n"
+    listed = run("exp", "undo", "--list")
+    assert "before apply of first" in listed.out
+    run("exp", "branch", "first")
+    (record,) = run("exp", "undo", "--list", "--json").json
+    assert (record["number"], record["name"], record["interrupted"]) == (1, "first", False)
+    run("exp", "undo", "--drop", "1")
+    refused = run("exp", "undo", rc=2)
+    assert "there is nothing to undo" in refused.err
+    assert run("exp", "undo", "--list").out == ""
+
+
+def test_undo_after_a_commit_needs_force(project: Path, run: Run) -> None:
+    (project / "params.yaml").write_text("lr: 9\n")
+    run("exp", "apply", "first")
+    git("commit", "-qm", "keep the experiment", cwd=project)
+    head, kept = git("rev-parse", "HEAD", cwd=project), state(project)
+    refused = run("exp", "undo", rc=4)
+    assert "fix: `dver exp undo --force` brings its files back" in refused.err
+    assert state(project) == kept
+    run("exp", "undo", "--force")
+    assert git("rev-parse", "HEAD", cwd=project) == head
+    assert (project / "params.yaml").read_text() == "lr: 9\n"
+    run("exp", "undo", "--redo")
+    assert state(project) == kept
+
+
+def test_data_is_downloaded_or_nothing_changes(project: Path, run: Run, tmp_path: Path) -> None:
+    run("remote", "add", "-d", "--local", "r", str(tmp_path / "remote"))
+    run("exp", "apply", "first")
+    git("commit", "-qm", "the experiment", cwd=project)
+    run("push")
+    git("reset", "-q", "--hard", "HEAD^", cwd=project)
+    run("checkout")
+    shutil.rmtree(project / ".git/dver/store")
+    (project / ".git/dver/index.db").unlink()
+    run("add", "data")
+    before = state(project)
+    (tmp_path / "remote").rename(tmp_path / "away")
+    refused = run("exp", "apply", "first", rc=5)
+    assert "fix: dver exp pull first" in refused.err
+    assert state(project) == before
+    (tmp_path / "away").rename(tmp_path / "remote")
+    run("exp", "apply", "first")
+    assert (project / "data" / "b.txt").read_text() == "b\n"
+    run("exp", "undo")
+    assert state(project) == before
+
+
+def test_a_partial_directory_stays_partial(project: Path, run: Run, tmp_path: Path) -> None:
+    run("remote", "add", "-d", "r", str(tmp_path / "remote"))
+    for name in ("part", "rest"):
+        (project / "data" / name).mkdir()
+        (project / "data" / name / "file").write_text(f"{name} 1\n")
+    run("add", "data")
+    git("add", "-A", cwd=project)
+    git("commit", "-qm", "directories", cwd=project)
+    run("push")
+    (project / "data" / "part" / "file").write_text("part 2\n")
+    (project / "data" / "rest" / "file").write_text("rest 2\n")
+    run("add", "data")
+    run("exp", "save", "-n", "second")
+    run("exp", "branch", "second")
+    run("push", "--rev", "second")
+    clone = tmp_path / "clone"
+    git("clone", "-q", project, clone, cwd=tmp_path)
+    git("reset", "-q", "--hard", "origin/HEAD", cwd=clone)
+    run("pull", "data/part", cwd=clone)
+    git("switch", "-q", "second", cwd=clone)
+    git("switch", "-q", "-", cwd=clone)
+    run("exp", "save", "-n", "mine", cwd=clone)
+    git("restore", "--source", "second", "--staged", "--worktree", "data.dver", cwd=clone)
+    run("exp", "save", "-n", "theirs", cwd=clone)
+    git("reset", "-q", "--hard", cwd=clone)
+    before = tree(clone)
+    run("exp", "apply", "theirs", cwd=clone)
+    assert listing(clone / "data") == {b"part": ("directory", b""), b"part/file": ("file", b"part 2\n")}
+    assert "data/rest" not in run("status", cwd=clone).out
+    run("exp", "undo", cwd=clone)
+    assert tree(clone) == before
+    run("status", "--exit-code", cwd=clone)
+
+
+def test_paths_in_a_subdirectory_are_those_of_the_user(project: Path, run: Run) -> None:
+    (project / "sub").mkdir()
+    (project / "sub" / "notes").write_text("mine\n")
+    done = run("exp", "apply", "first", cwd=project / "sub")
+    assert "does not have: notes" in done.err
+    assert (project / "sub").is_dir()  # a shell is in it
+    run("exp", "undo", cwd=project / "sub")
+    assert (project / "sub" / "notes").read_text() == "mine\n"
+
+
+def test_nothing_is_applied_while_an_experiment_runs(project: Path, run: Run) -> None:
+    (project / "dver.yaml").write_text("stages:\n  wait:\n    cmd: touch started; sleep 60\n")
+    git("add", "dver.yaml", cwd=project)
+    git("commit", "-qm", "pipeline", cwd=project)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dver", "exp", "run", "-n", "slow"],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + 60
+        while not (project / "started").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        before = state(project)
+        refused = run("exp", "apply", "first", rc=4)
+        assert "experiment 'slow' is running in this workspace" in refused.err
+        assert "fix: wait until it has ended, then run the same command again" in refused.err
+        assert state(project) == before
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
