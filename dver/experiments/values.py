@@ -11,7 +11,7 @@ from dver.core.errors import DverError
 from dver.formats.experiment import Values
 from dver.formats.pointer import decode
 from dver.pipelines.compare.compared_versions import WORKSPACE, NamedSide, ReadProblem
-from dver.pipelines.compare.params_metrics import WantedOf, metrics_of, params_of, read_table
+from dver.pipelines.compare.params_metrics import SideValues, WantedOf, metrics_of, params_of, read_tables
 from dver.repo import Repository
 from dver.tracking.targets import SUFFIX, tracked_in_worktree
 
@@ -37,25 +37,34 @@ def read_data(repo: Repository, contents: Mapping[bytes, bytes]) -> dict[str, st
     return found
 
 
-def read_values(
-    repo: Repository, wanted: WantedOf, sides: Sequence[NamedSide]
-) -> tuple[list[Values], Sequence[ReadProblem]]:
-    """The values that `wanted` finds on each side, by file relative to the top of the worktree. And the files that
-    cannot be read, which are left out."""
-    top = Repository(repo.root, repo.git, cwd=repo.git.worktree)  # so that paths start there
-    try:
-        table = read_table(top, wanted, sides, (), repo.git.worktree)
-    finally:
-        top.close()
-    found: list[Values] = [
-        {file: _plain(values) for file, values in side.files.items() if values} for side in table.sides
-    ]
-    return found, table.problems
+def read_params_and_metrics(
+    repo: Repository, sides: Sequence[NamedSide] = ((WORKSPACE, None),)
+) -> tuple[list[tuple[Values, Values]], list[ReadProblem]]:
+    """The parameters and the metrics of each side, by default of the workspace. And the files that cannot be read,
+    which are left out."""
+    (params, metrics), problems = _read_all(repo, (params_of, metrics_of), sides)
+    return list(zip(params, metrics, strict=True)), problems
 
 
 def _read(repo: Repository, wanted: WantedOf) -> Values:
-    ((found,), _) = read_values(repo, wanted, [(WORKSPACE, None)])
+    (((found,),), _) = _read_all(repo, (wanted,), [(WORKSPACE, None)])
     return found
+
+
+def _read_all(
+    repo: Repository, wanted: Sequence[WantedOf], sides: Sequence[NamedSide]
+) -> tuple[list[list[Values]], list[ReadProblem]]:
+    """What each of `wanted` finds on each side, by file relative to the top of the worktree."""
+    top = Repository(repo.root, repo.git, cwd=repo.git.worktree)  # so that paths start there
+    try:
+        tables = read_tables(top, wanted, sides, (), repo.git.worktree)
+    finally:
+        top.close()
+    return [[_by_file(side) for side in one.sides] for one in tables], [p for one in tables for p in one.problems]
+
+
+def _by_file(side: SideValues) -> Values:
+    return {file: _plain(values) for file, values in side.files.items() if values}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from typing import IO, Final, Self
 
@@ -99,11 +99,18 @@ def _names(content: bytes, id_size: int) -> list[bytes]:
 
 
 def paths_named(
-    git: GitRepo, commits: Sequence[CommitId], name: bytes, under: bytes = b""
-) -> dict[CommitId, list[bytes]]:
-    """The files named `name` in or below the directory `under` in each of `commits`."""
-    where = glob(under, [b"**/" + name])
-    return {commit: sorted(blobs) for commit, blobs in blobs_along(git, commits, where)}
+    git: GitRepo, commits: Sequence[CommitId], names: Sequence[bytes], under: bytes = b""
+) -> dict[CommitId, dict[bytes, list[bytes]]]:
+    """The files with each of `names` in or below the directory `under` in each of `commits`."""
+    where = glob(under, [b"**/" + name for name in names])
+
+    def by_name(paths: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+        found: dict[bytes, list[bytes]] = {name: [] for name in names}
+        for path in sorted(paths):
+            found[os.path.basename(path)].append(path)
+        return found
+
+    return {commit: by_name(blobs) for commit, blobs in blobs_along(git, commits, where)}
 
 
 def branch_and_tag_tips(git: GitRepo, *, branches: bool = False, tags: bool = False) -> list[tuple[str, CommitId]]:

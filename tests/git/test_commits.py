@@ -72,15 +72,16 @@ def test_files_of_one_name_are_found_in_each_commit(repo: GitRepo) -> None:
     two = commit(repo, {"dver.yaml": "2", "sub/dver.yaml": None})
     three = commit(repo, {"sub/deep/dver.yaml": "3"})
     same = commit(repo, {})
-    found = paths_named(repo, [three, one, same, two], b"dver.yaml")
-    assert found == {
+    found = paths_named(repo, [three, one, same, two], [b"dver.yaml", b"other.yaml"])
+    assert {commit: names[b"other.yaml"] for commit, names in found.items()} == {key: [b"other.yaml"] for key in found}
+    assert {commit: names[b"dver.yaml"] for commit, names in found.items()} == {
         one: [b"[x]/dver.yaml", b"dver.yaml", b"sub/dver.yaml"],
         two: [b"[x]/dver.yaml", b"dver.yaml"],
         three: [b"[x]/dver.yaml", b"dver.yaml", b"sub/deep/dver.yaml"],
         same: [b"[x]/dver.yaml", b"dver.yaml", b"sub/deep/dver.yaml"],
     }
-    assert paths_named(repo, [one], b"dver.yaml", b"[x]") == {one: [b"[x]/dver.yaml"]}
-    assert paths_named(repo, [], b"dver.yaml") == {}
+    assert paths_named(repo, [one], [b"dver.yaml"], b"[x]") == {one: {b"dver.yaml": [b"[x]/dver.yaml"]}}
+    assert paths_named(repo, [], [b"dver.yaml"]) == {}
 
 
 def test_branches_and_tags_are_named_with_the_commits_they_point_at(repo: GitRepo) -> None:

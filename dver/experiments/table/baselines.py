@@ -11,11 +11,10 @@ from typing import Any, Final
 from dver.core.errors import DverError, PipelineError, UsageError
 from dver.experiments.journal import Journal
 from dver.experiments.table.rows import ReferenceRow
-from dver.experiments.values import read_data, read_metrics, read_params, read_values
+from dver.experiments.values import read_data, read_params_and_metrics
 from dver.git.git_repo import run
 from dver.git.revisions import CommitId
 from dver.pipelines.compare.compared_versions import WORKSPACE
-from dver.pipelines.compare.params_metrics import metrics_of, params_of
 from dver.repo import Repository
 from dver.tracking.targets import tracked_in_commit
 
@@ -26,7 +25,8 @@ _NAMED: Final = 3
 
 def workspace_row(repo: Repository) -> ReferenceRow:
     """The row of the workspace."""
-    return ReferenceRow(name=WORKSPACE, params=read_params(repo), metrics=read_metrics(repo), data=read_data(repo, {}))
+    (((params, metrics),), _) = read_params_and_metrics(repo)
+    return ReferenceRow(name=WORKSPACE, params=params, metrics=metrics, data=read_data(repo, {}))
 
 
 def baseline_rows(
@@ -62,14 +62,13 @@ def _read(repo: Repository, commits: Sequence[str]) -> tuple[dict[str, bytes], s
     """
     present = _subjects(repo, commits)
     sides = [(one, CommitId(one)) for one in present]
-    params, problems = read_values(repo, params_of, sides)
-    metrics, more = read_values(repo, metrics_of, sides)
+    values, problems = read_params_and_metrics(repo, sides)
     found: dict[str, bytes] = {}
-    for at, (commit, (created, subject)) in enumerate(present.items()):
-        facts: dict[str, Any] = {"created": created, "message": subject, "params": params[at], "metrics": metrics[at]}
+    for (commit, (created, subject)), (params, metrics) in zip(present.items(), values, strict=True):
+        facts: dict[str, Any] = {"created": created, "message": subject, "params": params, "metrics": metrics}
         facts["data"] = _data(repo, commit)
         found[commit] = json.dumps(facts).encode()
-    return found, {one.side for one in (*problems, *more) if not isinstance(one.error, (UsageError, PipelineError))}
+    return found, {one.side for one in problems if not isinstance(one.error, (UsageError, PipelineError))}
 
 
 def _data(repo: Repository, commit: str) -> dict[str, str]:

@@ -9,7 +9,6 @@ from typing import Final
 from dver.core.display import Displayed, html_table
 from dver.core.errors import CorruptError
 from dver.experiments.table.columns import ColumnKind, Names, ValueColumn, columns_of, differing
-from dver.experiments.table.filters import parse_filter
 from dver.experiments.table.rows import ReferenceRow, TableRow
 from dver.experiments.table.sorting import sort_rows
 from dver.formats.experiment import Experiment
@@ -108,6 +107,8 @@ def build_table(
     names = Names(columns_of(experiments) if query.filter is not None or query.sort else ())
     chosen = list(reversed(experiments))
     if query.filter is not None:
+        from dver.experiments.table.filters import parse_filter  # takes 10 ms
+
         matches = parse_filter(query.filter, names, revs)
         chosen = [row for row in chosen if matches(row)]
     filtered = len(experiments) - len(chosen)

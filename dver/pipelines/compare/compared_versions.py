@@ -100,11 +100,11 @@ def open_sides(repo: Repository, named: Sequence[NamedSide]) -> Iterator[list[Si
     """Open the workspace and commits for reading."""
     commits = list(dict.fromkeys(commit for _, commit in named if commit is not None))
     with CommitReader(repo.git) as reader:
-        found = [paths_named(repo.git, commits, name, repo.layout.prefix) for name in _NAMES]
+        found = paths_named(repo.git, commits, _NAMES, repo.layout.prefix)
         yield [
             _WorkspaceSide(repo)
             if commit is None
-            else _CommitSide(repo, reader, name, commit, *(paths[commit] for paths in found))
+            else _CommitSide(repo, reader, name, commit, *(found[commit][of_name] for of_name in _NAMES))
             for name, commit in named
         ]
 

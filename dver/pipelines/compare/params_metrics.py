@@ -80,11 +80,22 @@ def read_table(
 ) -> ValueTable:
     """Read the values that `wanted_of` and `targets` select on each side. Raises UsageError for a target outside of
     the project."""
-    problems: list[ReadProblem] = []
+    (table,) = read_tables(repo, [wanted_of], sides, targets, cwd)
+    return table
+
+
+def read_tables(
+    repo: Repository, wanted: Sequence[WantedOf], sides: Sequence[NamedSide], targets: Sequence[str], cwd: Path
+) -> list[ValueTable]:
+    """The same for each of `wanted`, such as parameters and metrics. The pipelines of a side are read once."""
+    tables = []
     with open_sides(repo, sides) as opened:
-        wanted = ((side, _narrowed(repo, wanted_of(side, problems), targets, cwd)) for side in opened)
-        values = tuple(_values(repo.layout, side, one, problems) for side, one in wanted)
-    return ValueTable(values, tuple(problems))
+        for wanted_of in wanted:
+            problems: list[ReadProblem] = []
+            chosen = ((side, _narrowed(repo, wanted_of(side, problems), targets, cwd)) for side in opened)
+            values = tuple(_values(repo.layout, side, one, problems) for side, one in chosen)
+            tables.append(ValueTable(values, tuple(problems)))
+    return tables
 
 
 def params_of(side: Side, problems: list[ReadProblem], *, only_stages: bool = False) -> WantedValues:
