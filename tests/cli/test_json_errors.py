@@ -40,6 +40,7 @@ ARGUMENTS = {
     "exp apply": ["calm-fox"],
     "exp branch": ["calm-fox"],
     "exp import-mlflow": ["mlruns"],
+    "exp rename": ["calm-fox", "brave-otter"],
     "resolve": ["data", "--theirs"],
     "unlock": ["data"],
     "verify": ["train"],
