@@ -17,8 +17,9 @@ from typing import NamedTuple
 from workspaces import Project, listing, write
 
 from dver.core.progress import SILENT
+from dver.experiments.apply.look import StepTarget
 from dver.experiments.apply.record import StepKind
-from dver.experiments.apply.step import StepResult, StepTarget, take_step
+from dver.experiments.apply.step import StepResult, take_step
 from dver.experiments.apply.workspace_data import data_of_commit
 from dver.ops.exp.undo import UndoResult, undo
 

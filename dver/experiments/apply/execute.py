@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import stat
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from dver.core.progress import Progress
 from dver.experiments.apply.plan import FilePlan, parents
@@ -16,14 +16,6 @@ from dver.experiments.apply.workspace_data import DataChange, check_out_data
 from dver.git.scratch_index import ScratchIndex
 from dver.repo import Repository
 from dver.workspace.checkout.restore import CheckoutSummary, joined
-
-
-@dataclass(frozen=True, slots=True)
-class FileOutcome:
-    """What happened to Git's files."""
-
-    kept: tuple[bytes, ...]
-    """Files that were edited since the plan, and stay."""
 
 
 class Execution:
@@ -44,6 +36,7 @@ class Execution:
         self._progress = progress
         self._done: list[CheckoutSummary] = []
         self.kept: dict[bytes, None] = {}
+        """Files that were edited since the plan, and stay."""
 
     def remove_data(self) -> None:
         """Remove data that the target does not have. Git may have files at its path next."""
@@ -67,19 +60,20 @@ class Execution:
             with suppress(OSError):  # files that were kept or made since; what is written there is kept, too
                 os.rmdir(self._repo.layout.absolute(path))
 
-    def write(self, scratch: ScratchIndex, content: SavedContent | None, record: UndoRecord | None) -> None:
-        """Write the files of the target: from Git's index `scratch`, and from a record."""
+    def write(self, scratch: ScratchIndex) -> None:
+        """Write the files of the target from Git's index `scratch`."""
         scratch.check_out(self._free(self._plan.write))
+        for path in self._plan.new_submodules:
+            full = self._repo.layout.absolute(path)
+            if status_of(full) is None and not is_below_link(self._repo.layout.top, path):
+                os.makedirs(full)
+
+    def restore(self, content: SavedContent, record: UndoRecord) -> None:
+        """Write files from a record."""
         for path in self._free(self._plan.restore):
-            assert content is not None
-            assert record is not None
             full = self._repo.layout.absolute(path)
             os.makedirs(os.path.dirname(full), exist_ok=True)
             content.write(full, record.files[path])
-        for path in self._plan.new_submodules:
-            full = self._repo.layout.absolute(path)
-            if not os.path.lexists(full):
-                os.makedirs(full)
 
     def check_out_data(self) -> CheckoutSummary:
         """Check out the data of the target."""
@@ -88,33 +82,29 @@ class Execution:
             self._done.append(check_out_data(self._repo, rest, self._progress))
         return joined(self._done)
 
-    def tidy(
-        self,
-        kept: Mapping[bytes, int],
-        emptied: Iterable[bytes],
-        touched: Iterable[bytes],
-        record: UndoRecord | None,
-    ) -> None:
-        """Remove directories that are empty by now, except `kept` ones, which are made where they are missing.
-
-        `touched` files get the time that `record` has.
-        """
-        layout = self._repo.layout
+    def tidy(self, emptied: Iterable[bytes], *, keep: Collection[bytes]) -> None:
+        """Remove directories that are empty by now, except those to `keep`."""
         places = {*emptied, *(above for path in self._plan.clear for above in parents(path))}
         for path in sorted(places, key=lambda one: one.count(b"/"), reverse=True):
-            full = layout.absolute(path)
-            if path not in kept and not self._is_current(full) and not os.path.islink(full):
-                with suppress(OSError):  # not empty, or gone
+            full = self._repo.layout.absolute(path)
+            if path not in keep and not self._is_current(full) and not is_below_link(self._repo.layout.top, path):
+                with suppress(OSError):  # not empty, not a directory, or gone
                     os.rmdir(full)
-        for path, mode in sorted(kept.items()):
-            full = layout.absolute(path)
-            if not os.path.lexists(full):
+
+    def set_attributes(self, record: UndoRecord, touched: Iterable[bytes]) -> None:
+        """Make the missing directories of a record, and set modes of directories and times of `touched` files."""
+        top = self._repo.layout.top
+        for path, mode in sorted(record.directories.items()):
+            full = self._repo.layout.absolute(path)
+            if is_below_link(top, path):
+                continue
+            status = status_of(full)
+            if status is None:
                 os.makedirs(full)
-            if os.path.isdir(full) and not os.path.islink(full) and os.stat(full).st_mode & 0o7777 != mode:
+            if status is None or (stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) != mode):
                 os.chmod(full, mode)
         for path in touched:
-            assert record is not None
-            set_time(layout.absolute(path), record.files[path])
+            set_time(self._repo.layout.absolute(path), record.files[path])
 
     def _free(self, paths: Iterable[bytes]) -> list[bytes]:
         """Those of `paths` where nothing is. The others are kept."""

@@ -103,7 +103,7 @@ def wanted_changes(
             absent.append(one.path)
         elif one.new is not None:
             write.append(one.path)
-        elif not _is_in(one.path, data):
+        elif not is_in(one.path, data):
             delete.append(one.path)
     gone = tuple(path for path in dict.fromkeys(delete) if path not in restored)
     return Wanted(tuple(write), tuple(restored), gone, tuple(submodules), tuple(new_submodules), tuple(absent))
@@ -146,7 +146,7 @@ def _clear_way(
         if kind is FileKind.REPOSITORY:
             raise _in_repository(path, parent)
         if kind not in (None, FileKind.DIRECTORY):
-            if not _is_in(parent, removed_data):
+            if not is_in(parent, removed_data):
                 _add_file(parent, view, clear)
             return
     kind = view.kinds.get(path)
@@ -155,9 +155,9 @@ def _clear_way(
     if kind is FileKind.DIRECTORY:
         for below in view.below[path]:
             _add_below(path, below, view, clear, directories, removed_data)
-        if not _is_in(path, removed_data):
+        if not is_in(path, removed_data):
             directories[path] = None
-    elif kind is not None and not _is_in(path, removed_data):
+    elif kind is not None and not is_in(path, removed_data):
         _add_file(path, view, clear)
 
 
@@ -169,7 +169,7 @@ def _add_below(
     directories: dict[bytes, None],
     removed_data: Collection[bytes],
 ) -> None:
-    if _is_in(path, removed_data):
+    if is_in(path, removed_data):
         return
     if view.kinds[path] is FileKind.REPOSITORY:
         raise _in_repository(top, path)
@@ -214,6 +214,6 @@ def kind_of(mode: int) -> FileKind:
     return FileKind.DIRECTORY if stat.S_ISDIR(mode) else FileKind.SPECIAL
 
 
-def _is_in(path: bytes, directories: Collection[bytes]) -> bool:
+def is_in(path: bytes, directories: Collection[bytes]) -> bool:
     """Whether `path` is one of `directories` or below one."""
     return path in directories or any(parent in directories for parent in parents(path))

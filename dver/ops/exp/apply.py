@@ -9,8 +9,9 @@ from dver.core.display import Displayed
 from dver.core.errors import RepositoryError
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
+from dver.experiments.apply.look import StepTarget
 from dver.experiments.apply.record import StepKind
-from dver.experiments.apply.step import StepTarget, take_step
+from dver.experiments.apply.step import take_step
 from dver.experiments.apply.workspace_data import data_of_commit
 from dver.experiments.journal import Journal
 from dver.experiments.selection import find_experiment

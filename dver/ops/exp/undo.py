@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from dver.core.display import Displayed
 from dver.core.errors import ConflictError, UsageError
 from dver.core.progress import SILENT, Progress
+from dver.experiments.apply.look import StepTarget
 from dver.experiments.apply.record import StepKind, UndoRecord, next_redo, next_undo
-from dver.experiments.apply.step import StepTarget, delete_record, records_of, take_step
+from dver.experiments.apply.records import delete_record, records_of
+from dver.experiments.apply.step import take_step
 from dver.git.revisions import head as head_of
 from dver.repo import Repository
 from dver.workspace.checkout.restore import CheckoutSummary

@@ -333,7 +333,7 @@ def test_undo_refuses_another_head(project: Project) -> None:
 def test_records_with_unsaved_work_are_kept_and_others_expire(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dver.experiments.apply.step.KEEP", 2)
+    monkeypatch.setattr("dver.experiments.apply.records.KEEP", 2)
     commits = [commit_of(project, WANTED), commit_of(project, Version({b"a": Node("-", b"second\n")}, 2))]
     write(project.root, {"a": b"mine\n"})
     original = snapshot(project)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from applying import (
     snapshot,
     undo_step,
 )
-from faults.inject import Mode, Notes, arm
+from faults.inject import Mode, Notes, Site, arm
 from faults.runner import forked
 from workspaces import Project
 
@@ -71,21 +71,31 @@ class Case:
 
         return forked(run, project.root, scratch=self.folder).rc
 
-    def sites(self, name: str, work: Callable[[Project], object], prepare: Callable[[Project], object]) -> list[int]:
-        """The numbers of the sites to try."""
+    def sites(self, name: str, work: Callable[[Project], object], prepare: Callable[[Project], object]) -> list[Site]:
+        """The sites to try."""
         project = self.copy(f"{name}-count")
         prepare(project)
         notes = Notes(self.folder / f"{name}.notes")
         assert self.faulty(project, notes, Mode.COUNT, 0, lambda: work(project)) == 0
-        numbers = [site.number for site in notes.read_sites()]
-        assert len(numbers) > 20
-        step = max(1, len(numbers) // TRIALS) if TRIALS else 1
-        return numbers[step // 2 :: step]
+        found = notes.read_sites()
+        assert len(found) > 20
+        step = max(1, len(found) // TRIALS) if TRIALS else 1
+        return found[step // 2 :: step]
 
 
 @pytest.fixture
 def case(tmp_path: Path) -> Case:
     return Case(tmp_path)
+
+
+@contextmanager
+def naming(site: Site) -> Iterator[None]:
+    """Name the site of a fault in errors."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"the fault was at {site}")
+        raise
 
 
 def _undo_or_nothing(project: Project, before: Snapshot) -> None:
@@ -97,25 +107,28 @@ def _undo_or_nothing(project: Project, before: Snapshot) -> None:
 
 @pytest.mark.parametrize("mode", [Mode.KILL, Mode.ERROR, Mode.FULL])
 def test_a_broken_apply_is_undone_or_completed(case: Case, mode: Mode) -> None:
-    for at in case.sites("apply", lambda one: apply_commit(one, case.commit), lambda _: None):
-        project = case.copy(f"{mode.value}-{at}")
-        notes = Notes(case.folder / f"{mode.value}-{at}.notes")
-        case.faulty(project, notes, mode, at, partial(apply_commit, project, case.commit))
-        if at % 2:
-            apply_commit(project, case.commit)
-            assert_is_commit(project, case.commit, WANTED)
-        _undo_or_nothing(project, case.before)
+    for site in case.sites("apply", lambda one: apply_commit(one, case.commit), lambda _: None):
+        with naming(site):
+            project = case.copy(f"{mode.value}-{site.number}")
+            notes = Notes(case.folder / f"{mode.value}-{site.number}.notes")
+            case.faulty(project, notes, mode, site.number, partial(apply_commit, project, case.commit))
+            if site.number % 2:
+                apply_commit(project, case.commit)
+                assert_is_commit(project, case.commit, WANTED)
+            _undo_or_nothing(project, case.before)
 
 
 def test_a_killed_undo_is_completed_by_the_next_one(case: Case) -> None:
     def prepare(project: Project) -> None:
         apply_commit(project, case.commit)
 
-    for at in case.sites("undo", undo_step, prepare):
-        project = case.copy(f"undo-{at}")
-        prepare(project)
-        after = snapshot(project)
-        case.faulty(project, Notes(case.folder / f"undo-{at}.notes"), Mode.KILL, at, partial(undo_step, project))
-        _undo_or_nothing(project, case.before)
-        undo_step(project, redo=True)
-        assert_same(snapshot(project), after)
+    for site in case.sites("undo", undo_step, prepare):
+        with naming(site):
+            project = case.copy(f"undo-{site.number}")
+            prepare(project)
+            after = snapshot(project)
+            notes = Notes(case.folder / f"undo-{site.number}.notes")
+            case.faulty(project, notes, Mode.KILL, site.number, partial(undo_step, project))
+            _undo_or_nothing(project, case.before)
+            undo_step(project, redo=True)
+            assert_same(snapshot(project), after)
