@@ -48,6 +48,7 @@ class Journal:
         self._git = repo.git
         self.directory = repo.layout.clone_dir / FOLDER
         """The directory for files about experiments."""
+        self._own_digits: str | None = None
         self.problems: dict[str, CorruptError] = {}
         """The journals of others that cannot be read, or not to the end, by ref."""
 
@@ -78,7 +79,7 @@ class Journal:
 
     def own_ids_with_status(self, status: ExperimentStatus) -> list[str]:
         """The ids of the experiments with a status that this clone made, by their time of creation."""
-        return [one for one in self._current().ids_with_status(status) if one[-WRITER_DIGITS:] == self.writer]
+        return [one for one in self._current().ids_with_status(status) if self._is_own_id(one)]
 
     def get(self, experiment: str) -> Experiment | None:
         """The current record of the experiment with an id, removed or not."""
@@ -103,7 +104,7 @@ class Journal:
 
     def is_own(self, experiment: Experiment) -> bool:
         """Whether this clone made the experiment."""
-        return experiment.id[-WRITER_DIGITS:] == self.writer
+        return self._is_own_id(experiment.id)
 
     def commit_facts(self, commits: Sequence[str]) -> dict[str, bytes]:
         """What is known of commits from `keep_commit_facts`, for those of `commits` that are known."""
@@ -121,14 +122,36 @@ class Journal:
     @cached_property
     def writer(self) -> str:
         """The name of this clone in journals: 16 hexadecimal digits. A copy of a clone gets a name of its own."""
-        path = self.directory / "writer"
-        mark = f"{os.stat(self._git.common_dir).st_ino} {host_name()}"
         with locked(self.directory / "journal.lock"):
-            known = _read_writer(path, mark)
+            known = self._known_writer()
             if known is None:
                 known = os.urandom(WRITER_DIGITS // 2).hex()
-                write_atomic(path, f"{known} {mark}\n".encode())
+                write_atomic(self._writer_file, f"{known} {self._mark}\n".encode())
         return known
+
+    @property
+    def _writer_file(self) -> Path:
+        return self.directory / "writer"
+
+    @property
+    def _mark(self) -> str:
+        """What a copy of this clone does not have."""
+        return f"{os.stat(self._git.common_dir).st_ino} {host_name()}"
+
+    def _known_writer(self) -> str | None:
+        """The name of this clone; None if it has none yet."""
+        try:
+            writer, _, mark = self._writer_file.read_text("utf-8", "replace").strip().partition(" ")
+        except FileNotFoundError:
+            return None
+        is_valid = len(writer) == WRITER_DIGITS and not writer.strip("0123456789abcdef")
+        return writer if is_valid and mark == self._mark else None
+
+    def _is_own_id(self, experiment: str) -> bool:
+        """Whether this clone made the experiment with an id. Reading works where nothing can be written."""
+        if self._own_digits is None:
+            self._own_digits = self._known_writer()
+        return self._own_digits is not None and experiment[-WRITER_DIGITS:] == self._own_digits
 
     def new_id(self) -> str:
         """An id for a new experiment of this clone: a random number, and the writer."""
@@ -214,7 +237,8 @@ class Journal:
             if not all(ref in tips and self._is_continued(since, tips[ref]) for ref, since in known.items()):
                 cache.clear()  # a journal was rewritten or deleted
                 known = {}
-            read = {ref: self._read(cache, ref, tip, known.get(ref)) for ref, tip in tips.items()}
+            own_first = sorted(tips.items(), key=lambda item: not item[0].startswith(LOCAL))
+            read = {ref: self._read(cache, ref, tip, known.get(ref)) for ref, tip in own_first}
             cache.set_tips({ref: tip for ref, tip in read.items() if tip is not None})
 
     def _read(self, cache: RecordCache, ref: str, tip: CommitId, since: CommitId | None) -> CommitId | None:
@@ -225,13 +249,24 @@ class Journal:
         last, writer = since, ref.rpartition("/")[2]
         try:
             for entry, message in read_entries(self._git, tip, largest=MAX_SIZE, since=since) if tip != since else ():
-                cache.put(writer, entry, decode_entry(message))
+                records = decode_entry(message)
+                cache.put(writer, entry, records if ref.startswith(LOCAL) else self._accepted(cache, records))
                 last = entry
         except CorruptError as error:
             if ref.startswith(LOCAL):
                 raise
             self.problems[ref] = error
         return last
+
+    def _accepted(self, cache: RecordCache, records: Iterable[Experiment]) -> Iterator[Experiment]:
+        """What counts of the records of another clone: it cannot queue tasks here, nor change more than the name, the
+        message and the removal of an experiment of this clone. So nothing that was fetched is ever run."""
+        for one in records:
+            own = cache.get(one.id) if self._is_own_id(one.id) else None
+            if own is not None:
+                yield replace(own, name=one.name, message=one.message, removed=one.removed, updated=one.updated)
+            elif one.status.is_final:
+                yield one
 
     def _is_continued(self, since: CommitId, tip: CommitId) -> bool:
         if since == tip:
@@ -241,12 +276,3 @@ class Journal:
         except RepositoryError:  # no ancestor, or Git's gc has deleted it since the journal was rewritten
             return False
         return True
-
-
-def _read_writer(path: Path, mark: str) -> str | None:
-    try:
-        writer, _, found = path.read_text("utf-8", "replace").strip().partition(" ")
-    except FileNotFoundError:
-        return None
-    is_valid = len(writer) == WRITER_DIGITS and not writer.strip("0123456789abcdef")
-    return writer if is_valid and found == mark else None

@@ -151,7 +151,7 @@ def test_a_journal_of_a_newer_version_hides_nothing_else_and_is_read_after_an_up
     theirs = f"{REMOTES}origin/{'f' * 16}"
     with Repository.open(project) as repo, Journal(repo) as journal:
         journal.record([an_experiment(journal, "mine", head)])
-        one = replace(an_experiment(journal, "theirs", head), id="1" * 32)
+        one = replace(an_experiment(journal, "theirs", head), id="1" * 32, status=ExperimentStatus.DONE)
         root = append_entry(repo.git, theirs, encode_entry([]), after=None)
         good = append_entry(repo.git, theirs, encode_entry([one]), after=root)
         later = encode_entry([replace(one, name="later")]).replace(b"experiments 1", b"experiments 2")
@@ -160,3 +160,29 @@ def test_a_journal_of_a_newer_version_hides_nothing_else_and_is_read_after_an_up
         with Repository.open(project) as repo, Journal(repo) as journal:
             assert sorted(one.name for one in journal.all()) == ["mine", "theirs"]
             assert list(journal.problems) == [theirs]
+
+
+def publish(repo: Repository, ref: str, *records: Experiment) -> None:
+    """Write a journal as a fetch would."""
+    root = append_entry(repo.git, ref, encode_entry([]), after=None)
+    append_entry(repo.git, ref, encode_entry(records), after=root)
+
+
+def test_a_fetched_journal_can_rename_and_remove_but_never_queue_or_replace_an_experiment(project: Path) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        one = replace(an_experiment(journal, "mine", head), status=ExperimentStatus.FAILED, set=("params.yaml:lr=1",))
+        journal.record([one])
+        later = replace(one, updated=one.updated + 1)
+        publish(
+            repo,
+            f"{REMOTES}origin/{'e' * 16}",
+            replace(later, name="renamed", status=ExperimentStatus.QUEUED, set=(), commit="c" * 40, task={"cwd": "/"}),
+            replace(later, id="2" * 16 + journal.writer, name="foreign", status=ExperimentStatus.QUEUED),
+            replace(later, id="3" * 32, name="running", status=ExperimentStatus.RUNNING),
+        )
+    for _ in range(2):
+        with Repository.open(project) as repo, Journal(repo) as journal:
+            assert journal.all() == [replace(later, name="renamed")]
+            assert journal.own_ids_with_status(ExperimentStatus.QUEUED) == []
+            (journal.directory / "records.db").unlink()
