@@ -94,3 +94,9 @@ def test_runs_of_experiments_are_measured_beside_repro(tmp_path: Path) -> None:
     assert done.returncode in (0, 1), done.stderr  # 1: a bar about time is missed, as on a busy machine
     assert done.stdout.count("| dver | the stage runs |") == 2
     assert done.stdout.count("| dver | nothing to run |") == 2
+
+
+def test_tables_of_experiments_are_measured(tmp_path: Path) -> None:
+    measured = run("experiments.py", tmp_path, "--counts", "7", "--dvc", "", "--rounds", "1")
+    assert "| 7 experiments, after a clone |" in measured
+    assert "| 7 experiments, sorted and filtered |" in measured
