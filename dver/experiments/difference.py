@@ -119,8 +119,8 @@ def _commit(repo: Repository, text: str, error: UsageError) -> str:
     """The commit of a revision. Raises `error`, of the search for an experiment, if it is none."""
     try:
         return revisions.resolve(repo.git, text)
-    except UsageError:
-        raise error from None
+    except UsageError as unknown:
+        raise unknown if text == "HEAD" else error from None
 
 
 def _changes(old: Values, new: Values) -> dict[str, tuple[ValueChange, ...]]:

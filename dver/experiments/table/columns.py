@@ -110,7 +110,8 @@ def _common(paths: Sequence[Sequence[str]]) -> int:
 
 
 def differing(columns: Sequence[ValueColumn], rows: Sequence[TableRow]) -> set[ValueColumn]:
-    """The columns whose values are not all the same. Rows without any value of a kind do not count for that kind."""
+    """The columns whose values are not all the same. Rows without any parameters do not count for parameters, and those
+    without any metrics not for metrics."""
     groups: dict[tuple[ColumnKind, str], list[ValueColumn]] = {}
     for one in columns:
         groups.setdefault((one.kind, "" if one.kind is ColumnKind.DATA else one.file), []).append(one)
@@ -122,9 +123,9 @@ def differing(columns: Sequence[ValueColumn], rows: Sequence[TableRow]) -> set[V
 
 
 def _values(row: TableRow, kind: ColumnKind, file: str) -> Mapping[str, Any] | None:
-    """The values of a row in a file, or its data; None for a row without values of this kind."""
+    """The values of a row in a file, or its data; None for a row without parameters or metrics."""
     if kind is ColumnKind.DATA:
-        return row.data or None
+        return row.data
     files = row.metrics if kind is ColumnKind.METRIC else row.params
     return files.get(file, {}) if files else None
 

@@ -33,6 +33,10 @@ def test_a_title_has_the_file_only_where_the_key_is_ambiguous() -> None:
     assert titles(same) == ["f"]
 
 
+def test_data_that_only_some_rows_have_differs() -> None:
+    assert changed(row(1, data={"d": "00"}), row(2)) == ["d"]
+
+
 def test_a_title_has_the_part_of_the_path_that_differs() -> None:
     def of(*files: str) -> list[str]:
         return titles(experiment(1, metrics={file: {"acc": 1} for file in files}))
