@@ -72,3 +72,14 @@ def test_the_model_is_traced_to_the_beginning(demo: DemoRun) -> None:
     (lineage,) = demo.outputs("dver lineage models/forest.joblib")
     assert "with    seed = 20  (params.yaml)" in lineage
     assert "src/prepare.py" in lineage
+
+
+def test_experiments_are_compared_brought_back_and_left_again(demo: DemoRun) -> None:
+    (table,) = demo.outputs("dver exp show --only-changed --sort -forest:accuracy")
+    shown = {line.split()[0]: line for line in table.splitlines()}
+    assert list(shown) == ["experiment", "workspace", "master", "trees-2", "trees-1", "shallow"]
+    assert "logistic" not in shown["experiment"]
+    (applied,) = demo.outputs("dver exp diff")
+    assert "train.forest.trees" in applied
+    assert "models/forest.joblib (output)" in applied
+    assert "trees: 60" in (demo.project / "params.yaml").read_text()
