@@ -16,7 +16,9 @@ FOLDER: Final = "logs"
 TAIL: Final = 16 << 10
 """The bytes at the end of a log that the journal keeps."""
 
-_SHOWN: Final = frozenset((StageState.RUNNING, StageState.RESTORED, StageState.FAILED, StageState.STOPPED))
+_SHOWN: Final = frozenset(
+    (StageState.WAITING, StageState.RUNNING, StageState.RESTORED, StageState.FAILED, StageState.STOPPED)
+)
 
 
 def log_path(directory: Path, experiment: str) -> Path:

@@ -20,7 +20,7 @@ from dver.core.worktree_lock import locked
 from dver.experiments.record_cache import RecordCache
 from dver.formats.experiment import MAX_SIZE, Experiment, ExperimentStatus, decode_entry, encode_entry
 from dver.git.git_repo import run
-from dver.git.journal import append_entry, journal_tips, read_entries, read_entry_file
+from dver.git.journal import journal_tips, move_ref, read_entries, read_entry_file, write_entry
 from dver.git.revisions import CommitId
 from dver.repo import Repository
 
@@ -160,7 +160,7 @@ class Journal:
     def record(self, records: Iterable[Experiment], *, logs: Mapping[str, bytes] | None = None) -> None:
         """Append records of new experiments, with the ends of their `logs` by id.
 
-        A process that is killed meanwhile leaves all records of an entry or none.
+        A process that is killed meanwhile leaves all records or none.
         """
         self._append(list(records), logs or {})
 
@@ -192,20 +192,24 @@ class Journal:
     def _append_locked(self, records: Sequence[Experiment], logs: Mapping[str, bytes], *, kept: Iterable[str]) -> None:
         """Append entries. The commits of the experiments in `kept` are in the journal already."""
         ref, known, cache = LOCAL + self.writer, frozenset(kept), self._current()
-        last = cache.tips().get(ref)
-        if last is None:
-            last = append_entry(self._git, ref, encode_entry([]), after=None)
+        before = cache.tips().get(ref)
+        last = before if before is not None else write_entry(self._git, encode_entry([]), after=None)
+        written: list[tuple[CommitId, list[Experiment]]] = []
         for batch in batched(records, BATCH):
             files = {f"{one.id}.log": logs[one.id] for one in batch if one.id in logs}
             # The first record of an experiment that another clone made keeps its commit, too.
             keeps = [one.commit for one in batch if one.id not in known or not self.is_own(one)]
-            before = last
-            last = append_entry(self._git, ref, encode_entry(batch), after=last, keeps=keeps, files=files)
-            # A cache that cannot be written starts again in memory, and reads the journals when it is next used.
-            with suppress(sqlite3.DatabaseError), cache.writing():
-                if (tips := cache.tips()).get(ref) == before:
-                    cache.put(self.writer, last, batch)
-                    cache.set_tips({**tips, ref: last})
+            last = write_entry(self._git, encode_entry(batch), after=last, keeps=keeps, files=files)
+            written.append((last, batch))
+        if not written:
+            return
+        move_ref(self._git, ref, last, before=before)
+        # A cache that cannot be written starts again in memory, and reads the journals when it is next used.
+        with suppress(sqlite3.DatabaseError), cache.writing():
+            if (tips := cache.tips()).get(ref) == before:
+                for entry, batch in written:
+                    cache.put(self.writer, entry, batch)
+                cache.set_tips({**tips, ref: last})
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -18,6 +18,8 @@ _IDENTITY: Final = {"NAME": "dver", "EMAIL": "dver@localhost"}
 """The author of entries where Git knows no user."""
 _MOVED: Final = ("but expected", "is at ", "reference already exists")
 """What git says if the ref is not where the caller expects it."""
+_REF_PATIENCE: Final = 10_000
+"""Milliseconds."""
 _BATCH: Final = 2000
 """Entries that are read with one git process."""
 
@@ -42,18 +44,32 @@ def append_entry(
     keeps: Sequence[str] = (),
     files: Mapping[str, bytes] | None = None,
 ) -> CommitId:
-    """Append an entry to the journal `ref`, whose last entry is `after`, and return it.
+    """Append an entry to the journal `ref`, whose last entry is `after`, and return it. See `write_entry`.
+
+    A process that is killed before the last step leaves only unreachable objects. Raises JournalMovedError if the last
+    entry is another one.
+    """
+    entry = write_entry(git, message, after=after, keeps=keeps, files=files)
+    move_ref(git, ref, entry, before=after)
+    return entry
+
+
+def write_entry(
+    git: GitRepo,
+    message: bytes,
+    *,
+    after: CommitId | None,
+    keeps: Sequence[str] = (),
+    files: Mapping[str, bytes] | None = None,
+) -> CommitId:
+    """Write an entry that follows `after`, without a ref.
 
     The journal keeps the commits `keeps`, except for its first entry, which has no parents. `files` are small files by
-    name, without directories. A process that is killed before the last step leaves only unreachable objects.
-
-    Raises JournalMovedError if the last entry is another one.
+    name, without directories.
     """
     assert after is not None or not keeps, "the first parent of an entry is the entry before it"
     tree = write_flat_tree(git, files or {})
-    entry = write_commit(git, tree, message, parents=[*([after] if after else []), *keeps])
-    move_ref(git, ref, entry, before=after)
-    return entry
+    return write_commit(git, tree, message, parents=[*([after] if after else []), *keeps])
 
 
 def move_ref(git: GitRepo, ref: str, commit: CommitId, *, before: CommitId | None) -> None:
@@ -63,7 +79,8 @@ def move_ref(git: GitRepo, ref: str, commit: CommitId, *, before: CommitId | Non
     """
     zero = "0" * len(commit)
     try:
-        run(git, ["update-ref", ref, commit, before or zero])
+        # A `git gc` at the same time locks the ref for a moment.
+        run(git, ["-c", f"core.filesRefLockTimeout={_REF_PATIENCE}", "update-ref", ref, commit, before or zero])
     except RepositoryError as error:
         if error.why and any(said in error.why for said in _MOVED):
             raise JournalMovedError(

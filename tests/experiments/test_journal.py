@@ -5,12 +5,13 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dver.experiments.journal import LOCAL, REMOTES, Journal
 from dver.formats.experiment import Experiment, ExperimentStatus, encode_entry
-from dver.git.journal import append_entry, journal_tips
+from dver.git.journal import append_entry, journal_tips, write_entry
 from dver.repo import Repository
 
 
@@ -186,3 +187,29 @@ def test_a_fetched_journal_can_rename_and_remove_but_never_queue_or_replace_an_e
             assert journal.all() == [replace(later, name="renamed")]
             assert journal.own_ids_with_status(ExperimentStatus.QUEUED) == []
             (journal.directory / "records.db").unlink()
+
+
+def test_records_of_several_entries_are_there_all_or_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    written = 0
+
+    def write_one_entry(*args: Any, **options: Any) -> Any:
+        nonlocal written
+        written += 1
+        if written == 2:
+            raise KeyboardInterrupt
+        return write_entry(*args, **options)
+
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        many = [an_experiment(journal, f"t-{number}", head) for number in range(1001)]
+        journal.record(many[:1])
+        monkeypatch.setattr("dver.experiments.journal.write_entry", write_one_entry)
+        with pytest.raises(KeyboardInterrupt):
+            journal.record(many[1:])
+        assert len(journal.all()) == 1
+        monkeypatch.undo()
+        journal.record(many[1:])
+        assert len(journal.all()) == 1001
+    shutil.rmtree(project / ".git/dver/experiments")
+    with Repository.open(project) as repo, Journal(repo) as journal:
+        assert len(journal.all()) == 1001
