@@ -100,3 +100,9 @@ def test_tables_of_experiments_are_measured(tmp_path: Path) -> None:
     measured = run("experiments.py", tmp_path, "--counts", "7", "--dvc", "", "--rounds", "1")
     assert "| 7 experiments, after a clone |" in measured
     assert "| 7 experiments, sorted and filtered |" in measured
+
+
+def test_sharing_experiments_is_measured(tmp_path: Path) -> None:
+    told = run("exp_share.py", tmp_path, "--experiments", "6")
+    assert told.startswith("6 experiments\n")
+    assert "| first push " in told
