@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from support import git
 
@@ -45,8 +46,7 @@ def test_experiments_are_flat_records_with_the_same_keys(project: dver.Project) 
 
 
 def test_experiments_make_a_data_frame(project: dver.Project) -> None:
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(project.experiments()).set_index("name")
+    frame = pd.DataFrame(project.experiments()).set_index("name")
     assert frame.loc["two", "auc"] == 0.9
     assert str(frame["created"].dtype).startswith("datetime64")
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from dver.core.batches import batched
 from dver.core.errors import DverError, PipelineError, UsageError
+from dver.core.progress import SILENT, Progress
 from dver.experiments.journal import Journal
 from dver.experiments.table.rows import ReferenceRow
 from dver.experiments.values import read_data, read_params_and_metrics
@@ -19,6 +21,8 @@ from dver.repo import Repository
 from dver.tracking.targets import tracked_in_commit
 
 _SHORT: Final = 7
+_BATCH: Final = 50
+"""Commits that are read before what was read is kept."""
 _NAMED: Final = 3
 """The most branches and tags in the name of a baseline."""
 
@@ -30,7 +34,7 @@ def workspace_row(repo: Repository) -> ReferenceRow:
 
 
 def baseline_rows(
-    repo: Repository, journal: Journal, commits: Sequence[str], revs: Mapping[str, str]
+    repo: Repository, journal: Journal, commits: Sequence[str], revs: Mapping[str, str], *, progress: Progress = SILENT
 ) -> dict[str, ReferenceRow]:
     """The rows of `commits`, by commit. `revs` has the commits of branches and tags.
 
@@ -40,9 +44,12 @@ def baseline_rows(
     known = journal.commit_facts(commits)
     unknown = [one for one in commits if one not in known]
     if unknown:
-        fresh, incomplete = _read(repo, unknown)
-        journal.keep_commit_facts({one: facts for one, facts in fresh.items() if one not in incomplete})
-        known |= fresh
+        with progress.task("read baselines", total=len(unknown)) as task:
+            for batch in batched(unknown, _BATCH):
+                fresh, incomplete = _read(repo, batch)
+                journal.keep_commit_facts({one: facts for one, facts in fresh.items() if one not in incomplete})
+                known |= fresh
+                task.advance(len(batch))
     names: dict[str, list[str]] = {}
     for rev, commit in revs.items():
         names.setdefault(commit, []).append(rev)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dver.core.progress import SILENT, Progress
 from dver.experiments.journal import Journal
 from dver.experiments.leases import LeaseHolder, running
 from dver.experiments.table.baselines import baseline_rows, workspace_row
@@ -21,7 +22,7 @@ __all__ = ["ExperimentScope", "TableQuery", "show_experiments"]
 
 
 def show_experiments(
-    repo: Repository, query: TableQuery, scope: ExperimentScope, *, context: bool = True
+    repo: Repository, query: TableQuery, scope: ExperimentScope, *, context: bool = True, progress: Progress = SILENT
 ) -> ExperimentTable:
     """The table of the experiments in `scope` that `query` selects; with `context`, also of their baselines and the
     workspace.
@@ -37,7 +38,7 @@ def show_experiments(
         revs = dict(branch_and_tag_tips(repo.git, branches=True, tags=True))
 
         def baselines_of(commits: Sequence[str]) -> Mapping[str, ReferenceRow]:
-            return baseline_rows(repo, journal, commits, revs) if context else {}
+            return baseline_rows(repo, journal, commits, revs, progress=progress) if context else {}
 
         table = build_table(
             rows,

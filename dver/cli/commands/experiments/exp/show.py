@@ -88,7 +88,8 @@ def command(
         if watch:
             table = watch_table(ctx, lambda: show_experiments(repo, query, scope), precision=precision)
         else:
-            table = show_experiments(repo, query, scope, context=wants_page or form in ("table", "md"))
+            context = wants_page or form in ("table", "md")
+            table = show_experiments(repo, query, scope, context=context, progress=ctx.progress)
         for problem in table.problems:
             ctx.warn_about(problem)
         if wants_page:
