@@ -14,7 +14,7 @@ from typing import Final
 
 from dver.core.files import delete_any, temporary_name
 from dver.git.git_repo import GitRepo, run
-from dver.git.revisions import CommitId
+from dver.git.revisions import CommitId, resolve
 
 _QUIET: Final = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
 _PATIENCE: Final = 30.0
@@ -30,10 +30,30 @@ def open_worktree(git: GitRepo, place: Path, commit: CommitId) -> GitRepo:
     found = git_dirs_at(git, place)
     if len(found) != 1 or not ((place / ".git").is_file() and (found[0] / "HEAD").is_file()):
         remove_worktree(git, place)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        run(git, [*_QUIET, "worktree", "add", "--quiet", "--no-checkout", "--detach", os.fspath(place), commit])
+        place.mkdir(parents=True)
+        _add_worktree(git, place, commit)
         found = git_dirs_at(git, place)
     return replace(git, worktree=place, git_dir=found[0])
+
+
+def _add_worktree(git: GitRepo, place: Path, commit: CommitId) -> None:
+    """Add the linked worktree at `place`, an empty directory, with HEAD at `commit` and without files."""
+    if (git.common_dir / "reftable").is_dir():
+        run(git, [*_QUIET, "worktree", "add", "--quiet", "--no-checkout", "--detach", os.fspath(place), commit])
+        return
+    # `git worktree add` writes one file after the other, and until then every git command that looks at all worktrees
+    # fails: also those of the user, and of other workers. A rename adds the same files at once (gitrepository-layout).
+    made = place.with_name(temporary_name())
+    made.mkdir()
+    git_dir = git.common_dir / "worktrees" / place.name
+    while git_dir.exists():  # a worktree of the user's, or a broken one
+        git_dir = git_dir.with_name(f"{place.name}-{os.urandom(4).hex()}")
+    files = {"HEAD": resolve(git, commit), "commondir": "../..", "gitdir": os.path.join(place, ".git")}
+    for name, content in files.items():
+        (made / name).write_bytes(os.fsencode(f"{content}\n"))
+    (place / ".git").write_bytes(b"gitdir: " + os.fsencode(git_dir) + b"\n")
+    git_dir.parent.mkdir(exist_ok=True)
+    made.rename(git_dir)
 
 
 def reset_worktree(worktree: GitRepo, commit: CommitId, tree: str) -> None:
