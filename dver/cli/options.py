@@ -86,7 +86,11 @@ class _Dver(click.Command):
         # Checked before click parses the arguments, so that usage errors are printed as JSON, too.
         if any("--json" in one.opts for one in self.params):
             ctx.ensure_object(Context).json_due = "--json" in args
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # click forgets it if an option has no value
+            raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:

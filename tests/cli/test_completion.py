@@ -166,6 +166,11 @@ def test_a_broken_pipeline_breaks_no_command_line(run: Run, project: Path, tmp_p
     ("line", "found"),
     [
         ("dver exp list br", []),
+        ("dver exp apply br", ["plain,brave", "plain,bright"]),
+        ("dver exp rename br", ["plain,brave", "plain,bright"]),
+        ("dver exp diff brave bri", ["plain,bright"]),
+        ("dver exp push or", ["plain,origin"]),
+        ("dver queue logs bra", ["plain,brave"]),
         ("dver exp run -S le", ["plain,learning.rate="]),
         ("dver exp run -S other.yaml:", ["plain,other.yaml:depth="]),
         ("dver exp run -n ", []),

@@ -231,3 +231,9 @@ def test_help_of_a_verb_is_that_of_its_option(run: Run) -> None:
         assert run("help", *verb).out == run(*verb, "--help").out
     assert "did you mean 'status'?" in run("help", "statu", rc=2).err
     assert run("help", "add", "more", rc=2).err
+
+
+@pytest.mark.parametrize("line", ["repro -j", "exp show --sort", "--cd"])
+def test_an_option_without_its_value_is_referred_to_the_help(run: Run, line: str) -> None:
+    command = " ".join(["dver", *(word for word in line.split() if not word.startswith("-"))])
+    assert run(*line.split(), rc=2).err.endswith(f" requires an argument\nfix: see `{command} --help`\n")
