@@ -273,3 +273,27 @@ def test_baselines_that_the_git_remote_does_not_have_are_published_with_their_da
     bob.git("checkout", "--quiet", baseline)
     bob.dver("pull")
     assert (bob.root / "data/rows").read_text() == "rows of an unpushed commit\n"
+
+
+def test_a_clone_can_be_the_remote(alice: Clone, bob: Clone) -> None:
+    alice.save("one")
+    alice.dver("exp", "push")
+    bob.git("remote", "add", "alice", "../alice")
+    bob.save("two")
+    assert bob.dver("exp", "push", "alice").out.endswith("pushed 1 experiment to alice: two\n")
+    assert alice.names() == ["one", "two"]
+    assert bob.dver("exp", "fetch", "alice").out == "no new experiments on alice\n"  # only what is published there
+    assert not [ref for ref in bob.refs() if "remotes/alice/local" in ref or "remotes/alice/remotes" in ref]
+    assert bob.dver("exp", "push", "alice").out == "alice is up to date\n"
+
+
+def test_a_linked_worktree_shares_the_journal(alice: Clone, bob: Clone, team: Path) -> None:
+    alice.git("worktree", "add", "--quiet", team / "linked")
+    linked = Clone(team / "linked")
+    linked.dver("pull")
+    linked.save("linked")
+    assert linked.dver("exp", "push").out.endswith("pushed 1 experiment to origin: linked\n")
+    assert alice.names() == ["linked"]
+    assert alice.dver("exp", "push").out == "origin is up to date\n"
+    bob.dver("exp", "pull")
+    assert bob.names() == ["linked"]
