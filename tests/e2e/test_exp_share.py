@@ -100,10 +100,12 @@ def test_two_experiments_of_one_name_both_stay(alice: Clone, bob: Clone) -> None
     for clone in (alice, bob):
         clone.dver("exp", "pull")
         assert clone.names() == ["same", "same"]
+        listed = clone.dver("exp", "list").out.splitlines()
+        assert [line.split("  ")[0] for line in listed] == [f"same ({one.id[:8]})" for one in (mine, yours)]
     bob.dver("exp", "rename", "same", "of-bob")
     with bob.journal() as journal:
         assert {one.id: one.name for one in journal.all()} == {mine.id: "same", yours.id: "of-bob"}
-    alice.dver("exp", "rename", yours.id[:12], "by-id")
+    alice.dver("exp", "rename", yours.id[:8], "by-id")
     with alice.journal() as journal:
         assert {one.id: one.name for one in journal.all()} == {mine.id: "same", yours.id: "by-id"}
 

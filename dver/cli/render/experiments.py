@@ -14,6 +14,7 @@ from dver.formats.experiment import Experiment, ExperimentStatus
 _LISTED: Final = 5
 """At most this many metrics are in the line of a finished experiment."""
 _SHORT: Final = 7
+_ID_DIGITS: Final = 8
 
 
 def finished_lines(experiment: Experiment, style: Style) -> Iterator[str]:
@@ -28,11 +29,11 @@ def finished_lines(experiment: Experiment, style: Style) -> Iterator[str]:
         yield f"  {printable(experiment.error)}"
 
 
-def list_row(experiment: Experiment, style: Style) -> list[str]:
-    """The row of an experiment in `dver exp list`."""
+def list_row(experiment: Experiment, style: Style, *, with_id: bool = False) -> list[str]:
+    """The row of an experiment in `dver exp list`; with the beginning of its id if another one has the same name."""
     created = time.strftime("%Y-%m-%d %H:%M", time.localtime(experiment.created))
     about = one_line(experiment.message.partition("\n")[0])
-    name = printable(experiment.name)
+    name = printable(experiment.name) + (f" ({experiment.id[:_ID_DIGITS]})" if with_id else "")
     return [name, status_text(experiment.status, style), created, experiment.baseline[:_SHORT], about]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import click
 
 from dver.cli import options
@@ -33,7 +35,8 @@ def command(ctx: Context, *, names_only: bool, removed: bool, as_json: bool) -> 
         for one in found:
             ctx.say(printable(one.name))
     else:
-        ctx.table(list_row(one, ctx.style) for one in found)
+        times = Counter(one.name for one in found)
+        ctx.table(list_row(one, ctx.style, with_id=times[one.name] > 1) for one in found)
         if not found:
             ctx.note(
                 "no removed experiment can be restored"
