@@ -81,15 +81,16 @@ def new_project(at: Path, base: Version) -> Project:
     return project
 
 
-def put_version(root: Path, version: Version) -> None:
-    """Write the files of `version`, and the pointer of its data."""
+def put_version(root: Path, version: Version, *, plain: bool = False) -> None:
+    """Write the files of `version`, and the pointer of its data; if `plain`, no `.gitignore` of its own."""
     for path, node in version.files.items():
         put(root, path, node)
     ignored = b"*.log\n"
     if version.data is not None:
         (root / "data.dver").write_bytes(_template()[1][version.data])
         ignored += b"/data\n"
-    (root / ".gitignore").write_bytes(ignored)
+    if not plain:
+        (root / ".gitignore").write_bytes(ignored)
 
 
 def put(root: Path, path: bytes, node: Node) -> None:
@@ -121,11 +122,11 @@ def remove(root: Path, path: bytes) -> None:
             os.unlink(full)
 
 
-def commit_of(project: Project, version: Version) -> str:
-    """A commit with the files of `version` on top of HEAD, which no branch has."""
+def commit_of(project: Project, version: Version, *, plain: bool = False) -> str:
+    """A commit with the files of `version` on top of HEAD, which no branch has. See `put_version`."""
     with TemporaryDirectory() as folder:
         place = Path(folder)
-        put_version(place, version)
+        put_version(place, version, plain=plain)
         env = {**os.environ, "GIT_DIR": str(project.root / ".git"), "GIT_WORK_TREE": folder}
         env["GIT_INDEX_FILE"] = f"{folder}.index"
 

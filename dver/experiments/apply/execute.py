@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from typing import Final
 
 from dver.core.progress import Progress
 from dver.experiments.apply.plan import FilePlan, parents
@@ -16,6 +18,9 @@ from dver.experiments.apply.workspace_data import DataChange, check_out_data
 from dver.git.scratch_index import ScratchIndex
 from dver.repo import Repository
 from dver.workspace.checkout.restore import CheckoutSummary, joined
+
+_STAYS: Final = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR)
+"""Errors for a directory with files that were kept or made since. What the target has there is kept out, too."""
 
 
 class Execution:
@@ -57,8 +62,11 @@ class Execution:
             else:
                 self.kept[path] = None
         for path in self._plan.clear_directories:
-            with suppress(OSError):  # files that were kept or made since; what is written there is kept, too
+            try:
                 os.rmdir(self._repo.layout.absolute(path))
+            except OSError as error:
+                if error.errno not in _STAYS:
+                    raise
 
     def write(self, scratch: ScratchIndex) -> None:
         """Write the files of the target from Git's index `scratch`."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from dver.core.progress import Progress
 from dver.experiments.apply.plan import FilePlan, is_in, plan_files, wanted_changes
 from dver.experiments.apply.record import SavedFile, UndoRecord
-from dver.experiments.apply.records import folder_of
+from dver.experiments.apply.records import folder_of, left_by
 from dver.experiments.apply.saved_files import SavedContent
 from dver.experiments.apply.view import directories_above, is_below_link, status_of, view_workspace
 from dver.experiments.apply.workspace_data import DataPlan, known_data, plan_data
@@ -95,9 +95,17 @@ class Look:
 
 
 def look_at_workspace(
-    repo: Repository, target: StepTarget, scratch: Path, *, keep_untracked: bool, progress: Progress
+    repo: Repository,
+    target: StepTarget,
+    scratch: Path,
+    last: UndoRecord | None,
+    *,
+    keep_untracked: bool,
+    progress: Progress,
 ) -> Look:
     """Compare the workspace with the target, and plan. `scratch` is a directory for temporary indexes.
+
+    `last` is the record of the last step.
 
     Nothing changes but Git's objects. Raises ConflictError where something is in the way that cannot be saved.
     """
@@ -108,7 +116,8 @@ def look_at_workspace(
     in_data = frozenset((*known, *target.data))
     # Nested repositories are listed with a slash at the end.
     loose = [path for path in git.untracked if path not in target.saved_files and not path.endswith(b"/")]
-    gone = [] if keep_untracked else _removable(repo, target, loose, in_data)
+    left = left_by(repo, last) if last is not None else frozenset()
+    gone = [] if keep_untracked or left is None else _removable(repo, target, loose, in_data, left)
     restored, touched = _to_restore(repo, target)
     plan = _plan(repo, target, git, data, gone=gone, restored=restored, in_data=in_data)
     removed = set(gone)
@@ -142,12 +151,14 @@ def _look_at_git(repo: Repository, target: StepTarget, scratch: ScratchIndex) ->
     return GitLook(index, head, tree, index_tree, changes, rest, scratch_index.flagged(git))
 
 
-def _removable(repo: Repository, target: StepTarget, loose: Sequence[bytes], in_data: Collection[bytes]) -> list[bytes]:
-    """The untracked files that the target does not have and that may go.
+def _removable(
+    repo: Repository, target: StepTarget, loose: Sequence[bytes], in_data: Collection[bytes], left: frozenset[bytes]
+) -> list[bytes]:
+    """The untracked files that the target does not have and that may go; `left` are those from before the last step.
 
     Files too large for an experiment stay: it does not have them, whether they existed or not.
     """
-    alone = frozenset(target.record.untracked) if target.record is not None else frozenset()
+    alone = left | frozenset(target.record.untracked if target.record is not None else ())
     largest = repo.config.max_file_size
     found = []
     for path in loose:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -93,11 +94,23 @@ def restore_state(repo: Repository, record: UndoRecord) -> None:
     repo.state.forget_read()
 
 
-def finish(repo: Repository, number: int) -> None:
-    """Note that the step of a record has ended, and delete old records without unsaved work."""
-    write_atomic(folder_of(repo, number) / FINISHED, b"")
+def finish(repo: Repository, number: int, restored: Collection[bytes]) -> None:
+    """Note that the step of a record has ended, and delete old records without unsaved work.
+
+    The note lists the untracked files that are left now, except those that the step `restored`: some may have been
+    ignored before. They are the user's, and the next step leaves them alone, too.
+    """
+    left = [path for path in scratch_index.untracked(repo.git) if path not in restored]
+    write_atomic(folder_of(repo, number) / FINISHED, b"".join(path + b"\0" for path in left))
     for old in expendable(records_of(repo), KEEP):
         delete_record(repo, old)
+
+
+def left_by(repo: Repository, record: UndoRecord) -> frozenset[bytes] | None:
+    """The untracked files that the step of a record left. None after an interrupted one: then they are unknown."""
+    if not record.is_finished:
+        return None
+    return frozenset((folder_of(repo, record.number) / FINISHED).read_bytes().split(b"\0"))
 
 
 def delete_record(repo: Repository, number: int) -> None:

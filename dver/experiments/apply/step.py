@@ -86,12 +86,13 @@ def take_step(
     refuse_conflicts(repo)
     records = records_of(repo)
     with _scratch(repo) as scratch:
-        found = look_at_workspace(repo, target, scratch, keep_untracked=keep_untracked, progress=progress)
+        last = records[-1] if records else None
+        found = look_at_workspace(repo, target, scratch, last, keep_untracked=keep_untracked, progress=progress)
         if (last := _repeated(records, target, found, kind)) is not None:
             return _result(found, last.number, (), joined([]))
         saved = _save(repo, target, found, kind, scratch, records, restores=restores, progress=progress)
         kept, data = _change(repo, target, found, saved, scratch, progress)
-        finish(repo, saved.record.number)
+        finish(repo, saved.record.number, target.saved_files)
         return _result(found, saved.record.number, kept, data)
 
 

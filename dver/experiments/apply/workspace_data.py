@@ -18,7 +18,7 @@ from dver.store.trees.compare import same
 from dver.store.trees.edit import NewTrees, keep_common
 from dver.store.writer import StoreWriter
 from dver.tracking.directory_listings import fetch_directories
-from dver.tracking.targets import TrackedData, tracked_in_commit, tracked_in_worktree
+from dver.tracking.targets import TrackedData, is_at_or_below, tracked_in_commit, tracked_in_worktree
 from dver.workspace.checkout.checkout import is_in_part, restore_parts
 from dver.workspace.checkout.incremental import plan_update
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, joined, plan_restore, restore
@@ -69,7 +69,9 @@ def known_data(repo: Repository) -> tuple[Mapping[bytes, TrackedData], frozenset
         tracked = {}
     placed = [path for path in repo.state.placed if path not in tracked]
     # Files that another branch has in Git belong to Git.
-    return tracked, frozenset((*tracked, *(path for path in placed if not tracked_under(repo.git, path))))
+    of_git = tracked_under(repo.git, *placed) if placed else []
+    free = [path for path in placed if not any(is_at_or_below(one, path) for one in of_git)]
+    return tracked, frozenset((*tracked, *free))
 
 
 def data_of_commit(repo: Repository, commit: str) -> tuple[dict[bytes, Entry | None], list[str | None]]:
@@ -158,6 +160,9 @@ def download_data(
     repo: Repository, changes: Sequence[DataChange], remotes: Iterable[str | None], fix: str, progress: Progress
 ) -> None:
     """Download what the checkout of `changes` needs. Raises MissingObjectError with the command `fix`."""
+    wanted = [one.target.ref(one.path) for one in changes if one.target is not None]
+    if not repo.store.find_missing(wanted):
+        return  # no plan is needed, which would scan the data once more
     wholes = [one.checkout for one in changes if not one.in_part and one.target is not None]
     parts = [one.checkout for one in changes if one.in_part]
     placed = {**repo.state.placed, **_with_present(repo, changes)}

@@ -119,6 +119,22 @@ def test_untracked_files_that_no_experiment_can_have_stay(project: Project) -> N
     assert (project.root / "huge.bin").stat().st_size == 20_000_000
 
 
+def test_ignored_files_that_an_experiment_does_not_ignore_stay(project: Project) -> None:
+    wanted = [Version({b".gitignore": Node("-", b""), b"n": Node("-", b"%d\n" % number)}, None) for number in (1, 2)]
+    commits = [commit_of(project, one, plain=True) for one in wanted]
+    write(project.root, {"out.log": b"ignored\n", "sub/out.log": b"ignored, too\n"})
+    original = snapshot(project)
+    apply_commit(project, commits[0])
+    write(project.root, {"since": b"s\n"})
+    done = apply_commit(project, commits[1])
+    assert done.untracked == (b"since",)
+    assert (project.root / "out.log").read_bytes() == b"ignored\n"
+    undo_step(project)
+    assert (project.root / "since").read_bytes() == b"s\n"
+    undo_step(project)
+    assert_same(snapshot(project), original)
+
+
 def test_directories_files_and_links_take_each_others_place(project: Project) -> None:
     wanted = Version({b"a/x": Node("-", b"x\n"), b"d": Node("l", b"a"), b"e": Node("-", b"e\n")}, None)
     commit = commit_of(project, wanted)
