@@ -47,6 +47,7 @@ _WORDS: Final = frozenset(("and", "or", "not", "in"))
 _DEPTH: Final = 50
 """The most parentheses inside each other."""
 _SHORTEST_ID: Final = 4
+_DIGITS: Final = 4000
 
 
 def parse_filter(text: str, names: Names, revs: Mapping[str, str] | None = None) -> Callable[[TableRow], bool]:
@@ -136,15 +137,21 @@ class _Parser:
 
     def _either(self) -> _Test | _Operand:
         found = self._all()
+        if self._token.text != "or":
+            return found
+        tests = [self._test(found)]
         while self._accept("or"):
-            found = _either(self._test(found), self._test(self._all()))
-        return found
+            tests.append(self._test(self._all()))
+        return _any_of(tests)
 
     def _all(self) -> _Test | _Operand:
         found = self._not()
+        if self._token.text != "and":
+            return found
+        tests = [self._test(found)]
         while self._accept("and"):
-            found = _both(self._test(found), self._test(self._not()))
-        return found
+            tests.append(self._test(self._not()))
+        return _all_of(tests)
 
     def _not(self) -> _Test | _Operand:
         token = self._token
@@ -167,12 +174,7 @@ class _Parser:
             assert isinstance(right, _Operand)
             tests.append(self._compared(left, sign, right))
             left = right
-        if not tests:
-            return left
-        found = tests[0]
-        for one in tests[1:]:
-            found = _both(found, one)
-        return found
+        return left if not tests else tests[0] if len(tests) == 1 else _all_of(tests)
 
     def _sign(self) -> str | None:
         token = self._token
@@ -315,7 +317,8 @@ _NO_ROW: Final[Any] = None
 
 
 def _number(text: str) -> float:
-    return float(text) if re.search(r"[.eE]", text) else int(text.replace("_", ""))
+    # Python refuses to read longer integers.
+    return float(text) if re.search(r"[.eE]", text) or len(text) > _DIGITS else int(text.replace("_", ""))
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -373,23 +376,27 @@ def _opposite(test: _Test) -> _Test:
     return opposite
 
 
-def _both(one: _Test, other: _Test) -> _Test:
-    def both(row: TableRow) -> Truth:
-        first = one(row)
-        if first is False:
-            return False
-        second = other(row)
-        return False if second is False else None if None in (first, second) else True
+def _all_of(tests: Sequence[_Test]) -> _Test:
+    def all_of(row: TableRow) -> Truth:
+        found: Truth = True
+        for test in tests:
+            one = test(row)
+            if one is False:
+                return False
+            found = found if one else None
+        return found
 
-    return both
+    return all_of
 
 
-def _either(one: _Test, other: _Test) -> _Test:
-    def either(row: TableRow) -> Truth:
-        first = one(row)
-        if first is True:
-            return True
-        second = other(row)
-        return True if second is True else None if None in (first, second) else False
+def _any_of(tests: Sequence[_Test]) -> _Test:
+    def any_of(row: TableRow) -> Truth:
+        found: Truth = False
+        for test in tests:
+            one = test(row)
+            if one is True:
+                return True
+            found = None if one is None else found
+        return found
 
-    return either
+    return any_of

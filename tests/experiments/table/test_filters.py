@@ -140,6 +140,11 @@ def test_a_mistake_is_named_with_its_position(text: str, what: str) -> None:
     assert error.value.fix
 
 
+def test_long_filters_are_no_deep_ones() -> None:
+    assert matches(" and ".join(["lr > 0"] * 3000) + " or " + " or ".join(["lr < 0"] * 3000), ONE) == ["exp-1"]
+    assert matches("lr < " + "9" * 5000, ONE) == ["exp-1"]
+
+
 def test_an_unknown_name_is_refused_with_close_ones() -> None:
     with pytest.raises(UsageError) as error:
         matches("lr > 0 and acu > 0.5")
