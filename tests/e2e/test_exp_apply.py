@@ -119,7 +119,7 @@ def test_messages_name_what_is_next(project: Path, run: Run) -> None:
     assert (record["number"], record["name"], record["interrupted"]) == (1, "first", False)
     run("exp", "undo", "--drop", "1")
     refused = run("exp", "undo", rc=2)
-    assert "there is nothing to undo" in refused.err
+    assert refused.err == "error: there is nothing to undo\nwhy: no `dver exp apply` of this worktree is left\n"
     assert run("exp", "undo", "--list").out == ""
 
 

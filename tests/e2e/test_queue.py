@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -170,6 +171,7 @@ def test_failed_tasks_run_again_from_where_they_started(run: Run, repo: Path, co
 
 def test_tasks_are_removed_from_the_queue(run: Run, repo: Path) -> None:
     run("exp", "run", "--queue", "-S", "lr=1,-1,2,3", "-n", "t", cwd=repo)
+    assert re.search("^t-2 +queued +lr=-1$", run("queue", "status", cwd=repo).out, re.MULTILINE)
     assert run("queue", "remove", "t-1", cwd=repo).out == "removed 1 experiment: t-1\n"
     run("queue", "remove", "--queued", "--failed", cwd=repo)
     assert run("queue", "start", cwd=repo).out == "the queue is empty\n"

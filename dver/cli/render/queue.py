@@ -18,9 +18,12 @@ from dver.core.phrasing import count, join_limited
 from dver.experiments.queue.supervisor import QueueResult, QueueWatcher
 from dver.experiments.queue.tasks import QueueStatus
 from dver.formats.experiment import Experiment, ExperimentStatus
+from dver.pipelines.definition.stage import PARAMS_FILE
 
 _INTERVAL: Final = 0.1
 """Redraw the line at most once in this many seconds."""
+_DEFAULT_FILE: Final = f"{PARAMS_FILE}:"
+"""What overrides of the usual file begin with."""
 _COUNTED: Final = (ExperimentStatus.DONE, ExperimentStatus.FAILED, ExperimentStatus.STOPPED)
 
 
@@ -180,7 +183,8 @@ def running_rows(status: QueueStatus, style: Style) -> Iterator[list[str]]:
 def task_rows(tasks: Sequence[Experiment], style: Style) -> Iterator[list[str]]:
     """Experiments that do not run: name, status, and why they ended."""
     for one in tasks:
-        changed = " ".join(one.set) if one.status is ExperimentStatus.QUEUED else one.error
+        texts = (text.removeprefix(_DEFAULT_FILE) for text in one.set)
+        changed = " ".join(texts) if one.status is ExperimentStatus.QUEUED else one.error
         yield [printable(one.name), status_text(one.status, style), *([printable(changed)] if changed else [])]
 
 

@@ -187,7 +187,7 @@ def next_undo(records: Sequence[UndoRecord]) -> UndoRecord:
     raise UsageError(
         "there is nothing to undo",
         why="no `dver exp apply` of this worktree is left",
-        fix="`dver exp undo --list` shows what can be brought back",
+        fix="`dver exp undo --list` shows what can be brought back" if records else None,
     )
 
 
