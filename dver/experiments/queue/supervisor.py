@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from dver.core.display import Displayed
-from dver.core.errors import DverError, StageError
+from dver.core.errors import DverError, LocalIOError, StageError
 from dver.experiments.journal import Journal
 from dver.experiments.leases import running
 from dver.experiments.queue.events import (
@@ -42,6 +42,7 @@ _LOOK: Final = 2.0
 _PIECE: Final = 1 << 16
 _KEPT: Final = 4000
 """The bytes of the end of a worker's error output that are kept."""
+_MOST_FAILURES: Final = 3
 _MOST_IDLE: Final = 3
 """After so many workers in a row ended without a task, no more are started."""
 
@@ -185,6 +186,8 @@ class _Supervisor:
     """How often it was asked to stop the tasks."""
     sent_stop: bool = False
     sent_kills: int = 0
+    failures: int = 0
+    """How many workers in a row could not go on."""
     idle: int = 0
     """How many workers in a row ended without a task."""
     left: int = 0
@@ -286,14 +289,14 @@ class _Supervisor:
             case StageStarted(stage):
                 self.watcher.stage_started(worker.number, stage)
             case TaskEnded(experiment):
-                worker.task = None
+                worker.task, self.failures = None, 0
                 self.ended.append(experiment)
                 self.watcher.task_ended(worker.number, experiment)
                 if self.source is not None and not (self.requests or self.kills or self.errors):
                     self.source.refill()  # this worker waits a moment for it
             case WorkerFailed(error):
                 worker.task, worker.reported = None, True
-                self.errors.append(error)
+                self.worker_failed(error)
 
     def reap(self) -> None:
         """Remove the workers that ended."""
@@ -323,11 +326,14 @@ class _Supervisor:
             self.watcher.worker_died(worker.number, worker.task)
         elif code and not worker.reported:
             said = worker.said.decode(errors="replace").strip().splitlines()
-            self.errors.append(
-                DverError(
-                    "a worker of the queue failed", why=said[-1] if said else f"exit code {code}", fix="dver doctor"
-                )
-            )
+            why = said[-1] if said else f"exit code {code}"
+            self.worker_failed(DverError("a worker of the queue failed", why=why, fix="dver doctor"))
+
+    def worker_failed(self, error: DverError) -> None:
+        """Start no more workers if the disk fails, or after several failures in a row. Git may fail once."""
+        self.failures += 1
+        if isinstance(error, LocalIOError) or self.failures >= _MOST_FAILURES:
+            self.errors.append(error)
 
     def abandon(self) -> None:
         """Ask workers to end that are left after an error in this process. Their tasks are recorded."""

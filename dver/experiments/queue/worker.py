@@ -51,7 +51,7 @@ class TakenTask:
 def work(repo: Repository, report: Report, interruption: Interruption, *, sweep: str = "") -> None:
     """Run tasks until no task is free, or `interruption` asks to end; with `sweep`, trials of this sweep only.
 
-    Raises LocalIOError if the disk fails: the task stays queued.
+    Raises LocalIOError if the disk fails, and RepositoryError if Git does: the task stays queued.
     """
     with Journal(repo) as journal:
         if not journal.own_ids_with_status(ExperimentStatus.QUEUED):
@@ -61,6 +61,11 @@ def work(repo: Repository, report: Report, interruption: Interruption, *, sweep:
             while (task := _next(journal, slots, slot, interruption, sweep)) is not None:
                 try:
                     _run(repo, journal, slot, task, report, interruption)
+                except LocalIOError:
+                    raise
+                except DverError:  # its end could not be recorded
+                    task.lease.abandon()  # counts the attempt
+                    raise
                 finally:
                     task.lease.release()
 
@@ -147,11 +152,11 @@ def _run(
             if stopped is not None and stopped.status.is_final:
                 report(TaskEnded(stopped))
             return
-        except (LocalIOError, OSError):
+        except (DverError, OSError):
             raise
         except Exception as error:  # a bug must not stop the queue
             _log(journal, experiment, traceback.format_exc())
-            reason = error if isinstance(error, DverError) else StageError(f"dver failed: {error!r}")
+            reason = StageError(f"dver failed: {error!r}", why="this is a bug in dver")
             finished = record_without_run(journal, experiment, reason, started=time.time())
         finally:
             if pruning is not None:
