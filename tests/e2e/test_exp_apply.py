@@ -13,6 +13,8 @@ import pytest
 from support import Run, git
 from workspaces import Content, listing
 
+import dver
+
 
 def tree(repo: Path) -> dict[bytes, Content]:
     """All files of the workspace."""
@@ -226,3 +228,36 @@ def test_nothing_is_applied_while_an_experiment_runs(project: Path, run: Run) ->
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
+
+
+def test_a_name_that_no_branch_can_have_gets_a_similar_branch(project: Path, run: Run) -> None:
+    run("exp", "save", "-n", "my run: 1~")
+    refused = run("exp", "branch", "my run: 1~", rc=2)
+    assert "fix: dver exp branch 'my run: 1~' my-run-1" in refused.err
+    run("exp", "branch", "my run: 1~", "my-run-1")
+    git("rev-parse", "refs/heads/my-run-1", cwd=project)
+
+
+def test_python_applies_undoes_and_branches(project: Path) -> None:
+    (project / "params.yaml").write_text("lr: 9\n")
+    before = state(project)
+    exp = dver.Project.open(project).exp
+    applied = exp.apply("first")
+    assert sorted(applied.written) == [b"data.dver", b"new.py", b"params.yaml"]
+    assert [(one.number, one.unsaved) for one in exp.list_undo()] == [(1, True)]
+    assert exp.branch("first", "from-python").branch == "from-python"
+    exp.undo()
+    assert state(project) == before
+    exp.drop_undo(1)
+    assert [one.number for one in exp.list_undo()] == [2]
+    with pytest.raises(dver.UsageError):
+        exp.apply("none such")
+
+
+def test_json_has_all_paths(project: Path, run: Run) -> None:
+    (project / "notes").write_text("n")
+    applied = run("exp", "apply", "first", "--json").json
+    assert applied["untracked"] == ["notes"]
+    assert applied["written"] == ["data.dver", "new.py", "params.yaml"]
+    undone = run("exp", "undo", "--json").json
+    assert (undone["record"], undone["number"], undone["kept"]) == (1, 2, [])

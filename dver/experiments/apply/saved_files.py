@@ -47,7 +47,8 @@ def save_files(top: bytes, paths: Iterable[bytes], folder: Path) -> SavedFiles:
     Raises ConflictError for a file that keeps changing, and OSError.
     """
     saved = SavedFiles()
-    with open(folder / CONTENT, "wb") as content:
+    # Others may read records, as a gc of a shared store does, but not files of this user in them.
+    with open(os.open(folder / CONTENT, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as content:
         for path in paths:
             full = top + b"/" + path
             found = _save_stable(full, content.tell(), len(saved.files), folder)
@@ -89,7 +90,7 @@ def _save_stable(path: bytes, offset: int, number: int, folder: Path) -> tuple[S
 
 def _save_large(path: bytes, folder: Path, number: int) -> None:
     large = folder / LARGE
-    large.mkdir(exist_ok=True)
+    large.mkdir(mode=0o700, exist_ok=True)
     target = large / str(number)
     target.unlink(missing_ok=True)
     try:

@@ -208,7 +208,7 @@ def _change(
         return _execute(repo, target, found, saved, ScratchIndex(repo.git, scratch / "next"), progress)
     except (DverError, OSError) as error:
         known = error if isinstance(error, DverError) else explain(error)
-        fix = "`dver exp undo` brings your workspace back, then try again"
+        fix = "`dver exp undo` brings your workspace back; the same command again completes it"
         raise type(known)(known.what, why=known.why, fix=fix) from error
 
 

@@ -29,7 +29,7 @@ from workspaces import Project
 
 from dver.core.errors import DverError, UsageError
 
-TRIALS = int(os.environ.get("DVER_APPLY_TRIALS", "8"))
+TRIALS = int(os.environ.get("DVER_APPLY_TRIALS", "5"))
 """The number of sites for each kind of fault; 0 means all of them."""
 BASE = Version({b"a": Node("-", b"a\n"), b"d/b": Node("x", b"b\n"), b"d/c": Node("-", b"c\n")}, 0)
 WANTED = Version({b"a": Node("-", b"A\n"), b"d": Node("l", b"a"), b"new/file": Node("-", b"n\n")}, 1)

@@ -24,7 +24,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from workspaces import Project
 
-EXAMPLES = int(os.environ.get("DVER_APPLY_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("DVER_APPLY_EXAMPLES", "15"))
 
 NAMES = [b"a", b"b", b"a/c", b"a/d/e", b"b/f", b"new\nline", b"\xff\xfe", b"x.log", b"a/y.log", b"data/q", b"sp ace"]
 names = st.sampled_from(NAMES)
