@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from environment import environment, use_environment
+from environment import environment, keep_temporary_files_in_memory, use_environment
 from support import Run, Templates, make_git_repo, run_dver
 
 pytest_plugins = ["servers", "protocol_servers"]
 
 _MANY_FILES = 256
+
+keep_temporary_files_in_memory()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,10 @@ KEPT: Final = (
     "PYTHONHASHSEED",
 )
 KEPT_PREFIXES: Final = ("PYTEST_", "DVER_TEST_", "HYPOTHESIS_")
+
+_MEMORY: Final = "/dev/shm"
+_ENOUGH: Final = 4 << 30
+"""Bytes that must be free there; tests need less than one GB at once."""
 
 _GIT_CONFIG: Final = """\
 [user]
@@ -65,6 +70,22 @@ def environment(home: Path) -> dict[str, str]:
         "TERM": "dumb",
         "NO_PROXY": "*",
     }
+
+
+def keep_temporary_files_in_memory() -> None:
+    """Make temporary files in memory, unless TMPDIR says where: most of the time of small files is the disk's."""
+    if "TMPDIR" not in os.environ and _can_hold_tests(_MEMORY):
+        os.environ["TMPDIR"] = tempfile.tempdir = _MEMORY
+
+
+def _can_hold_tests(folder: str) -> bool:
+    """Is there enough room, and can programs be run from there?"""
+    try:
+        status = os.statvfs(folder)
+    except OSError:
+        return False
+    room = status.f_bavail * status.f_frsize
+    return os.access(folder, os.W_OK) and room >= _ENOUGH and not status.f_flag & os.ST_NOEXEC
 
 
 def _path() -> str:

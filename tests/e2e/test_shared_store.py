@@ -289,8 +289,9 @@ def test_moving_back_names_the_shared_store_as_the_old_one(run: Run, added: Path
 @pytest.fixture
 def other_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on another file system than the workspace, where this machine has one; else on the same."""
-    other = os.path.isdir("/dev/shm") and os.stat("/dev/shm").st_dev != os.stat(tmp_path).st_dev
-    with tempfile.TemporaryDirectory(prefix="dver-test-", dir="/dev/shm" if other else tmp_path) as name:
+    own = tmp_path.stat().st_dev
+    places = [one for one in ("/dev/shm", "/var/tmp") if os.path.isdir(one) and os.stat(one).st_dev != own]
+    with tempfile.TemporaryDirectory(prefix="dver-test-", dir=[*places, tmp_path][0]) as name:
         yield Path(name)
 
 
