@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import run_dver
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # they train a dozen models
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "digits"
 STAGES = ["prepare", "featurise", "train@logistic", "train@forest", "evaluate@logistic", "evaluate@forest"]
