@@ -124,6 +124,7 @@ def test_a_temporary_run_has_the_changes_and_leaves_the_workspace_alone(run: Run
 def test_a_temporary_run_that_fails_is_kept_with_its_log(run: Run, repo: Path) -> None:
     failed = run("exp", "run", "--temp", "-S", "lr=-1", "-n", "bad", cwd=repo, rc=10)
     assert "exited with code 7" in failed.err
+    assert failed.err.endswith("\nfix: see its output: dver queue logs bad\n")
     assert experiments(run, repo)["bad"]["exit_code"] == 7
     assert "training with -1.0" in run("queue", "logs", "bad", cwd=repo).out
     refused = run("queue", "retry", "bad", cwd=repo, rc=2)

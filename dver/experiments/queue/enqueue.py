@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dver.core.display import Displayed
+from dver.core.errors import DverError, StageError
 from dver.core.files import read_regular
+from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.experiments.execution import FinishedExperiment
 from dver.experiments.journal import Journal
@@ -34,7 +36,7 @@ from dver.experiments.run import (
 from dver.experiments.snapshot import take_snapshot
 from dver.formats.experiment import Experiment, ExperimentStatus, Values
 from dver.pipelines.definition.param_files import flatten, parse_values
-from dver.pipelines.engine.schedule import Watcher
+from dver.pipelines.engine.schedule import CommandError, Watcher
 from dver.pipelines.execution.output_backup import BackedUpOutput
 from dver.repo import Repository
 
@@ -123,9 +125,20 @@ def run_temporarily(
                     on_backup=on_backup,
                     progress=progress,
                 )
-                return replace(finished, left_out=snapshot.left_out)
+                return replace(finished, error=_of_experiment(finished.error, name), left_out=snapshot.left_out)
             finally:
                 lease.release()
+
+
+def _of_experiment(error: DverError | None, name: str) -> DverError | None:
+    """The error, with the command that prints the log of the experiment: `dver logs` prints those of the workspace."""
+    if error is None or "dver logs " not in (error.fix or ""):
+        return error
+    before = (error.fix or "").partition("dver logs ")[0]
+    fix = f"{before}dver queue logs {quoted(name)}"
+    if isinstance(error, CommandError):
+        return CommandError(error.what, why=error.why or "", fix=fix, command_exit_code=error.command_exit_code)
+    return StageError(error.what, why=error.why, fix=fix)
 
 
 def _names(journal: Journal, name: str | None, count: int) -> list[str]:
