@@ -18,7 +18,7 @@ from dver.core.files import write_atomic
 from dver.core.platform.machine import host_name
 from dver.core.worktree_lock import locked
 from dver.experiments.record_cache import RecordCache
-from dver.formats.experiment import MAX_SIZE, Experiment, ExperimentStatus, decode_entry, encode_entry
+from dver.formats.experiment import MAX_SIZE, Experiment, ExperimentStatus, decode_entry, encode_entry, is_tombstone
 from dver.git.git_repo import run
 from dver.git.journal import journal_tips, move_ref, read_entries, read_entry_file, write_entry
 from dver.git.revisions import CommitId
@@ -267,10 +267,11 @@ class Journal:
         message and the removal of an experiment of this clone. So nothing that was fetched is ever run."""
         for one in records:
             own = cache.get(one.id) if self._is_own_id(one.id) else None
-            if own is not None:
+            if own is not None and not is_tombstone(own):
                 yield replace(own, name=one.name, message=one.message, removed=one.removed, updated=one.updated)
             elif one.status.is_final:
-                yield one
+                # Of an own experiment, a gc may have left a tombstone, and a colleague restored it.
+                yield one if own is None else replace(one, task={})
 
     def _is_continued(self, since: CommitId, tip: CommitId) -> bool:
         if since == tip:

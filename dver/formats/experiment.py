@@ -98,6 +98,11 @@ _REQUIRED: Final = ("id", "name", "status", "baseline", "commit", "updated")
 _DEFAULTS: Final = Experiment(id="", name="", status=ExperimentStatus.DONE, baseline="", commit="", updated=0)
 
 
+def is_tombstone(record: Experiment) -> bool:
+    """Whether `record` is what a gc left of a removed experiment: all others say when it was created."""
+    return record.removed and not record.created
+
+
 def encode_entry(records: Iterable[Experiment]) -> bytes:
     """The message of a journal entry with `records`."""
     lines = [_encode(one) for one in records]

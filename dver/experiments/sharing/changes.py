@@ -10,8 +10,7 @@ from dver.core.phrasing import join_limited
 from dver.experiments.journal import LOCAL, WRITER_DIGITS, Journal
 from dver.experiments.leases import running
 from dver.experiments.names import check_name
-from dver.experiments.sharing.compaction import is_tombstone
-from dver.formats.experiment import Experiment
+from dver.formats.experiment import Experiment, is_tombstone
 from dver.git.git_repo import GitRepo, describe_objects
 from dver.git.journal import journal_tips
 

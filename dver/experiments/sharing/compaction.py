@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from dver.experiments.journal import LOCAL, Journal
 from dver.experiments.sharing.journal_content import JournalContent, log_blobs, read_journal, write_entries
-from dver.formats.experiment import Experiment
+from dver.formats.experiment import Experiment, is_tombstone
 from dver.git.git_repo import GitRepo
 from dver.git.journal import journal_tips, move_ref
 from dver.git.revisions import CommitId
@@ -39,11 +39,6 @@ def tombstone(record: Experiment, removal: Experiment) -> Experiment:
         updated=removal.updated,
         removed=True,
     )
-
-
-def is_tombstone(record: Experiment) -> bool:
-    """Whether `record` is what remains of an experiment: all others say when it was created."""
-    return record.removed and not record.created
 
 
 def write_compacted(

@@ -11,10 +11,10 @@ from support import git
 
 from dver.experiments.journal import LOCAL, Journal
 from dver.experiments.sharing.changes import remove, restorable, restore
-from dver.experiments.sharing.compaction import compact_local, expired, is_tombstone, plan_local_compaction
+from dver.experiments.sharing.compaction import compact_local, expired, plan_local_compaction
 from dver.experiments.sharing.journal_content import JournalContent, log_blobs, read_journal, write_entries
 from dver.experiments.sharing.tracking import PublishedJournals
-from dver.formats.experiment import Experiment, ExperimentStatus
+from dver.formats.experiment import Experiment, ExperimentStatus, is_tombstone
 from dver.git.git_repo import run
 from dver.git.journal import journal_tips
 from dver.git.remotes.ref_exchange import RefMovedError
