@@ -183,6 +183,14 @@ def test_tasks_are_removed_from_the_queue(run: Run, repo: Path) -> None:
     assert "five" in experiments(run, repo)
 
 
+def test_more_tasks_than_a_process_may_open_files_are_removed(run: Run, repo: Path) -> None:
+    run("exp", "run", "--queue", "-S", "lr=range(1,301)", cwd=repo)
+    command = f"ulimit -n 256; exec {sys.executable} -m dver queue remove --all"
+    done = subprocess.run(["sh", "-c", command], cwd=repo, capture_output=True, text=True)
+    assert done.stdout.startswith("removed 300 experiments"), done.stderr
+    assert experiments(run, repo) == {}
+
+
 def test_stop_lets_tasks_end_and_kill_records_them_as_stopped(run: Run, repo: Path, count: Path) -> None:
     run("exp", "run", "--queue", "-S", "lr=1,2,3", "-S", "slow=1", "-n", "t", cwd=repo)
     started = start(repo, "-j", "2")

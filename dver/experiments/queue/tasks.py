@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from dver.core.batches import batched
 from dver.core.display import Displayed
 from dver.core.errors import ConflictError, UsageError
 from dver.core.phrasing import join_limited
@@ -17,6 +18,8 @@ from dver.experiments.selection import find_experiments
 from dver.formats.experiment import Experiment, ExperimentStatus
 from dver.git.git_repo import GitRepo, describe_objects
 
+_BATCH: Final = 200
+"""The most leases that are held, and thus open files, at once."""
 _RETRIED: Final = (ExperimentStatus.FAILED, ExperimentStatus.STOPPED)
 
 
@@ -94,13 +97,19 @@ def remove_tasks(
             f"{join_limited(done)} succeeded, and is no longer in the queue",
             fix=f"to remove the experiment: dver exp remove {done[0]}",
         )
-    leases = [Lease(journal.directory, one.id) for one in chosen]
-    free = [one.id for one, lease in zip(chosen, leases, strict=True) if lease.try_acquire(journal.directory)]
+    if names:
+        alive = running(journal.directory)
+        _refuse_running([one.name for one in chosen if one.id in alive])
+    return tuple(one for batch in batched(chosen, _BATCH) for one in _remove_free(journal, batch))
+
+
+def _remove_free(journal: Journal, tasks: Sequence[Experiment]) -> list[Experiment]:
+    """Remove the tasks that no process runs. No worker takes one meanwhile."""
+    leases = {one.id: Lease(journal.directory, one.id) for one in tasks}
     try:
-        _refuse_running([one for one in chosen if one.id not in free], names)
-        return tuple(journal.update(free, _removed))
+        return journal.update([one for one, lease in leases.items() if lease.try_acquire(journal.directory)], _removed)
     finally:
-        for lease in leases:
+        for lease in leases.values():
             lease.release()
 
 
@@ -109,10 +118,10 @@ def _removed(current: Experiment) -> Experiment | None:
     return None if is_over else replace(current, removed=True)
 
 
-def _refuse_running(tasks: Sequence[Experiment], names: Sequence[str]) -> None:
-    if tasks and names:
+def _refuse_running(names: Sequence[str]) -> None:
+    if names:
         raise ConflictError(
-            f"{join_limited([one.name for one in tasks])} is running",
+            f"{join_limited(names)} is running",
             why="a worker runs it now",
             fix="stop the workers and their tasks: dver queue stop --kill",
         )
