@@ -38,6 +38,7 @@ def print_apply(ctx: Context, repo: Repository, result: ApplyResult) -> None:
         ctx.note(f"not changed: {_names(repo, result.submodules)}; `git submodule update` updates submodules")
     if result.left_out:
         ctx.note(f"not downloaded: {_names(repo, result.left_out)}; `dver pull` downloads it")
+    _note_elsewhere(ctx, repo, result.elsewhere)
     if not result.status.is_final:
         ctx.note(f"{printable(result.name)} is {result.status.value}: its results are missing")
     if result.moved:
@@ -60,6 +61,7 @@ def print_undo(ctx: Context, repo: Repository, result: UndoResult, *, redo: bool
             f"removed {count(len(result.untracked), 'untracked file')} that did not exist:"
             f" {_names(repo, result.untracked)}"
         )
+    _note_elsewhere(ctx, repo, result.elsewhere)
     if not redo:
         ctx.note("`dver exp undo --redo` goes forward again")
 
@@ -99,6 +101,11 @@ def _print_data(ctx: Context, repo: Repository, data: CheckoutSummary) -> None:
 def _warn_about_kept(ctx: Context, repo: Repository, kept: Sequence[bytes]) -> None:
     if kept:
         ctx.warn(f"kept {count(len(kept), 'file')} that changed in the meantime: {_names(repo, kept)}")
+
+
+def _note_elsewhere(ctx: Context, repo: Repository, pointers: Sequence[bytes]) -> None:
+    if pointers:
+        ctx.note(f"changed in other projects: {_names(repo, pointers)}; run `dver checkout` there for their data")
 
 
 def _names(repo: Repository, paths: Sequence[bytes]) -> str:

@@ -116,8 +116,8 @@ def look_at_workspace(
     in_data = frozenset((*known, *target.data))
     # Nested repositories are listed with a slash at the end.
     loose = [path for path in git.untracked if path not in target.saved_files and not path.endswith(b"/")]
-    left = left_by(repo, last) if last is not None else frozenset()
-    gone = [] if keep_untracked or left is None else _removable(repo, target, loose, in_data, left)
+    left = left_by(repo, last, loose) if last is not None else frozenset()
+    gone = [] if keep_untracked else _removable(repo, target, loose, in_data, left)
     restored, touched = _to_restore(repo, target)
     plan = _plan(repo, target, git, data, gone=gone, restored=restored, in_data=in_data)
     removed = set(gone)

@@ -67,6 +67,8 @@ class UndoRecord(Displayed):
 
     number: int
     kind: StepKind
+    project: bytes = b""
+    """The project's directory; empty at the top."""
     name: str
     """The name of the experiment."""
     created: float
@@ -101,6 +103,7 @@ def encode_undo(record: UndoRecord) -> bytes:
     document: dict[str, Any] = {
         "version": VERSION,
         "kind": record.kind.value,
+        "project": os.fsdecode(record.project),
         "name": record.name,
         "created": record.created,
         "head": record.head,
@@ -130,6 +133,7 @@ def decode_undo(content: bytes, number: int, *, is_finished: bool) -> UndoRecord
         return UndoRecord(
             number=number,
             kind=StepKind(found["kind"]),
+            project=os.fsencode(found["project"]),
             name=found["name"],
             created=found["created"],
             head=found["head"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -106,10 +106,10 @@ def finish(repo: Repository, number: int, restored: Collection[bytes]) -> None:
         delete_record(repo, old)
 
 
-def left_by(repo: Repository, record: UndoRecord) -> frozenset[bytes] | None:
-    """The untracked files that the step of a record left. None after an interrupted one: then they are unknown."""
+def left_by(repo: Repository, record: UndoRecord, untracked: Iterable[bytes]) -> frozenset[bytes]:
+    """Those of the `untracked` files that the step of a record left alone, or an interrupted one would have."""
     if not record.is_finished:
-        return None
+        return frozenset(untracked).difference(record.files)
     return frozenset((folder_of(repo, record.number) / FINISHED).read_bytes().split(b"\0"))
 
 

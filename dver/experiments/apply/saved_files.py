@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -96,13 +97,9 @@ def _save_large(path: bytes, folder: Path, number: int) -> None:
     try:
         os.link(path, target, follow_symlinks=False)
     except OSError as error:
-        if error.errno not in NO_LINKS and not isinstance(error, PermissionError) and error.errno != _OTHER_DISK:
+        if error.errno not in (*NO_LINKS, errno.EACCES, errno.EXDEV):
             raise
         _copy(path, target)
-
-
-_OTHER_DISK: Final = 18
-"""EXDEV"""
 
 
 def _copy(source: bytes | Path, target: bytes | Path) -> None:

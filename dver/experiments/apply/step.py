@@ -31,9 +31,11 @@ from dver.experiments.journal import Journal
 from dver.experiments.run import refuse_second
 from dver.git import scratch_index
 from dver.git.index import unmerged
+from dver.git.pointers import names_data
 from dver.git.scratch_index import IndexFile, ScratchIndex
 from dver.repo import Repository
 from dver.store.trash.guard import GcGuard
+from dver.tracking.targets import is_at_or_below
 from dver.workspace.checkout.restore import CheckoutSummary, joined
 
 
@@ -55,6 +57,8 @@ class StepResult:
     """Changed submodules, which stay."""
     left_out: tuple[bytes, ...]
     """Data that is missing in the workspace and in the store, and stays so."""
+    elsewhere: tuple[bytes, ...]
+    """Changed pointers and locks of other projects in the same repository. Their data stays."""
     data: CheckoutSummary
 
 
@@ -88,12 +92,13 @@ def take_step(
     with _scratch(repo) as scratch:
         last = records[-1] if records else None
         found = look_at_workspace(repo, target, scratch, last, keep_untracked=keep_untracked, progress=progress)
-        if (last := _repeated(records, target, found, kind)) is not None:
-            return _result(found, last.number, (), joined([]))
+        if _is_repeated(last, target, found, kind):
+            assert last is not None
+            return _result(repo, found, last.number, (), joined([]))
         saved = _save(repo, target, found, kind, scratch, records, restores=restores, progress=progress)
         kept, data = _change(repo, target, found, saved, scratch, progress)
         finish(repo, saved.record.number, target.saved_files)
-        return _result(found, saved.record.number, kept, data)
+        return _result(repo, found, saved.record.number, kept, data)
 
 
 def refuse_conflicts(repo: Repository) -> None:
@@ -121,13 +126,12 @@ def _scratch(repo: Repository) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _repeated(records: Sequence[UndoRecord], target: StepTarget, found: Look, kind: StepKind) -> UndoRecord | None:
-    """The record of the last step, if that was the same one and nothing has changed since. It stays the last."""
-    last = records[-1] if records else None
+def _is_repeated(last: UndoRecord | None, target: StepTarget, found: Look, kind: StepKind) -> bool:
+    """Whether the `last` step was the same one, and nothing has changed since. Then its record stays the last one."""
     if last is None or kind is not StepKind.APPLY or target.record is not None:
-        return None
+        return False
     is_same = last.is_finished and last.kind is StepKind.APPLY and last.target == target.tree
-    return last if is_same and found.changes_nothing and found.git.index_tree == target.tree else None
+    return is_same and found.changes_nothing and found.git.index_tree == target.tree
 
 
 # -- saving
@@ -159,6 +163,7 @@ def _save(
     record = UndoRecord(
         number=max(record_numbers(repo.layout.worktree_dir), default=0) + 1,
         kind=kind,
+        project=repo.layout.prefix,
         name=target.name,
         created=time.time(),
         head=found.git.head,
@@ -245,15 +250,20 @@ def _fill(scratch: ScratchIndex, target: StepTarget, found: Look) -> None:
     scratch.flag("--skip-worktree", found.files.left_out)
 
 
-def _result(found: Look, number: int, kept: tuple[bytes, ...], data: CheckoutSummary) -> StepResult:
+def _result(repo: Repository, found: Look, number: int, kept: tuple[bytes, ...], data: CheckoutSummary) -> StepResult:
     stayed = set(kept)
+    written = tuple(path for path in (*found.files.write, *found.files.restore) if path not in stayed)
+    deleted = tuple(path for path in found.files.deleted if path not in stayed)
     return StepResult(
         number,
-        written=tuple(path for path in (*found.files.write, *found.files.restore) if path not in stayed),
-        deleted=tuple(path for path in found.files.deleted if path not in stayed),
+        written=written,
+        deleted=deleted,
         untracked=tuple(path for path in found.untracked if path not in stayed),
         kept=kept,
         submodules=found.files.submodules,
         left_out=found.data.left_out,
+        elsewhere=tuple(
+            path for path in (*written, *deleted) if names_data(path) and not is_at_or_below(path, repo.layout.prefix)
+        ),
         data=data,
     )

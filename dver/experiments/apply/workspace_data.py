@@ -14,6 +14,7 @@ from dver.formats.tree import Entry
 from dver.git.index import tracked_under
 from dver.repo import Repository
 from dver.sharing.prefetch import prefetch
+from dver.store.objects.loose import LinkMode
 from dver.store.trees.compare import same
 from dver.store.trees.edit import NewTrees, keep_common
 from dver.store.writer import StoreWriter
@@ -67,7 +68,8 @@ def known_data(repo: Repository) -> tuple[Mapping[bytes, TrackedData], frozenset
         tracked = tracked_in_worktree(repo)
     except (ConflictError, CorruptError):
         tracked = {}
-    placed = [path for path in repo.state.placed if path not in tracked]
+    own = (path for path in repo.state.placed if is_at_or_below(path, repo.layout.prefix))
+    placed = [path for path in own if path not in tracked]
     # Files that another branch has in Git belong to Git.
     of_git = tracked_under(repo.git, *placed) if placed else []
     free = [path for path in placed if not any(is_at_or_below(one, path) for one in of_git)]
@@ -146,9 +148,10 @@ def _change_of_part(
 
 
 def store_data(repo: Repository, paths: Iterable[bytes], progress: Progress) -> dict[bytes, Entry]:
-    """Store the data at `paths` as it is in the workspace."""
+    """Store the data at `paths` as it is in the workspace. No file there becomes a link to the store."""
     found = {}
-    with StoreWriter(repo.store) as writer, KeepInStore(writer, repo.link_mode, no_workers()) as intake:
+    mode = LinkMode.AUTO if repo.link_mode.shares_file else repo.link_mode
+    with StoreWriter(repo.store) as writer, KeepInStore(writer, mode, no_workers()) as intake:
         for path in paths:
             snapshot = repo.workspace.scan(path, intake, progress=progress)
             if snapshot is not None:

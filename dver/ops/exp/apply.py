@@ -47,6 +47,8 @@ class ApplyResult(Displayed):
     """Changed submodules, which stay."""
     left_out: tuple[bytes, ...]
     """Data that is missing in the workspace and in the store, and stays so."""
+    elsewhere: tuple[bytes, ...]
+    """Changed pointers and locks of other projects in the same repository. Their data stays."""
     data: CheckoutSummary
     baseline: str
     head: str | None
@@ -93,6 +95,7 @@ def apply(repo: Repository, name: str, *, keep_untracked: bool = False, progress
             done.kept,
             done.submodules,
             done.left_out,
+            done.elsewhere,
             done.data,
             found.baseline,
             head,

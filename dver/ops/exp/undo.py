@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dver.core.display import Displayed
 from dver.core.errors import ConflictError, UsageError
+from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.experiments.apply.look import StepTarget
 from dver.experiments.apply.record import StepKind, UndoRecord, next_redo, next_undo
@@ -35,6 +36,8 @@ class UndoResult(Displayed):
     """Those of them that Git did not track."""
     kept: tuple[bytes, ...]
     """Files that were edited in the meantime, and stay."""
+    elsewhere: tuple[bytes, ...]
+    """Changed pointers and locks of other projects in the same repository. Their data stays."""
     data: CheckoutSummary
 
 
@@ -78,6 +81,8 @@ def undo(
     with repo.exclusive():
         records = records_of(repo)
         record = _numbered(records, number) if number is not None else (next_redo if redo else next_undo)(records)
+        if record.project != repo.layout.prefix:
+            raise _in_other_project(repo, record)
         head = head_of(repo.git)
         if head != record.head and not force:
             raise _moved(record, head)
@@ -85,7 +90,15 @@ def undo(
         kind = StepKind.APPLY if redo else StepKind.UNDO
         done = take_step(repo, target, kind, restores=record.number, progress=progress)
         return UndoResult(
-            record.number, record.name, done.number, done.written, done.deleted, done.untracked, done.kept, done.data
+            record.number,
+            record.name,
+            done.number,
+            done.written,
+            done.deleted,
+            done.untracked,
+            done.kept,
+            done.elsewhere,
+            done.data,
         )
 
 
@@ -118,6 +131,15 @@ def _numbered(records: list[UndoRecord], number: int) -> UndoRecord:
     if found is None:
         raise UsageError(f"no saved workspace {number}", fix="`dver exp undo --list` lists them")
     return found
+
+
+def _in_other_project(repo: Repository, record: UndoRecord) -> UsageError:
+    place = quoted(repo.layout.shown(record.project))
+    return UsageError(
+        "that workspace was saved in another project of this repository",
+        why="only its own data was saved",
+        fix=f"dver exp undo --cd {place} {record.number}",
+    )
 
 
 def _moved(record: UndoRecord, head: str | None) -> ConflictError:

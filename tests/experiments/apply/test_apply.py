@@ -24,6 +24,7 @@ from workspaces import Project, write
 from dver.core.errors import ConflictError, MissingObjectError, UsageError
 from dver.experiments.apply import execute
 from dver.ops.exp.undo import SavedWorkspace, drop, list_saved
+from dver.ops.track.init import init
 
 BASE = Version({b"a": Node("-", b"a\n"), b"d/b": Node("-", b"b\n")}, 0)
 WANTED = Version({b"a": Node("-", b"A\n"), b"new": Node("-", b"new\n")}, 1)
@@ -386,3 +387,31 @@ def list_saved_of(project: Project) -> list[SavedWorkspace]:
     """The saved workspaces."""
     with project.opened() as repo:
         return list(list_saved(repo))
+
+
+def test_other_projects_of_the_repository_keep_their_data(project: Project) -> None:
+    inner = Project(project.root / "inner")
+    inner.root.mkdir()
+    with project.opened():
+        init(inner.root, hooks=False)
+    write(inner.root, {"set/x": b"1\n"})
+    inner.add("set")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "two projects")
+    write(inner.root, {"set/x": b"2\n"})
+    inner.add("set")
+    project.git("add", "-A")
+    commit = project.git("commit-tree", project.git("write-tree").strip(), "-p", "HEAD", "-m", "x").strip()
+    project.git("reset", "-q", "--hard")
+    inner.checkout(force=True)
+    write(project.root, {"data/mine": b"unsaved\n"})
+    before = snapshot(project)
+    done = apply_commit(inner, commit)
+    assert (inner.root / "set/x").read_bytes() == b"2\n"
+    assert (project.root / "data/mine").read_bytes() == b"unsaved\n"
+    assert done.elsewhere == ()
+    with pytest.raises(UsageError, match="another project") as refused:
+        undo_step(project)
+    assert refused.value.fix == "dver exp undo --cd inner 1"
+    undo_step(inner)
+    assert_same(snapshot(project), before, exact=False)  # the times of data are new
