@@ -69,6 +69,7 @@ def environment(home: Path) -> dict[str, str]:
         "NO_COLOR": "1",
         "TERM": "dumb",
         "NO_PROXY": "*",
+        "OPENBLAS_NUM_THREADS": "1",  # its threads wait for each other in loops
     }
 
 
