@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -261,3 +262,26 @@ def test_json_has_all_paths(project: Path, run: Run) -> None:
     assert applied["written"] == ["data.dver", "new.py", "params.yaml"]
     undone = run("exp", "undo", "--json").json
     assert (undone["record"], undone["number"], undone["kept"]) == (1, 2, [])
+
+
+def test_an_interrupted_apply_says_how_to_go_on(project: Path, run: Run) -> None:
+    before = state(project)
+    git("config", "filter.slow.smudge", "touch started; sleep 30", cwd=project)
+    (project / ".git/info/attributes").write_text("new.py filter=slow\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dver", "exp", "apply", "first"], cwd=project, stderr=subprocess.PIPE, process_group=0
+    )
+    until = time.monotonic() + 60
+    while not (project / "started").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert b"`dver exp undo` brings your workspace back; the same command again completes it" in err
+    assert process.returncode == 130
+    assert [one["interrupted"] for one in run("exp", "undo", "--list", "--json").json] == [True]
+    (project / ".git/info/attributes").unlink()
+    (project / "started").unlink()
+    run("exp", "apply", "first")
+    assert (project / "new.py").read_text() == "new\n"
+    run("exp", "undo")
+    assert state(project) == before

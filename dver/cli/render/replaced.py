@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from dver.cli.context import Context
@@ -13,7 +14,7 @@ from dver.cli.render.terminal import Style, count, duration, printable
 from dver.core.errors import ConflictError
 from dver.core.phrasing import join_limited
 from dver.ops.exp.apply import ApplyResult
-from dver.ops.exp.undo import SavedWorkspace, UndoResult
+from dver.ops.exp.undo import SavedWorkspace, UndoResult, is_interrupted
 from dver.repo import Repository
 from dver.workspace.checkout.restore import CheckoutSummary
 
@@ -21,6 +22,17 @@ from dver.workspace.checkout.restore import CheckoutSummary
 def exit_code_of_step(kept: Sequence[bytes], data: CheckoutSummary) -> int:
     """0 if the whole workspace was replaced, otherwise the code of the worst problem."""
     return exit_code_of(data) or (ConflictError.exit_code if kept else 0)
+
+
+@contextmanager
+def explaining_interrupt(ctx: Context, repo: Repository) -> Iterator[None]:
+    """If Ctrl-C ends the block in the middle of a step, say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if is_interrupted(repo):
+            ctx.warn("`dver exp undo` brings your workspace back; the same command again completes it")
+        raise
 
 
 def print_apply(ctx: Context, repo: Repository, result: ApplyResult) -> None:

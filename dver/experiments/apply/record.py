@@ -210,9 +210,13 @@ def next_redo(records: Sequence[UndoRecord]) -> UndoRecord:
     )
 
 
-def continued(records: Sequence[UndoRecord], kind: StepKind) -> int | None:
-    """The record of the first of the interrupted steps that the next step of a `kind` completes."""
-    if not records or records[-1].is_finished or records[-1].kind is not kind:
+def continued(records: Sequence[UndoRecord], kind: StepKind, head: str | None) -> int | None:
+    """The record of the first of the interrupted steps that the next step of a `kind` completes.
+
+    None if HEAD has moved since: then the user has gone on, and the present workspace is what undo is to bring back.
+    """
+    last = records[-1] if records else None
+    if last is None or last.is_finished or last.kind is not kind or last.head != head:
         return None
     return _first(records[-1])
 

@@ -176,7 +176,7 @@ def _save(
         index_mtime=found.git.index.mtime,
         is_unsaved=_is_unsaved(repo, target, found, records),
         restores=restores,
-        continues=continued(records, kind),
+        continues=continued(records, kind, found.git.head),
     )
     publish(repo, record, folder, index_tree=found.git.index_tree)
     guard.recheck(one.ref().key for one in record.data.values() if one is not None)

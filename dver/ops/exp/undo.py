@@ -120,6 +120,12 @@ def list_saved(repo: Repository) -> tuple[SavedWorkspace, ...]:
     )
 
 
+def is_interrupted(repo: Repository) -> bool:
+    """Whether the last `exp apply` or `exp undo` has changed the workspace and did not end."""
+    records = records_of(repo)
+    return bool(records) and not records[-1].is_finished
+
+
 def drop(repo: Repository, number: int) -> None:
     """Delete the saved workspace `number` for good. Raises UsageError if there is none."""
     with repo.exclusive():

@@ -25,6 +25,7 @@ from dver.core.errors import ConflictError, MissingObjectError, UsageError
 from dver.experiments.apply import execute
 from dver.ops.exp.undo import SavedWorkspace, drop, list_saved
 from dver.ops.track.init import init
+from dver.workspace.checkout.restore import CheckoutSummary
 
 BASE = Version({b"a": Node("-", b"a\n"), b"d/b": Node("-", b"b\n")}, 0)
 WANTED = Version({b"a": Node("-", b"A\n"), b"new": Node("-", b"new\n")}, 1)
@@ -415,3 +416,27 @@ def test_other_projects_of_the_repository_keep_their_data(project: Project) -> N
     assert refused.value.fix == "dver exp undo --cd inner 1"
     undo_step(inner)
     assert_same(snapshot(project), before, exact=False)  # the times of data are new
+
+
+def test_data_that_is_edited_during_the_step_stays(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = commit_of(project, WANTED)
+    real = execute.Execution.check_out_data
+
+    def edited(self: execute.Execution) -> CheckoutSummary:
+        write(project.root, {"data/x": b"edited just now\n", "data/z": b"made just now\n"})
+        return real(self)
+
+    monkeypatch.setattr(execute.Execution, "check_out_data", edited)
+    done = apply_commit(project, commit)
+    assert {one.path for one in done.data.kept} == {b"data/x", b"data/z"}
+    assert (project.root / "data/x").read_bytes() == b"edited just now\n"
+    assert (project.root / "data/z").read_bytes() == b"made just now\n"
+
+
+def test_a_branch_without_commits_is_no_obstacle(project: Project) -> None:
+    commit = commit_of(project, WANTED)
+    project.git("checkout", "-q", "--orphan", "fresh")
+    check_both_ways(project, commit, WANTED)
+    project.git("rm", "-rq", "--cached", ".")
+    (project.root / ".git/index").unlink()
+    check_both_ways(project, commit, WANTED)

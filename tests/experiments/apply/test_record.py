@@ -100,8 +100,9 @@ def test_a_new_apply_ends_the_way_forward() -> None:
 
 def test_undo_of_a_completed_apply_goes_back_to_before_the_interrupted_one() -> None:
     broken = step(1, "apply", is_finished=False)
-    assert continued([broken], StepKind.APPLY) == 1
-    assert continued([broken], StepKind.UNDO) is None
+    assert continued([broken], StepKind.APPLY, None) == 1
+    assert continued([broken], StepKind.UNDO, None) is None
+    assert continued([broken], StepKind.APPLY, "moved") is None
     completed = step(2, "apply", continues=1)
     assert next_undo([broken, completed]) == broken
     with pytest.raises(UsageError):

@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.replaced import exit_code_of_step, print_apply
+from dver.cli.render.replaced import exit_code_of_step, explaining_interrupt, print_apply
 from dver.ops.exp.apply import apply
 from dver.repo import Repository
 
@@ -30,7 +30,8 @@ def command(ctx: Context, *, name: str, keep_untracked: bool, as_json: bool) -> 
     `dver exp undo` brings it back.
     """
     with Repository.open(ctx.cwd) as repo:
-        result = apply(repo, name, keep_untracked=keep_untracked, progress=ctx.progress)
+        with explaining_interrupt(ctx, repo):
+            result = apply(repo, name, keep_untracked=keep_untracked, progress=ctx.progress)
         if as_json:
             ctx.emit_json(result)
         else:

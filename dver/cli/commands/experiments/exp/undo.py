@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.replaced import exit_code_of_step, print_undo, saved_row
+from dver.cli.render.replaced import exit_code_of_step, explaining_interrupt, print_undo, saved_row
 from dver.ops.exp.undo import drop, list_saved, undo
 from dver.repo import Repository
 
@@ -51,7 +51,8 @@ def command(
                 if not found:
                     ctx.note("there are no saved workspaces: `dver exp apply` makes one")
             return 0
-        result = undo(repo, number, redo=redo, force=force, progress=ctx.progress)
+        with explaining_interrupt(ctx, repo):
+            result = undo(repo, number, redo=redo, force=force, progress=ctx.progress)
         if as_json:
             ctx.emit_json(result)
         else:
