@@ -27,7 +27,7 @@ STAGES = """\
 stages:
   prepare: {cmd: cp -r data clean, deps: [data], outs: [clean]}
   train:
-    cmd: "echo train ${number}; sleep 0.1; echo acc: ${number} > score.yaml; cat code/0 clean/0 > model"
+    cmd: "echo train ${number}; sleep 0.2; echo acc: ${number} > score.yaml; cat code/0 clean/0 > model"
     deps: [clean, code]
     params: [number]
     outs: [model]

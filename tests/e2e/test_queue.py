@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,17 @@ def start(repo: Path, *arguments: str) -> subprocess.Popen[str]:
 def workers(run: Run, repo: Path) -> list[int]:
     """The worker processes."""
     return [one["pid"] for one in run("queue", "status", "--json", cwd=repo).json["workers"]]
+
+
+def trainings(repo: Path) -> list[str]:
+    """The processes that run train.py in a worktree of the repository."""
+    listed = subprocess.run(["pgrep", "-f", "^python3 train.py$"], capture_output=True, text=True).stdout.split()
+    found = []
+    for pid in listed:
+        with suppress(FileNotFoundError):
+            if os.readlink(f"/proc/{pid}/cwd").startswith(os.path.realpath(repo)):
+                found.append(pid)
+    return found
 
 
 def test_a_temporary_run_has_the_changes_and_leaves_the_workspace_alone(run: Run, repo: Path) -> None:
@@ -245,8 +257,7 @@ def test_a_killed_worker_is_replaced_and_its_stage_does_not_run_on(run: Run, rep
     os.kill(first, signal.SIGKILL)
     starts(count, 2)
     assert workers(run, repo) != [first]
-    stages = subprocess.run(["pgrep", "-f", "^python3 train.py$"], capture_output=True, text=True).stdout.split()
-    assert len([pid for pid in stages if os.readlink(f"/proc/{pid}/cwd").startswith(os.path.realpath(repo))]) == 1
+    assert len(trainings(repo)) == 1
     count.with_name("count.go").touch()
     _, err = started.communicate()
     assert started.returncode == 0, err

@@ -11,8 +11,8 @@ from smalldisk import small_disk
 def test_tasks_of_killed_workers_are_recorded_once_with_their_logs(tmp_path: Path) -> None:
     queue = KilledQueue(tmp_path / "repo", tasks=16)
     queue.make()
-    queue.run(jobs=3, pause=0.4, most_kills=6, kills_of_supervisors=3)
-    assert queue.kills >= 3
+    queue.run(jobs=3, pause=0.3, most_kills=6, kills_of_supervisors=2)
+    assert queue.kills >= 2
     assert queue.supervisor_kills >= 1
     assert queue.problems() == []
     assert queue.statuses().total() == 16
