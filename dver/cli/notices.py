@@ -56,7 +56,7 @@ def warn_about_left_out(ctx: Context, repo: Repository, paths: Sequence[bytes]) 
     """Warn about untracked files that an experiment does not have."""
     if paths:
         names = join_limited([path_text(repo, path) for path in paths])
-        ctx.warn(f"not in the experiment, because too large for Git: {names}; `dver add` tracks large files")
+        ctx.warn(f"not in the experiment, because Git cannot keep them: {names}; `dver add` tracks large files")
 
 
 def warn_about_secrets(ctx: Context, variables: Iterable[SecretVariable]) -> None:

@@ -54,7 +54,7 @@ class FinishedExperiment(Displayed):
     error: DverError | None = None
     """Why it failed."""
     left_out: tuple[bytes, ...] = ()
-    """Untracked files that are too large for Git. The experiment does not have them."""
+    """Untracked files that are too large for Git, and other Git repositories. The experiment does not have them."""
     was_recorded: bool = True
     """False if another process recorded its end before."""
 

@@ -37,7 +37,7 @@ class WorkspaceSnapshot:
     contents: Mapping[bytes, bytes]
     """Pointers and locks that differ from those on disk, because data was edited; by path."""
     left_out: tuple[bytes, ...]
-    """Untracked files that are too large for Git, and that the tree does not have."""
+    """Untracked files that are too large for Git, and other Git repositories. The tree does not have them."""
     guard: GcGuard
     stored: tuple[ObjectKey, ...]
     """The edited data, which was stored for the snapshot."""

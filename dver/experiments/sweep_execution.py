@@ -57,7 +57,7 @@ class SweepResult(Displayed):
     errors: tuple[DverError, ...] = ()
     """Why workers could not go on."""
     left_out: tuple[bytes, ...] = ()
-    """Untracked files that are too large for Git. The trials do not have them."""
+    """Untracked files that are too large for Git, and other Git repositories. The trials do not have them."""
 
     @property
     def failed(self) -> tuple[Experiment, ...]:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
@@ -33,7 +34,7 @@ class TreeSnapshot:
 
     tree: str
     left_out: tuple[bytes, ...] = ()
-    """Untracked files over the size limit, relative to the top, which the tree does not have."""
+    """Untracked files over the size limit and Git repositories, relative to the top, which the tree does not have."""
 
 
 class TemporaryIndex:
@@ -88,11 +89,11 @@ def snapshot_worktree(
 ) -> TreeSnapshot:
     """The tree of the working tree: all files that Git tracks, and untracked files that it does not ignore.
 
-    Untracked files of more than `largest` bytes are left out. `instead` has contents that replace those on disk, by
-    path.
+    Untracked files of more than `largest` bytes and untracked Git repositories are left out. `instead` has contents
+    that replace those on disk, by path.
     """
     with temporary_index(git, copy=True) as index:
-        left_out = _too_large(index, git, largest) if largest is not None else ()
+        left_out = _left_out(index, git, inf if largest is None else largest)
         excluded = [b":(exclude,literal,top)" + path for path in left_out]
         listed = b"".join(one + b"\0" for one in (b":/", *excluded))
         sparse = ["--sparse"] if is_sparse(git) else []
@@ -113,10 +114,12 @@ def with_files_of_worktree(git: GitRepo, tree: str, paths: Sequence[bytes]) -> s
         return index.write_tree()
 
 
-def _too_large(index: TemporaryIndex, git: GitRepo, largest: int) -> tuple[bytes, ...]:
+def _left_out(index: TemporaryIndex, git: GitRepo, largest: float) -> tuple[bytes, ...]:
+    """The untracked files of more than `largest` bytes, and other Git repositories, which have their own commits."""
+    top = os.fsencode(git.worktree)
     found = []
-    for path in index.run(["ls-files", "-z", "--others", "--exclude-standard"]).split(b"\0"):
+    for path in filter(None, index.run(["ls-files", "-z", "--others", "--exclude-standard"]).split(b"\0")):
         with suppress(OSError):
-            if path and os.lstat(os.path.join(os.fsencode(git.worktree), path)).st_size > largest:
-                found.append(path)
+            if path.endswith(b"/") or os.lstat(os.path.join(top, path)).st_size > largest:
+                found.append(path.removesuffix(b"/"))
     return tuple(found)

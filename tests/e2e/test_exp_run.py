@@ -201,7 +201,7 @@ def test_a_repository_without_a_commit_is_told_to_make_one(
 def test_a_large_untracked_file_is_left_out_and_named(project: Path, run: Run) -> None:
     run("config", "set", "hooks.max_file_size", "1kB")
     (project / "large.bin").write_bytes(b"x" * 5000)
-    assert "too large for Git: large.bin" in run("exp", "save").err
+    assert "because Git cannot keep them: large.bin" in run("exp", "save").err
     (one,) = listed(run)
     assert "large.bin" not in git("ls-tree", "--name-only", str(one["commit"]), cwd=project)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from support import git
+from support import git, make_git_repo
 
 from dver.git.git_repo import GitRepo, discover
 from dver.git.snapshot import snapshot_worktree, temporary_index, with_files_of_worktree
@@ -90,3 +90,11 @@ def test_line_endings_and_sparse_checkouts_do_not_stop_a_snapshot(git_repo: Path
     (git_repo / "out" / "new").write_text("outside of the checkout")
     tree = snapshot_worktree(discover(git_repo)).tree
     assert files_of(discover(git_repo), tree) == ["README", "in/a", "in/crlf", "out/b", "out/new"]
+
+
+def test_other_repositories_are_left_out(git_repo: Path) -> None:
+    git("init", "-q", "without-commits", cwd=git_repo)
+    make_git_repo(git_repo / "sub" / "with-one")
+    found = snapshot_worktree(discover(git_repo))
+    assert found.left_out == (b"sub/with-one", b"without-commits")
+    assert files_of(discover(git_repo), found.tree) == ["README"]

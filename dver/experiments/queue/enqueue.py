@@ -47,7 +47,7 @@ class QueuedExperiments(Displayed):
 
     experiments: tuple[Experiment, ...]
     left_out: tuple[bytes, ...] = ()
-    """Untracked files that are too large for Git. The experiments do not have them."""
+    """Untracked files that are too large for Git, and other Git repositories. The experiments do not have them."""
 
 
 def queue_experiments(
