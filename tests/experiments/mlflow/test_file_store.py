@@ -96,6 +96,7 @@ def test_a_damaged_run_is_an_error_that_names_it(store: Path, file: str, content
 def test_a_pipe_and_links_are_not_followed(store: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     (found,) = (one for one in find_runs(store) if read_run(one).name == "killed")
+    (found.path / "params").mkdir(exist_ok=True)  # Git has no empty directories
     (found.path / "params/link").symlink_to(tmp_path / "secret")
     os.mkfifo(found.path / "params/pipe")
     assert read_run(found).params == {}

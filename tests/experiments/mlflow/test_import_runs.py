@@ -196,6 +196,7 @@ def test_odd_names_of_metrics_are_paths_that_git_takes(project: Path) -> None:
 
 def test_long_values_are_whole_in_the_files_and_short_in_the_record(project: Path, store: Path) -> None:
     (found,) = (one for one in find_runs(store) if read_run(one).name == "killed")
+    (found.path / "params").mkdir(exist_ok=True)  # Git has no empty directories
     (found.path / "params/prompt").write_text("word " * 1000)
     do_import(project, store)
     one = experiments(project)["killed"]
