@@ -293,7 +293,7 @@ class ExpMethods(SharedExperimentMethods):
             sort: Metrics, parameters or fields; a leading `-` is descending.
             baselines: Only the experiments of these revisions.
             everything: Also those of other branches.
-            limit: At most so many experiments.
+            limit: The most experiments to return.
             only_changed: Omit metrics with the same value everywhere.
             all_params: Also show parameters with the same value everywhere.
 
@@ -361,7 +361,7 @@ class ExpMethods(SharedExperimentMethods):
     def import_mlflow(
         self, directory: StrPath, *, check: bool = True, progress: ProgressCallback | None = None
     ) -> MlflowImport:
-        """Make an experiment of each run in a file store of MLflow that has ended and is none yet.
+        """Import the finished runs of a file store of MLflow, each once.
 
         Parameters, tags, metrics and their steps are copied; artifacts are not.
 

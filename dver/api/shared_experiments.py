@@ -88,10 +88,10 @@ class SharedExperimentMethods(ProjectHandle):
         """Remove the finished experiments of this clone that are not among the best, or that are old.
 
         Args:
-            keep_best: Keep so many with the best values of `metric`.
+            keep_best: The number of experiments to keep: those with the best values of `metric`.
             metric: A metric, as `KEY` or `FILE:KEY`. Experiments without it are not among the best.
             lowest: A low value is better.
-            older_than: Remove only experiments that were created more than so many seconds ago.
+            older_than: Remove only experiments that are older than this many seconds.
             baseline: Consider only experiments on top of this revision; by default those of the current branch.
             all_branches: Consider the experiments of all branches.
             dry_run: Remove nothing, and return what would be removed.

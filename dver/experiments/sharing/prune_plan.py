@@ -16,7 +16,7 @@ class PruneRule:
     """The experiments to keep. Others are removed."""
 
     keep_best: int | None = None
-    """Keep so many with the best values of `metric`."""
+    """The number of experiments to keep: those with the best values of `metric`."""
     metric: str | None = None
     """A metric, as `KEY` or `FILE:KEY`."""
     lowest: bool = False
