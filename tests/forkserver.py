@@ -62,7 +62,7 @@ class _Request:
 
 
 class Started:
-    """A call that runs. Nobody reads its output."""
+    """A call that runs. Its output is discarded."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection

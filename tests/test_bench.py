@@ -55,9 +55,9 @@ def test_reads_from_python_are_measured(tmp_path: Path) -> None:
 
 
 def test_logging_and_an_import_of_mlflow_are_measured(tmp_path: Path) -> None:
-    told = run("live.py", tmp_path, "--calls", "20", "--runs", "3", "--without-dvclive", "--log-us", "100000")
-    assert "| dver.live " in told
-    assert "import of 3 runs of MLflow" in told
+    output = run("live.py", tmp_path, "--calls", "20", "--runs", "3", "--without-dvclive", "--log-us", "100000")
+    assert "| dver.live " in output
+    assert "import of 3 runs of MLflow" in output
 
 
 def test_an_update_of_an_import_transfers_about_what_changed(tmp_path: Path) -> None:
@@ -103,6 +103,6 @@ def test_tables_of_experiments_are_measured(tmp_path: Path) -> None:
 
 
 def test_sharing_experiments_is_measured(tmp_path: Path) -> None:
-    told = run("exp_share.py", tmp_path, "--experiments", "6")
-    assert told.startswith("6 experiments\n")
-    assert "| first push " in told
+    output = run("exp_share.py", tmp_path, "--experiments", "6")
+    assert output.startswith("6 experiments\n")
+    assert "| first push " in output

@@ -19,7 +19,7 @@ from sharingworker import DROPPED
 from support import git
 
 _WANTED = 3
-"""So many experiments does each clone save, and so often does it share them, before the end."""
+"""The number of experiments that each clone saves, and of its pushes and fetches."""
 
 
 @dataclass

@@ -92,7 +92,7 @@ def until(reached: Callable[[], bool]) -> None:
 
 
 def starts(count: Path, times: int) -> None:
-    """Wait until training started so many times."""
+    """Wait until training started this number of times."""
     until(lambda: count.read_text().count("train\n") >= times)
 
 

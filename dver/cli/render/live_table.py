@@ -19,7 +19,7 @@ from dver.formats.experiment import ExperimentStatus
 _INTERVAL: Final = 1.0
 """Seconds from one drawing to the next."""
 _BUSY: Final = 4
-"""The pause is at least so many times the time to read the table."""
+"""The shortest pause, as a multiple of the time to read the table."""
 _ENTER: Final = "\x1b[?1049h\x1b[?25l"
 """Switches to the terminal's second screen, without a cursor."""
 _LEAVE: Final = "\x1b[?25h\x1b[?1049l"
@@ -54,7 +54,7 @@ def watch_table(ctx: Context, read: Callable[[], ExperimentTable], *, precision:
 def screen_lines(
     table: ExperimentTable, style: terminal.Style, *, precision: int | None, size: tuple[int, int]
 ) -> Sequence[str]:
-    """The lines for a screen of so many columns and lines; the last one says how many experiments run."""
+    """The lines for a screen of a given width and height; the last one says how many experiments run."""
     width, height = size
     lines, omitted = table_lines(table, style, precision=precision, width=width)
     running = sum(1 for one in table.experiments if one.status is ExperimentStatus.RUNNING)

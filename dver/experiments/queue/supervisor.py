@@ -44,7 +44,7 @@ _KEPT: Final = 4000
 """The bytes of the end of a worker's error output that are kept."""
 _MOST_FAILURES: Final = 3
 _MOST_IDLE: Final = 3
-"""After so many workers in a row ended without a task, no more are started."""
+"""The most workers in a row that end without a task before no more are started."""
 
 
 class QueueWatcher(Protocol):

@@ -31,7 +31,7 @@ from dver.pipelines.engine.schedule import StageState, Watcher
 from dver.repo import Repository
 
 MOST_ATTEMPTS: Final = 3
-"""After so many workers died while they ran a task, it counts as failed."""
+"""The attempts of a task whose workers die, after which it counts as failed."""
 _LINGER: Final = 0.5
 _PAUSE: Final = 0.03
 _BEAT: Final = 10.0

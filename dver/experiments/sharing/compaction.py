@@ -44,7 +44,7 @@ def tombstone(record: Experiment, removal: Experiment) -> Experiment:
 def write_compacted(
     git: GitRepo, content: JournalContent, gone: Collection[str], removed: Collection[Experiment]
 ) -> CommitId:
-    """Write the journal `content` anew, with tombstones for the experiments in `gone`, and return its last entry."""
+    """Rewrite the journal `content` with tombstones for the experiments in `gone`, and return its last entry."""
     removals = {one.id: one for one in removed}
     records = [tombstone(one, removals[one.id]) if one.id in gone else one for one in content.records.values()]
     needed = {one.id: _commits(one) for one in records if one.id not in gone}

@@ -44,7 +44,7 @@ class OwnedRun:
             self.run.log(found, step=step)
 
     def begin(self) -> None:
-        """Note that iterations are counted anew."""
+        """Record that iterations are counted from 0 again."""
         self._offset = None
 
     def log_iteration(self, values: Mapping[str, Any], iteration: int) -> None:

@@ -121,7 +121,7 @@ def test_undo_brings_back_every_byte(
             _edit(project, edit)
         after = snapshot(project)
         undo_step(project)
-        # Nobody knows the time and the mode of a file that the apply left alone, and that was edited afterwards.
+        # The time and the mode of a file that the apply left alone, and that was edited afterwards, are unknown.
         assert_same(snapshot(project), before, exact=not later)
         undo_step(project, redo=True)
         assert_same(snapshot(project), after)
