@@ -181,13 +181,14 @@ class ExpMethods(SharedExperimentMethods):
             UsageError: A parameter is unknown, or there is no commit yet.
         """
         from dver.experiments.overrides.parse import override_texts
-        from dver.ops.exp.run import ExperimentOptions, queue
+        from dver.ops.exp.enqueue import enqueue
+        from dver.ops.exp.run import ExperimentOptions
         from dver.pipelines.execution.repro import ReproOptions
 
         repro = ReproOptions(texts(targets), single_item, downstream, force, keep_going, run_cache, pull, jobs)
         options = ExperimentOptions(name, message, override_texts(params), repro)
         with self._open() as repo:
-            return queue(repo, options, cwd=self.cwd, progress=progress_for(progress))
+            return enqueue(repo, options, cwd=self.cwd, progress=progress_for(progress))
 
     def sweep(
         self,
@@ -228,7 +229,7 @@ class ExpMethods(SharedExperimentMethods):
         """
         from dver.experiments.overrides.parse import override_texts
         from dver.experiments.queue.supervisor import SilentWatcher
-        from dver.ops.exp.run import SweepOptions, sweep
+        from dver.ops.exp.sweep import SweepOptions, sweep
         from dver.pipelines.definition.sweep import SweepMethod, sweep_metric
         from dver.pipelines.execution.repro import ReproOptions
 

@@ -1,4 +1,4 @@
-"""`dver exp run`."""
+"""`dver exp run`. With --queue and --sweep, the rest is in modules of their own, which other runs do not import."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.errors import EXIT_INTERRUPTED
 from dver.cli.notices import warn_about_backups, warn_about_left_out, warn_about_secrets
 from dver.cli.render.experiments import finished_lines
-from dver.cli.render.queue import names_line, watch_queue
 from dver.cli.render.repro_summary import summary_lines
 from dver.cli.render.running_stages import watch_stages
-from dver.cli.render.sweeps import sweep_lines
 from dver.experiments.execution import FinishedExperiment
-from dver.ops.exp.run import ExperimentOptions, QueuedExperiments, SweepOptions, queue, run
-from dver.ops.exp.run import sweep as run_sweep
+from dver.ops.exp.run import ExperimentOptions, run
 from dver.pipelines.definition.sweep import SweepMethod, sweep_metric
 from dver.pipelines.execution.output_backup import BackedUpOutput
 from dver.pipelines.execution.repro import ReproOptions
@@ -100,13 +96,15 @@ def command(
     if sweep is not None:
         if queued or temp or name is not None:
             raise click.UsageError("--sweep cannot be combined with --queue, --temp and --name")
+        from dver.cli.commands.experiments.exp.run_sweep import SweepOptions, run_sweep
+
         wanted = SweepMethod(method) if method else None
-        return _run_sweep(ctx, SweepOptions(sweep, params, message, trials, wanted, metric, choice), as_json=as_json)
+        return run_sweep(ctx, SweepOptions(sweep, params, message, trials, wanted, metric, choice), as_json=as_json)
+    if queued:
+        from dver.cli.commands.experiments.exp.run_queued import run_queued
+
+        return run_queued(ctx, chosen, as_json=as_json)
     with Repository.open(ctx.cwd) as repo:
-        if queued:
-            added = queue(repo, chosen, cwd=ctx.cwd, progress=ctx.progress)
-            _report_queued(ctx, repo, added, as_json=as_json)
-            return 0
         finished = _run(ctx, repo, chosen, temp=temp)
         _report(ctx, repo, finished, as_json=as_json)
     if finished.error is not None:
@@ -122,31 +120,6 @@ def _run(ctx: Context, repo: Repository, chosen: ExperimentOptions, *, temp: boo
             return run(repo, chosen, cwd=ctx.cwd, temp=temp, watcher=watcher, on_backup=keep, progress=ctx.progress)
     finally:
         warn_about_backups(ctx, repo, backups)
-
-
-def _run_sweep(ctx: Context, chosen: SweepOptions, *, as_json: bool) -> int:
-    with Repository.open(ctx.cwd) as repo:
-        with watch_queue(ctx) as watcher:
-            result = run_sweep(repo, chosen, watcher, jobs=chosen.repro.jobs, cwd=ctx.cwd, progress=ctx.progress)
-        warn_about_left_out(ctx, repo, result.left_out)
-    if as_json:
-        ctx.emit_json(result)
-    else:
-        for line in sweep_lines(result, ctx.style):
-            ctx.say(line)
-    error = result.error()
-    if error is not None:
-        raise error
-    return EXIT_INTERRUPTED if result.stopped else 0
-
-
-def _report_queued(ctx: Context, repo: Repository, added: QueuedExperiments, *, as_json: bool) -> None:
-    warn_about_left_out(ctx, repo, added.left_out)
-    if as_json:
-        ctx.emit_json(added.experiments)
-        return
-    ctx.say(names_line("queued", added.experiments))
-    ctx.note("`dver queue start` runs the queue")
 
 
 def _report(ctx: Context, repo: Repository, finished: FinishedExperiment, *, as_json: bool) -> None:
