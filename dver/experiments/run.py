@@ -48,15 +48,13 @@ def run_in_workspace(
     *,
     cwd: Path,
     watcher: Watcher | None = None,
-    on_start: Callable[[Experiment], None] = lambda _: None,
     on_backup: Callable[[BackedUpOutput], None] = lambda _: None,
     progress: Progress = SILENT,
 ) -> FinishedExperiment:
     """Run stages in the workspace as `repro` does, and record the experiment however the run ends.
 
-    Changes the parameters first. `on_start` is called with the first record. Raises ConflictError if another experiment
-    runs in this workspace, or the name exists; UsageError for a parameter that cannot be changed and an unknown target;
-    KeyboardInterrupt after Ctrl-C.
+    Changes the parameters first. Raises ConflictError if another experiment runs in this workspace, or the name exists;
+    UsageError for a parameter that cannot be changed and an unknown target; KeyboardInterrupt after Ctrl-C.
     """
     overrides = single_variant(options.set)
     with Journal(repo) as journal:
@@ -73,7 +71,6 @@ def run_in_workspace(
         try:
             journal.record([experiment])
             snapshot.recheck()
-            on_start(experiment)
             return run_stages_of(
                 repo,
                 journal,

@@ -35,25 +35,6 @@ def journal_tips(git: GitRepo, prefix: str) -> dict[str, CommitId]:
     return {ref: CommitId(commit) for commit, ref in pairs}
 
 
-def append_entry(
-    git: GitRepo,
-    ref: str,
-    message: bytes,
-    *,
-    after: CommitId | None,
-    keeps: Sequence[str] = (),
-    files: Mapping[str, bytes] | None = None,
-) -> CommitId:
-    """Append an entry to the journal `ref`, whose last entry is `after`, and return it. See `write_entry`.
-
-    A process that is killed before the last step leaves only unreachable objects. Raises JournalMovedError if the last
-    entry is another one.
-    """
-    entry = write_entry(git, message, after=after, keeps=keeps, files=files)
-    move_ref(git, ref, entry, before=after)
-    return entry
-
-
 def write_entry(
     git: GitRepo,
     message: bytes,
@@ -62,10 +43,10 @@ def write_entry(
     keeps: Sequence[str] = (),
     files: Mapping[str, bytes] | None = None,
 ) -> CommitId:
-    """Write an entry that follows `after`, without a ref.
+    """Write an entry that follows `after`, without a ref: `move_ref` appends it.
 
-    The journal keeps the commits `keeps`, except for its first entry, which has no parents. `files` are small files by
-    name, without directories.
+    A process that is killed before that leaves only unreachable objects. The journal keeps the commits `keeps`, except
+    for its first entry, which has no parents. `files` are small files by name, without directories.
     """
     assert after is not None or not keeps, "the first parent of an entry is the entry before it"
     tree = write_flat_tree(git, files or {})

@@ -11,7 +11,8 @@ import pytest
 
 from dver.experiments.journal import LOCAL, REMOTES, Journal
 from dver.formats.experiment import Experiment, ExperimentStatus, encode_entry
-from dver.git.journal import append_entry, journal_tips, write_entry
+from dver.git.journal import journal_tips, move_ref, write_entry
+from dver.git.revisions import CommitId
 from dver.repo import Repository
 
 
@@ -153,20 +154,26 @@ def test_a_journal_of_a_newer_version_hides_nothing_else_and_is_read_after_an_up
     with Repository.open(project) as repo, Journal(repo) as journal:
         journal.record([an_experiment(journal, "mine", head)])
         one = replace(an_experiment(journal, "theirs", head), id="1" * 32, status=ExperimentStatus.DONE)
-        root = append_entry(repo.git, theirs, encode_entry([]), after=None)
-        good = append_entry(repo.git, theirs, encode_entry([one]), after=root)
+        root = append_entry(repo, theirs, encode_entry([]), None)
+        good = append_entry(repo, theirs, encode_entry([one]), root)
         later = encode_entry([replace(one, name="later")]).replace(b"experiments 1", b"experiments 2")
-        append_entry(repo.git, theirs, later, after=good)
+        append_entry(repo, theirs, later, good)
     for _ in range(2):
         with Repository.open(project) as repo, Journal(repo) as journal:
             assert sorted(one.name for one in journal.all()) == ["mine", "theirs"]
             assert list(journal.problems) == [theirs]
 
 
+def append_entry(repo: Repository, ref: str, message: bytes, after: CommitId | None) -> CommitId:
+    entry = write_entry(repo.git, message, after=after)
+    move_ref(repo.git, ref, entry, before=after)
+    return entry
+
+
 def publish(repo: Repository, ref: str, *records: Experiment) -> None:
     """Write a journal as a fetch would."""
-    root = append_entry(repo.git, ref, encode_entry([]), after=None)
-    append_entry(repo.git, ref, encode_entry(records), after=root)
+    root = append_entry(repo, ref, encode_entry([]), None)
+    append_entry(repo, ref, encode_entry(records), root)
 
 
 def test_a_fetched_journal_can_rename_and_remove_but_never_queue_or_replace_an_experiment(project: Path) -> None:
