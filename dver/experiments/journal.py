@@ -12,15 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from dver.core.batches import batched
 from dver.core.errors import CorruptError, RepositoryError
 from dver.core.files import write_atomic
 from dver.core.platform.machine import host_name
 from dver.core.worktree_lock import locked
+from dver.experiments.entries import write_each_entry
 from dver.experiments.record_cache import RecordCache
-from dver.formats.experiment import MAX_SIZE, Experiment, ExperimentStatus, decode_entry, encode_entry, is_tombstone
+from dver.formats.experiment import MAX_SIZE, Experiment, ExperimentStatus, decode_entry, is_tombstone
 from dver.git.git_repo import run
-from dver.git.journal import journal_tips, move_ref, read_entries, read_entry_file, write_entry
+from dver.git.journal import journal_tips, move_ref, read_entries, read_entry_file, write_blobs
 from dver.git.revisions import CommitId
 from dver.repo import Repository
 
@@ -32,8 +32,6 @@ REMOTES: Final = f"{PREFIX}remotes/"
 FOLDER: Final = "experiments"
 """The directory below `.git/dver` for the cache, leases and logs."""
 
-BATCH: Final = 500
-"""The most records in one entry, which has a parent for each of their commits."""
 WRITER_DIGITS: Final = 16
 """The digits of a writer, and the last digits of the ids of its experiments."""
 
@@ -191,18 +189,15 @@ class Journal:
 
     def _append_locked(self, records: Sequence[Experiment], logs: Mapping[str, bytes], *, kept: Iterable[str]) -> None:
         """Append entries. The commits of the experiments in `kept` are in the journal already."""
+        if not records:
+            return
         ref, known, cache = LOCAL + self.writer, frozenset(kept), self._current()
         before = cache.tips().get(ref)
-        last = before if before is not None else write_entry(self._git, encode_entry([]), after=None)
-        written: list[tuple[CommitId, list[Experiment]]] = []
-        for batch in batched(records, BATCH):
-            files = {f"{one.id}.log": logs[one.id] for one in batch if one.id in logs}
-            # The first record of an experiment that another clone made keeps its commit, too.
-            keeps = [one.commit for one in batch if one.id not in known or not self.is_own(one)]
-            last = write_entry(self._git, encode_entry(batch), after=last, keeps=keeps, files=files)
-            written.append((last, batch))
-        if not written:
-            return
+        # The first record of an experiment that another clone made keeps its commit, too.
+        keeps = {one.id: [one.commit] for one in records if one.id not in known or not self.is_own(one)}
+        blobs = write_blobs(self._git, {one.id: logs[one.id] for one in records if one.id in logs})
+        written = list(write_each_entry(self._git, before, records, keeps=keeps, logs=blobs))
+        last = written[-1][0]
         move_ref(self._git, ref, last, before=before)
         # A cache that cannot be written starts again in memory, and reads the journals when it is next used.
         with suppress(sqlite3.DatabaseError), cache.writing():

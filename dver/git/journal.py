@@ -35,24 +35,6 @@ def journal_tips(git: GitRepo, prefix: str) -> dict[str, CommitId]:
     return {ref: CommitId(commit) for commit, ref in pairs}
 
 
-def write_entry(
-    git: GitRepo,
-    message: bytes,
-    *,
-    after: CommitId | None,
-    keeps: Sequence[str] = (),
-    files: Mapping[str, bytes] | None = None,
-) -> CommitId:
-    """Write an entry that follows `after`, without a ref: `move_ref` appends it.
-
-    A process that is killed before that leaves only unreachable objects. The journal keeps the commits `keeps`, except
-    for its first entry, which has no parents. `files` are small files by name, without directories.
-    """
-    assert after is not None or not keeps, "the first parent of an entry is the entry before it"
-    tree = write_flat_tree(git, files or {})
-    return write_commit(git, tree, message, parents=[*([after] if after else []), *keeps])
-
-
 def move_ref(git: GitRepo, ref: str, commit: CommitId, *, before: CommitId | None) -> None:
     """Point `ref` to `commit`. `before` is the expected present commit, None for a new ref.
 
@@ -82,12 +64,12 @@ def write_commit(git: GitRepo, tree: str, message: bytes, *, parents: Sequence[s
     return CommitId(made.decode().strip())
 
 
-def write_flat_tree(git: GitRepo, files: Mapping[str, bytes]) -> str:
-    """Write a tree with `files` by name, and return its id."""
-    blobs = {}
-    for name, content in files.items():
-        blobs[name] = run(git, ["hash-object", "-w", "--stdin"], stdin=content).decode().strip()
-    return write_tree_of_blobs(git, blobs)
+def write_blobs(git: GitRepo, contents: Mapping[str, bytes]) -> dict[str, str]:
+    """Write `contents` as blobs, and return their ids by the same keys."""
+    return {
+        key: run(git, ["hash-object", "-w", "--stdin"], stdin=content).decode().strip()
+        for key, content in contents.items()
+    }
 
 
 def write_tree_of_blobs(git: GitRepo, blobs: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dver.experiments import experiment_log, journal
+from dver.experiments import entries, experiment_log
 from dver.formats import experiment, lock, pack, pointer, tree
 from dver.git import pointers
 from dver.store import writer
@@ -42,7 +42,7 @@ SIZES = {
     "lock.md": {"largest lock file": f"{lock.MAX_SIZE >> 20} MiB"},
     "experiment.md": {
         "largest message of a journal entry": f"{experiment.MAX_SIZE >> 20} MiB",
-        "most records in an entry": f"{journal.BATCH:,}",
+        "most records in an entry": f"{entries.BATCH:,}",
         "end of a log in a journal": f"{experiment_log.TAIL >> 10} KiB",
     },
 }

@@ -11,7 +11,7 @@ import pytest
 
 from dver.experiments.journal import LOCAL, REMOTES, Journal
 from dver.formats.experiment import Experiment, ExperimentStatus, encode_entry
-from dver.git.journal import journal_tips, move_ref, write_entry
+from dver.git.journal import journal_tips, move_ref, write_commit, write_tree_of_blobs
 from dver.git.revisions import CommitId
 from dver.repo import Repository
 
@@ -165,7 +165,8 @@ def test_a_journal_of_a_newer_version_hides_nothing_else_and_is_read_after_an_up
 
 
 def append_entry(repo: Repository, ref: str, message: bytes, after: CommitId | None) -> CommitId:
-    entry = write_entry(repo.git, message, after=after)
+    tree = write_tree_of_blobs(repo.git, {})
+    entry = write_commit(repo.git, tree, message, parents=[after] if after else [])
     move_ref(repo.git, ref, entry, before=after)
     return entry
 
@@ -205,12 +206,12 @@ def test_records_of_several_entries_are_there_all_or_none(project: Path, monkeyp
         written += 1
         if written == 2:
             raise KeyboardInterrupt
-        return write_entry(*args, **options)
+        return write_commit(*args, **options)
 
     with Repository.open(project) as repo, Journal(repo) as journal:
         many = [an_experiment(journal, f"t-{number}", head) for number in range(1001)]
         journal.record(many[:1])
-        monkeypatch.setattr("dver.experiments.journal.write_entry", write_one_entry)
+        monkeypatch.setattr("dver.experiments.entries.write_commit", write_one_entry)
         with pytest.raises(KeyboardInterrupt):
             journal.record(many[1:])
         assert len(journal.all()) == 1

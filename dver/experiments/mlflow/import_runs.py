@@ -15,7 +15,8 @@ from typing import Any, Final
 from dver.core.display import Displayed
 from dver.core.errors import CorruptError, UsageError
 from dver.core.progress import SILENT, Progress
-from dver.experiments.journal import BATCH, Journal
+from dver.experiments.entries import BATCH
+from dver.experiments.journal import Journal
 from dver.experiments.mlflow.file_store import MlflowRun, RunStatus, find_runs, read_run
 from dver.experiments.names import MAX_LENGTH
 from dver.formats.experiment import Experiment, ExperimentStatus

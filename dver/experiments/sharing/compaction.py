@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
+from dver.experiments.entries import write_entries
 from dver.experiments.journal import LOCAL, Journal
-from dver.experiments.sharing.journal_content import JournalContent, log_blobs, read_journal, write_entries
+from dver.experiments.sharing.journal_content import JournalContent, log_blobs, read_journal
 from dver.formats.experiment import Experiment, is_tombstone
 from dver.git.git_repo import GitRepo
 from dver.git.journal import journal_tips, move_ref

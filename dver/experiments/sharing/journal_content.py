@@ -1,19 +1,14 @@
-"""The content of one journal, read from Git, and writing entries with it."""
+"""The content of one journal, read from Git."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
-from dver.core.batches import batched
-from dver.formats.experiment import MAX_SIZE, Experiment, decode_entry, encode_entry
+from dver.formats.experiment import MAX_SIZE, Experiment, decode_entry
 from dver.git.git_repo import GitRepo, describe_objects
-from dver.git.journal import kept_commits, read_entries, write_commit, write_tree_of_blobs
+from dver.git.journal import kept_commits, read_entries
 from dver.git.revisions import CommitId
-
-_BATCH: Final = 500
-"""The most records in one entry, which has a parent for each of their commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +52,3 @@ def log_blobs(git: GitRepo, contents: Iterable[JournalContent], experiments: Col
         if answer.endswith(" blob"):
             found.setdefault(experiment, answer.split(" ")[0])
     return found
-
-
-def write_entries(
-    git: GitRepo,
-    after: CommitId | None,
-    records: Sequence[Experiment],
-    *,
-    keeps: Mapping[str, Sequence[str]],
-    logs: Mapping[str, str],
-) -> CommitId:
-    """Write entries with `records` after the entry `after`, None for a new journal, and return the last one.
-
-    The entries keep the commits in `keeps`, and have the blobs `logs`, both by the id of an experiment. No ref is
-    changed.
-    """
-    last = after or write_commit(git, write_tree_of_blobs(git, {}), encode_entry([]), parents=[])
-    for batch in batched(records, _BATCH):
-        files = {f"{one.id}.log": logs[one.id] for one in batch if one.id in logs}
-        kept = [commit for one in batch for commit in keeps.get(one.id, ())]
-        last = write_commit(git, write_tree_of_blobs(git, files), encode_entry(batch), parents=[last, *kept])
-    return last

@@ -12,9 +12,10 @@ from typing import Final
 from dver.core.display import Displayed
 from dver.core.errors import CorruptError
 from dver.core.progress import SILENT, Progress
+from dver.experiments.entries import write_entries
 from dver.experiments.journal import LOCAL, PREFIX, REMOTES, Journal
 from dver.experiments.sharing.compaction import expired, removed_before, write_compacted
-from dver.experiments.sharing.journal_content import JournalContent, log_blobs, read_journal, write_entries
+from dver.experiments.sharing.journal_content import JournalContent, log_blobs, read_journal
 from dver.experiments.sharing.publish_plan import PublishPlan, plan_publish
 from dver.experiments.sharing.request import SharingRequest, selection
 from dver.experiments.sharing.tracking import PublishedJournals

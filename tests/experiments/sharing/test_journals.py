@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from support import git
 
+from dver.experiments.entries import write_entries
 from dver.experiments.journal import LOCAL, Journal
 from dver.experiments.sharing.changes import remove, restorable, restore
 from dver.experiments.sharing.compaction import compact_local, expired, plan_local_compaction
-from dver.experiments.sharing.journal_content import JournalContent, log_blobs, read_journal, write_entries
+from dver.experiments.sharing.journal_content import JournalContent, log_blobs, read_journal
 from dver.experiments.sharing.tracking import PublishedJournals
 from dver.formats.experiment import Experiment, ExperimentStatus, is_tombstone
 from dver.git.git_repo import run
