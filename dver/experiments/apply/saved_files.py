@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,17 +42,20 @@ class SavedFiles:
     signatures: dict[bytes, Signature] = field(default_factory=dict)
 
 
-def save_files(top: bytes, paths: Iterable[bytes], folder: Path) -> SavedFiles:
+def save_files(top: bytes, paths: Iterable[bytes], folder: Path, *, staying: Iterable[bytes] = ()) -> SavedFiles:
     """Save the files and links `paths` in the directory `folder`, durably.
+
+    So are those that are `staying` in the workspace: their large files are copied, because a hard link would change
+    with them.
 
     Raises ConflictError for a file that keeps changing, and OSError.
     """
     saved = SavedFiles()
     # Others may read records, as a gc of a shared store does, but not files of this user in them.
     with open(os.open(folder / CONTENT, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as content:
-        for path in paths:
+        for path, save_large in (*((one, _save_large) for one in paths), *((one, _copy_large) for one in staying)):
             full = top + b"/" + path
-            found = _save_stable(full, content.tell(), len(saved.files), folder)
+            found = _save_stable(full, content.tell(), len(saved.files), folder, save_large)
             if found is None:
                 continue
             one, small, saved.signatures[path] = found
@@ -63,7 +66,9 @@ def save_files(top: bytes, paths: Iterable[bytes], folder: Path) -> SavedFiles:
     return saved
 
 
-def _save_stable(path: bytes, offset: int, number: int, folder: Path) -> tuple[SavedFile, bytes, Signature] | None:
+def _save_stable(
+    path: bytes, offset: int, number: int, folder: Path, save_large: Callable[[bytes, Path, int], None]
+) -> tuple[SavedFile, bytes, Signature] | None:
     """A saved file, its content if it is small, and its signature; None if it is missing by now."""
     for _ in range(_TRIES):
         before = signature(path)
@@ -78,7 +83,7 @@ def _save_stable(path: bytes, offset: int, number: int, folder: Path) -> tuple[S
                 with open(path, "rb") as file:
                     small = file.read(_SMALL + 1)
             else:
-                _save_large(path, folder, number)
+                save_large(path, folder, number)
         except FileNotFoundError:
             continue
         if signature(path) == before and len(small) == (size if size <= _SMALL else 0):
@@ -89,11 +94,20 @@ def _save_stable(path: bytes, offset: int, number: int, folder: Path) -> tuple[S
     )
 
 
-def _save_large(path: bytes, folder: Path, number: int) -> None:
+def _place_of_large(folder: Path, number: int) -> Path:
     large = folder / LARGE
     large.mkdir(mode=0o700, exist_ok=True)
     target = large / str(number)
     target.unlink(missing_ok=True)
+    return target
+
+
+def _copy_large(path: bytes, folder: Path, number: int) -> None:
+    _copy(path, _place_of_large(folder, number))
+
+
+def _save_large(path: bytes, folder: Path, number: int) -> None:
+    target = _place_of_large(folder, number)
     try:
         os.link(path, target, follow_symlinks=False)
     except OSError as error:

@@ -158,7 +158,7 @@ def _save(
     stored = store_data(repo, present, progress)
     changes = tuple(replace(one, present=stored.get(one.path)) for one in found.data.changes)
     download_data(repo, changes, target.remotes, target.fix, progress)
-    files = save_files(repo.layout.top, found.files.clear, folder)
+    files = save_files(repo.layout.top, found.files.clear, folder, staying=found.touched)
     copy_state(repo, found.git.index, folder)
     record = UndoRecord(
         number=max(record_numbers(repo.layout.worktree_dir), default=0) + 1,

@@ -335,6 +335,21 @@ def test_undo_walks_back_and_redo_walks_forward(project: Project) -> None:
     assert_same(snapshot(project), original)
 
 
+@pytest.mark.parametrize("node", [Node("-", b"b\n"), Node("l", b"a"), Node("-", b"large\n" * 200_000)])
+def test_redo_brings_back_the_time_of_a_file_that_was_written_again(tmp_path: Path, node: Node) -> None:
+    project = new_project(tmp_path / "again", Version({b"a": Node("-", b"a\n"), b"b": node}, None))
+    apply_commit(project, commit_of(project, Version({b"a": Node("-", b"A\n")}, None)))
+    put(project.root, b"b", node)  # as it was before the apply, at another time
+    after = snapshot(project)
+    undo_step(project)
+    if node.mode == "-":  # an edit of a file that stays does not reach its record
+        with (project.root / "b").open("r+b") as file:
+            file.write(b"x")
+        (project.root / "b").write_bytes(node.content)
+    undo_step(project, redo=True)
+    assert_same(snapshot(project), after)
+
+
 def test_undo_refuses_another_head(project: Project) -> None:
     commit = commit_of(project, WANTED)
     write(project.root, {"a": b"mine\n"})
