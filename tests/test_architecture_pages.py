@@ -19,6 +19,7 @@ PACKAGES = {
     "gitflow": ["gitflow"],
     "live": ["live"],
     "maintenance": ["maintenance"],
+    "models": ["models"],
     "pipelines-definition": ["pipelines/definition", "pipelines/compare", "pipelines/plots"],
     "pipelines-runs": ["pipelines/engine", "pipelines/workspace", "pipelines/execution", "pipelines/run_cache"],
     "remote-backends": ["remote/backends", "remote/urls"],

@@ -13,10 +13,10 @@ from dver.config import Config, ConfigPaths
 from dver.core.errors import RepositoryError, UsageError
 from dver.core.phrasing import quoted
 from dver.git.file_changes import files_of, glob
+from dver.git.git_repo import CommitId
 from dver.git.mirror import GitMirror
 from dver.git.network import shown_url
 from dver.git.pointers import PATTERNS, most_bytes, read_blobs
-from dver.git.revisions import CommitId
 from dver.repo import PROJECT_DIR, Repository
 from dver.repo.remotes import Remotes
 

@@ -19,8 +19,8 @@ from dver.config import Config
 from dver.core.cache_dir import user_cache_dir
 from dver.core.errors import RepositoryError, UsageError
 from dver.git import revisions
+from dver.git.git_repo import CommitId
 from dver.git.mirror import GitMirror
-from dver.git.revisions import CommitId
 from dver.repo import PROJECT_DIR, Repository
 
 

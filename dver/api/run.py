@@ -12,7 +12,6 @@ from dver.core.phrasing import join_limited, quoted
 
 if TYPE_CHECKING:
     from dver.ops.run.commit import CommitResult
-    from dver.ops.run.lineage import Lineage
     from dver.ops.run.stage import AddedStage, RemovedStages
     from dver.ops.run.verify import VerifyResult
     from dver.pipelines.definition.stage import Stage
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from dver.pipelines.execution.output_backup import BackedUpOutput
     from dver.pipelines.execution.repro import ReproPlan, ReproResult
     from dver.pipelines.execution.run_logs import RunLog
+    from dver.pipelines.lineage import Lineage
 
 
 class RunMethods(ProjectHandle):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from dver.git.git_repo import GitRepo
-from dver.git.revisions import CommitId, rev_list
+from dver.git.git_repo import CommitId, GitRepo
+from dver.git.revisions import rev_list
 
 _BRANCHES: Final = ("--branches", "--tags", "--remotes")
 

@@ -7,9 +7,8 @@ from typing import Final
 
 from dver.core.batches import batched
 from dver.formats.experiment import Experiment, encode_entry
-from dver.git.git_repo import GitRepo
+from dver.git.git_repo import CommitId, GitRepo
 from dver.git.journal import write_commit, write_tree_of_blobs
-from dver.git.revisions import CommitId
 
 BATCH: Final = 500
 """The most records in one entry, which has a parent for each of their commits."""

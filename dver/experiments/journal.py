@@ -19,9 +19,8 @@ from dver.core.worktree_lock import locked
 from dver.experiments.entries import write_each_entry
 from dver.experiments.record_cache import RecordCache
 from dver.formats.experiment import MAX_SIZE, Experiment, ExperimentStatus, decode_entry, is_tombstone
-from dver.git.git_repo import run
+from dver.git.git_repo import CommitId, run
 from dver.git.journal import journal_tips, move_ref, read_entries, read_entry_file, write_blobs
-from dver.git.revisions import CommitId
 from dver.repo import Repository
 
 PREFIX: Final = "refs/dver/experiments/"

@@ -25,7 +25,7 @@ from dver.formats.experiment import (
     encode_record,
     experiment_of,
 )
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId
 
 VERSION: Final = 3
 """Raised with every change of a table: a cache of another version is recreated."""

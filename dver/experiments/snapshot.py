@@ -13,8 +13,8 @@ from dver.core.progress import SILENT, Progress
 from dver.formats import lock, pointer
 from dver.formats.objectref import ObjectKey
 from dver.git import revisions
+from dver.git.git_repo import CommitId
 from dver.git.journal import write_commit
-from dver.git.revisions import CommitId
 from dver.git.snapshot import snapshot_worktree
 from dver.repo import Repository
 from dver.store.trash.guard import GcGuard

@@ -11,8 +11,7 @@ from typing import IO, Final, Self
 
 from dver.core.errors import RepositoryError
 from dver.git.file_changes import blobs_along, glob
-from dver.git.git_repo import GitRepo, conversation, run
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId, GitRepo, conversation, run
 
 _FOUND: Final = re.compile(rb"([0-9a-f]{40}(?:[0-9a-f]{24})?) (blob|tree) (\d+)\n")
 _LEADS_NOWHERE: Final = re.compile(rb"(?:symlink|dangling|loop|notdir) (\d+)\n")

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dver.git.git_repo import GitRepo, run
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId, GitRepo, run
 
 _REF: Final = "refs/dver/fast-import"
 """The ref that fast-import asks for. It exists in its memory only, since the stream ends by deleting it."""

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from dver.git.git_repo import Arg, GitRepo, run
-from dver.git.revisions import CommitId
+from dver.git.git_repo import Arg, CommitId, GitRepo, run
 
 EMPTY_TREE: Final = {
     "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",

@@ -14,12 +14,15 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NewType
 
 from dver.core.errors import LocalIOError, RepositoryError
 from dver.core.files import DISK_REMEDIES
 
 Arg = str | bytes
+
+CommitId = NewType("CommitId", str)
+"""The full id of a commit, as hexadecimal text."""
 
 _LOCATING: Final = (
     "GIT_DIR",

@@ -11,8 +11,7 @@ from typing import Final
 
 from dver.core.batches import batched
 from dver.core.errors import ConflictError, CorruptError, RepositoryError
-from dver.git.git_repo import GitRepo, describe_objects, run
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId, GitRepo, describe_objects, run
 
 _IDENTITY: Final = {"NAME": "dver", "EMAIL": "dver@localhost"}
 """The author of entries where Git knows no user."""

@@ -27,9 +27,8 @@ from dver.core.files import delete_any, temporary_name
 from dver.core.oid import Oid
 from dver.core.phrasing import join_limited, quoted
 from dver.core.worktree_lock import locked
-from dver.git.git_repo import GitRepo, describe_objects, run
+from dver.git.git_repo import CommitId, GitRepo, describe_objects, run
 from dver.git.network import GitNetworkFailure, network_error, run_with_network, shown_url
-from dver.git.revisions import CommitId
 
 _REMOTE: Final = "dver-source"
 _FETCHED: Final = "refs/dver/fetched"

@@ -19,8 +19,7 @@ from dver.core.errors import CorruptError
 from dver.formats import lock
 from dver.formats.pointer import SUFFIX
 from dver.git.file_changes import FileChange, changes_along, files_of, glob, staged_changes
-from dver.git.git_repo import Arg, GitRepo, conversation, run
-from dver.git.revisions import CommitId
+from dver.git.git_repo import Arg, CommitId, GitRepo, conversation, run
 
 MAX_BLOB: Final = 1 << 20
 """The largest pointer to read, in bytes: pointers are far smaller. Lock files may have `lock.MAX_SIZE`."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.files import delete_any, temporary_name
-from dver.git.git_repo import GitRepo, run
-from dver.git.revisions import CommitId, resolve
+from dver.git.git_repo import CommitId, GitRepo, run
+from dver.git.revisions import resolve
 
 _QUIET: Final = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
 _PATIENCE: Final = 30.0

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, NewType
+from typing import Final, NamedTuple
 
 from dver.core.errors import RepositoryError, UsageError
-from dver.git.git_repo import GitRepo, run
-
-CommitId = NewType("CommitId", str)
-"""The full id of a commit, as hexadecimal text."""
+from dver.git.git_repo import CommitId, GitRepo, run
 
 
 class DatedTip(NamedTuple):
@@ -27,7 +24,10 @@ _BRANCH: Final = re.compile(rb"ref: (refs/heads/[^\0\r\n]+)\n?")
 
 
 def resolve(git: GitRepo, rev: str) -> CommitId:
-    """The commit that `rev` names by git's rules. Raises UsageError for an unknown one, with close matches."""
+    """The commit that `rev` names by git's rules, or of a version in the registry: `churn@latest`, `churn#prod`.
+
+    Raises UsageError for an unknown one, with close matches.
+    """
     # `:/text` treats the rest as text and finds only commits.
     peeled = rev if rev.startswith(":/") else f"{rev}^{{commit}}"
     try:
@@ -35,6 +35,10 @@ def resolve(git: GitRepo, rev: str) -> CommitId:
             raise RepositoryError("no revision has such a name")
         output = run(git, ["rev-parse", "--verify", "--end-of-options", peeled])
     except RepositoryError as error:
+        from dver.git.registry import references  # takes 5 ms, and Git knows most revisions
+
+        if references.is_reference(rev):
+            return references.commit_of(git, rev)
         raise _unknown(git, rev, error) from error
     return CommitId(output.decode().strip())
 

@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from dver.core.errors import RepositoryError
 from dver.core.platform.processes import is_alive
-from dver.git.git_repo import GitRepo, discover, run
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId, GitRepo, discover, run
 
 
 class Worktree(NamedTuple):

@@ -13,10 +13,9 @@ from dver.formats import pointer as pointer_format
 from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
 from dver.formats.pointer import NotDownloadedError, Pointer
-from dver.git.git_repo import GitRepo, run
+from dver.git.git_repo import CommitId, GitRepo, run
 from dver.git.pointers import PATTERNS, each_blob, in_commit, is_lock_path, most_bytes, names_data, new_in_each
 from dver.git.remotes.outgoing import NewFile, new_files
-from dver.git.revisions import CommitId
 from dver.pipelines.run_cache.entries import cache_key
 from dver.repo import Repository
 from dver.repo.remotes import Remotes

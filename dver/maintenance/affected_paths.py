@@ -16,7 +16,7 @@ from dver.formats.objectref import ObjectKey, ObjectRef
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Kind, Leaf, Sharded
 from dver.git import pointers, revisions
-from dver.git.git_repo import GitRepo
+from dver.git.git_repo import CommitId, GitRepo
 from dver.git.history.commit_names import NamedCommits, commits_with, name_commits
 from dver.git.history.gc_roots import GitRoots, read_pointer_blobs, read_roots
 from dver.git.pointers import PointerFile
@@ -69,7 +69,7 @@ class UnreadablePointer:
 class TrackedHistory:
     """Every pointer and lock in the history and the workspace of this clone."""
 
-    commits: list[revisions.CommitId]
+    commits: list[CommitId]
     versions: list[TrackedVersion]
     in_workspace: frozenset[tuple[bytes, str]]
     """The pointers on disk or in the index, by path and blob."""

@@ -15,8 +15,8 @@ from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
 from dver.formats.tree import Leaf
+from dver.git.git_repo import CommitId
 from dver.git.history.gc_roots import last_uses, read_pointer_blobs, unreachable_commits
-from dver.git.revisions import CommitId
 from dver.repo import Repository
 from dver.store.gc.collection import Inventory, dead_objects
 from dver.store.objects.bulk_reader import StoreReader

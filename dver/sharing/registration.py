@@ -11,9 +11,8 @@ from dver.core.errors import RemoteError
 from dver.core.files import write_atomic
 from dver.core.oid import Oid
 from dver.formats.remote_repository import ROOTS_MAX, RepositoryEntry
-from dver.git.git_repo import GitRepo
+from dver.git.git_repo import CommitId, GitRepo
 from dver.git.remotes.identity import GitRemotes, first_commits, git_remotes, path_on_host, public_url
-from dver.git.revisions import CommitId
 from dver.remote.failures import TransientError
 from dver.remote.index.contents import list_contents
 from dver.remote.index.repositories import name_of, put_entry, read_entries

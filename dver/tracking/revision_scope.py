@@ -11,7 +11,7 @@ from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.formats.lock_versions import LockVersions
 from dver.formats.objectref import ObjectRef
 from dver.git import pointers, revisions
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId
 from dver.repo import Repository
 from dver.repo.remotes import Remotes
 from dver.tracking.browse import entry_at, tracked_at

@@ -11,8 +11,8 @@ import pytest
 
 from dver.experiments.journal import LOCAL, REMOTES, Journal
 from dver.formats.experiment import Experiment, ExperimentStatus, encode_entry
+from dver.git.git_repo import CommitId
 from dver.git.journal import journal_tips, move_ref, write_commit, write_tree_of_blobs
-from dver.git.revisions import CommitId
 from dver.repo import Repository
 
 

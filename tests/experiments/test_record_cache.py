@@ -11,7 +11,7 @@ from experimenting import experiment
 
 from dver.experiments.record_cache import RecordCache
 from dver.formats.experiment import Experiment
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId
 
 ENTRY = CommitId("c" * 40)
 MANY = [

@@ -7,8 +7,8 @@ import pytest
 from support import git, make_git_repo
 
 from dver.git.commits import CommitReader, TooLargeError, branch_and_tag_tips, paths_named
-from dver.git.git_repo import GitRepo, discover
-from dver.git.revisions import CommitId, resolve
+from dver.git.git_repo import CommitId, GitRepo, discover
+from dver.git.revisions import resolve
 
 LIMIT = 1 << 20
 

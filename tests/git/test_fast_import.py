@@ -9,8 +9,7 @@ from support import git
 
 from dver.core.errors import RepositoryError
 from dver.git.fast_import import NewCommit, write_commits
-from dver.git.git_repo import discover
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId, discover
 
 
 def head(repo: Path) -> CommitId:

@@ -12,8 +12,7 @@ from dver.git.file_changes import (
     glob,
     staged_changes,
 )
-from dver.git.git_repo import discover
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId, discover
 
 
 def commit(repo: Path, files: dict[str, str | None]) -> CommitId:

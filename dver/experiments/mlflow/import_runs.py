@@ -22,8 +22,7 @@ from dver.experiments.names import MAX_LENGTH
 from dver.formats.experiment import Experiment, ExperimentStatus
 from dver.git import revisions
 from dver.git.fast_import import NewCommit, write_commits
-from dver.git.git_repo import describe_objects
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId, describe_objects
 from dver.live.metric_names import file_path, name_parts
 from dver.live.summary import nested
 from dver.pipelines.definition.param_files import flatten

@@ -22,8 +22,8 @@ from dver.experiments.queue.working_tree import check_out_inputs, delete_untrack
 from dver.experiments.snapshot import WorkspaceSnapshot, commit_snapshot
 from dver.experiments.values import read_params
 from dver.formats.experiment import Experiment, ExperimentStatus
-from dver.git.git_repo import GitRepo
-from dver.git.revisions import CommitId, tree_of
+from dver.git.git_repo import CommitId, GitRepo
+from dver.git.revisions import tree_of
 from dver.git.snapshot import with_files_of_worktree
 from dver.pipelines.engine.plan import stages_in_scope
 from dver.pipelines.engine.schedule import Watcher

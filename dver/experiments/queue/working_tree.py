@@ -14,9 +14,8 @@ from typing import Final
 from dver.core.errors import MissingObjectError
 from dver.core.files import delete_any
 from dver.core.progress import SILENT, Progress
-from dver.git.git_repo import GitRepo
+from dver.git.git_repo import CommitId, GitRepo
 from dver.git.reusable_worktree import open_worktree, reset_worktree, untracked_paths
-from dver.git.revisions import CommitId
 from dver.pipelines.engine.graph import Address, Graph
 from dver.pipelines.execution.cached_runs import is_cacheable
 from dver.pipelines.workspace.stage_files import dep_paths

@@ -12,9 +12,8 @@ from dver.experiments.entries import write_entries
 from dver.experiments.journal import LOCAL, Journal
 from dver.experiments.sharing.journal_content import JournalContent, log_blobs, read_journal
 from dver.formats.experiment import Experiment, is_tombstone
-from dver.git.git_repo import GitRepo
+from dver.git.git_repo import CommitId, GitRepo
 from dver.git.journal import journal_tips, move_ref
-from dver.git.revisions import CommitId
 
 
 def expired(content: JournalContent, removed: Collection[Experiment], *, before: int) -> frozenset[str]:

@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dver.formats.experiment import MAX_SIZE, Experiment, decode_entry
-from dver.git.git_repo import GitRepo, describe_objects
+from dver.git.git_repo import CommitId, GitRepo, describe_objects
 from dver.git.journal import kept_commits, read_entries
-from dver.git.revisions import CommitId
 
 
 @dataclass(frozen=True, slots=True)

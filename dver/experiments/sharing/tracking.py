@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dver.experiments.journal import LOCAL, PREFIX, REMOTES
-from dver.git.git_repo import GitRepo, run
+from dver.git.git_repo import CommitId, GitRepo, run
 from dver.git.journal import journal_tips
 from dver.git.remotes.ref_exchange import fetch_refs, push_ref, remote_ref
-from dver.git.revisions import CommitId
 
 
 @dataclass(frozen=True, slots=True)

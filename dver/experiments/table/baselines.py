@@ -14,8 +14,7 @@ from dver.core.progress import SILENT, Progress
 from dver.experiments.journal import Journal
 from dver.experiments.table.rows import ReferenceRow
 from dver.experiments.values import read_data, read_params_and_metrics
-from dver.git.git_repo import run
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId, run
 from dver.pipelines.compare.compared_versions import WORKSPACE
 from dver.repo import Repository
 from dver.tracking.targets import tracked_in_commit

@@ -8,8 +8,7 @@ from typing import Final, TypeVar
 
 from dver.core.batches import batched
 from dver.git.file_changes import blobs_along
-from dver.git.git_repo import GitRepo, run
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId, GitRepo, run
 
 SHOWN: Final = 5
 """The most commits that are named; the others are counted."""

@@ -18,9 +18,9 @@ from typing import Final, NamedTuple
 from dver.core.errors import CorruptError, RepositoryError
 from dver.formats import lock, pointer
 from dver.git import pointers
-from dver.git.git_repo import GitRepo, describe_objects, run
+from dver.git.git_repo import CommitId, GitRepo, describe_objects, run
 from dver.git.pointers import PointerFile
-from dver.git.revisions import CommitId, rev_list
+from dver.git.revisions import rev_list
 from dver.git.worktrees import Worktree, worktrees
 
 _ID: Final = re.compile(rb"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from dver.git.file_changes import changes_to_parents, glob
-from dver.git.git_repo import GitRepo, describe_objects
-from dver.git.revisions import CommitId, rev_list
+from dver.git.git_repo import CommitId, GitRepo, describe_objects
+from dver.git.revisions import rev_list
 
 
 class RefUpdate(NamedTuple):

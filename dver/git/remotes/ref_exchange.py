@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from dver.core.errors import ConflictError
-from dver.git.git_repo import GitRepo
+from dver.git.git_repo import CommitId, GitRepo
 from dver.git.network import GitNetworkFailure, network_error, run_with_network
 from dver.git.remotes.identity import git_remotes
-from dver.git.revisions import CommitId
 
 _FETCH: Final = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--refmap=")
 _PUSH: Final = ("push", "--quiet", "--no-verify", "--recurse-submodules=no")

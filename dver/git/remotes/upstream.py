@@ -11,8 +11,7 @@ from typing import Final, NamedTuple
 
 from dver.core.errors import RepositoryError
 from dver.core.phrasing import quoted
-from dver.git.git_repo import GitRepo, describe_objects, run
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId, GitRepo, describe_objects, run
 
 _MADE_BY_SERVER: Final = re.compile(r"refs/(?:pull|merge-requests)/[0-9]+/(?:merge|train)")
 """Trial merges of the server, whose pointers exist on one of both sides."""

@@ -11,7 +11,7 @@ from dver.experiments.journal import Journal
 from dver.experiments.sharing.request import SharingRequest, selection
 from dver.experiments.sharing.tracking import PublishedJournals
 from dver.formats.experiment import Experiment
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId
 from dver.remote.transfer.fetch import DownloadResult
 from dver.repo import Repository
 from dver.sharing.download import download

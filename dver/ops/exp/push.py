@@ -20,13 +20,12 @@ from dver.experiments.sharing.publish_plan import PublishPlan, plan_publish
 from dver.experiments.sharing.request import SharingRequest, selection
 from dver.experiments.sharing.tracking import PublishedJournals
 from dver.formats.experiment import Experiment
-from dver.git.git_repo import GitRepo
+from dver.git.git_repo import CommitId, GitRepo
 from dver.git.journal import journal_tips
 from dver.git.remotes.identity import git_remotes
 from dver.git.remotes.outgoing import RefUpdate, new_commits
 from dver.git.remotes.ref_exchange import RefMovedError
 from dver.git.remotes.refs import ids_on_remote
-from dver.git.revisions import CommitId
 from dver.gitflow.push_data import all_pointer_files
 from dver.gitflow.upload_data import UploadedData, UploadOptions, upload_data
 from dver.remote.transfer.push import UploadResult

@@ -14,10 +14,10 @@ from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectRef
 from dver.formats.remote_repository import RepositoryEntry
-from dver.git.git_repo import GitRepo
+from dver.git.git_repo import CommitId, GitRepo
 from dver.git.history.gc_roots import read_roots
 from dver.git.remotes.upstream import fetch_command, unknown_tips
-from dver.git.revisions import CommitId, is_shallow, newest_tip
+from dver.git.revisions import is_shallow, newest_tip
 from dver.maintenance.clone_needs import needs_of, with_kinds
 from dver.remote.clock import trusted_remote_time
 from dver.remote.gc.collection import RemoteGcResult, prepare_remote_gc, remote_gc

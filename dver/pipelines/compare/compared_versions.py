@@ -21,8 +21,7 @@ from dver.formats.pack import IN_MEMORY_MAX
 from dver.formats.tree import Entry, Kind
 from dver.git import revisions
 from dver.git.commits import CommitReader, TooLargeError, branch_and_tag_tips, paths_named
-from dver.git.git_repo import GitRepo
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId, GitRepo
 from dver.pipelines import FILE_NAME
 from dver.pipelines.compare import dvc_files
 from dver.pipelines.compare.dvc_files import DvcFiles

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from dver.pipelines import FILE_NAME
 from dver.pipelines.definition import variables
+from dver.pipelines.definition.artifact import read_artifacts
 from dver.pipelines.definition.interpolate import OptionStyle, as_text, substitute
 from dver.pipelines.definition.schema import (
     REMOVED_KEYS,
@@ -58,12 +59,14 @@ def load_pipeline_file(
                 made[stage.name] = stage
     top = {key: substitute(found[key], known) for key in ("params", "metrics", "plots") if key in found}
     sweeps = substitute(found["sweeps"], known, whole=True) if "sweeps" in found else None
+    artifacts = substitute(found["artifacts"], known) if "artifacts" in found else None
     return PipelineFile(
         stages=made,
         params=read_top_files(top.get("params"), "`params`"),
         metrics=read_top_files(top.get("metrics"), "`metrics`"),
         plots=read_top_plots(top.get("plots")),
         sweeps=read_sweeps(sweeps),
+        artifacts=read_artifacts(artifacts),
     )
 
 

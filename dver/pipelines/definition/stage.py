@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from dver.core.display import Displayed
 from dver.core.errors import PipelineError
+from dver.pipelines.definition.artifact import ArtifactDefinition
 from dver.pipelines.definition.sweep import Sweep
 from dver.pipelines.definition.yaml_tree import Mark
 
@@ -166,3 +167,4 @@ class PipelineFile:
     metrics: tuple[str, ...] = ()
     plots: tuple[TopPlot, ...] = ()
     sweeps: Mapping[str, Sweep] = field(default_factory=dict)
+    artifacts: Mapping[str, ArtifactDefinition] = field(default_factory=dict)

@@ -12,8 +12,8 @@ from support import git
 from workspaces import Project
 
 from dver.experiments.queue.slots import Slots
+from dver.git.git_repo import CommitId
 from dver.git.reusable_worktree import open_worktree
-from dver.git.revisions import CommitId
 
 USE = """
 import os, signal, sys

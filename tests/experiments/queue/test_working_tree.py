@@ -15,7 +15,7 @@ from workspaces import Project, write
 from dver.core.errors import RepositoryError
 from dver.experiments.queue.slots import Slot, Slots
 from dver.experiments.queue.working_tree import check_out_inputs, delete_untracked, open_files
-from dver.git.revisions import CommitId
+from dver.git.git_repo import CommitId
 from dver.ops.share import remote
 from dver.ops.share.push import push
 from dver.pipelines.workspace.pipelines import load_pipelines

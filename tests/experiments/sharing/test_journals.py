@@ -16,10 +16,9 @@ from dver.experiments.sharing.compaction import compact_local, expired, plan_loc
 from dver.experiments.sharing.journal_content import JournalContent, log_blobs, read_journal
 from dver.experiments.sharing.tracking import PublishedJournals
 from dver.formats.experiment import Experiment, ExperimentStatus, is_tombstone
-from dver.git.git_repo import run
+from dver.git.git_repo import CommitId, run
 from dver.git.journal import journal_tips
 from dver.git.remotes.ref_exchange import RefMovedError
-from dver.git.revisions import CommitId
 from dver.ops.track.init import init
 from dver.repo import Repository
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from workspaces import Project
 
+from dver.git.git_repo import CommitId
 from dver.git.history.gc_roots import read_roots
 from dver.git.reusable_worktree import open_worktree, remove_worktree, reset_worktree
-from dver.git.revisions import CommitId
 
 
 def test_worktrees_that_are_deleted_meanwhile_are_no_error(tmp_path: Path) -> None:

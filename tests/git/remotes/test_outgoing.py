@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from support import git
 
-from dver.git.git_repo import discover
+from dver.git.git_repo import CommitId, discover
 from dver.git.remotes.outgoing import NewFile, RefUpdate, commits_of, new_commits, new_files, parse_updates
-from dver.git.revisions import CommitId
 
 ZERO = "0" * 40
 

@@ -15,8 +15,9 @@ from dver.cli.render.terminal import printable
 from dver.core.phrasing import human_size
 from dver.formats.pack import ObjectKind
 from dver.formats.run_record import RunRecord
-from dver.ops.run.lineage import InputOrigin, Lineage, LineageInput, LineageStep, lineage
+from dver.ops.run.lineage import lineage
 from dver.pipelines.engine.graph import Address
+from dver.pipelines.lineage import InputOrigin, Lineage, LineageInput, LineageStep
 from dver.repo import Repository
 
 

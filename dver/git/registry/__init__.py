@@ -1,0 +1,1 @@
+"""The model registry: versions and stages of artifacts, read from Git tags."""

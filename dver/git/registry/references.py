@@ -1,0 +1,125 @@
+"""References to versions in the registry: `churn`, `churn@v1.2.0`, `churn@latest`, `churn#prod`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from dver.core.errors import UsageError
+from dver.core.phrasing import join_limited
+from dver.formats.registry_tag import is_artifact_name, is_stage_name
+from dver.formats.semantic_version import SemanticVersion
+from dver.git.git_repo import CommitId, GitRepo
+from dver.git.registry.events import read_registry_tags
+from dver.git.registry.state import ArtifactVersion, RegisteredArtifact, artifact_state
+
+LATEST: Final = frozenset(("latest", "greatest"))
+"""The highest version; both words are GTO's."""
+_REFERENCE: Final = re.compile(r"(?P<artifact>[^@#]+)(?:@(?P<version>[^@#]+)|#(?P<stage>[^@#]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactReference:
+    """A version of an artifact as the user names it; the latest one by default."""
+
+    artifact: str
+    version: str | None = None
+    stage: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ArtifactReference:
+        """Parse `NAME`, `NAME@VERSION`, `NAME@latest` or `NAME#STAGE`. Raises UsageError."""
+        found = _REFERENCE.fullmatch(text)
+        if found is None:
+            raise _invalid(text)
+        artifact, version, stage = found["artifact"].replace("=", ":"), found["version"], found["stage"]
+        if not is_artifact_name(artifact) or (stage is not None and not is_stage_name(stage)):
+            raise _invalid(text)
+        if version in LATEST or version is None:
+            return cls(artifact, None, stage)
+        semantic = SemanticVersion.parse(version)
+        if semantic is None:
+            raise UsageError(
+                f"invalid version {version!r} in {text!r}", why="it is not semantic", fix="write it as v1.2.3 or latest"
+            )
+        return cls(artifact, str(semantic), None)
+
+    def __str__(self) -> str:
+        if self.stage is not None:
+            return f"{self.artifact}#{self.stage}"
+        return f"{self.artifact}@{self.version or 'latest'}"
+
+
+def is_reference(rev: str) -> bool:
+    """Whether a revision that Git does not know may be a reference such as `churn@latest` or `churn#prod`."""
+    try:
+        return ("@" in rev or "#" in rev) and bool(ArtifactReference.parse(rev))
+    except UsageError:
+        return False
+
+
+def commit_of(git: GitRepo, reference: str) -> CommitId:
+    """The commit of a version. Raises UsageError if there is no such version."""
+    parsed = ArtifactReference.parse(reference)
+    return find_version(read_artifact(git, parsed.artifact), parsed).commit
+
+
+def read_artifact(git: GitRepo, name: str) -> RegisteredArtifact:
+    """The state of one artifact. It has no versions if no tag names it."""
+    return artifact_state(name, read_registry_tags(git, name).events)
+
+
+def find_version(artifact: RegisteredArtifact, reference: ArtifactReference) -> ArtifactVersion:
+    """The version that `reference` names. Raises UsageError with the versions or stages that exist."""
+    if not artifact.events:
+        raise UsageError(
+            f"{artifact.name!r} is not in the registry",
+            why="no tag of this clone names it",
+            fix="list artifacts with `dver model list`; get new tags with `git fetch --tags`",
+        )
+    if reference.stage is not None:
+        current = artifact.stages.get(reference.stage)
+        if current is None:
+            raise _no_stage(artifact, reference.stage)
+        return next(one for one in artifact.versions if one.version == current.version)
+    if reference.version is None:
+        if artifact.latest is None:
+            raise UsageError(
+                f"{artifact.name!r} has no version",
+                why="none was registered, or all were removed",
+                fix=f"register one: dver model register {artifact.name}",
+            )
+        return artifact.latest
+    found = next((one for one in artifact.versions if one.version == reference.version), None)
+    if found is None or not found.is_active:
+        raise _no_version(artifact, reference.version, removed=found is not None)
+    return found
+
+
+def _no_stage(artifact: RegisteredArtifact, stage: str) -> UsageError:
+    known = join_limited(list(artifact.stages)) if artifact.stages else "none"
+    return UsageError(
+        f"no version of {artifact.name!r} is in stage {stage!r}",
+        why=f"stages with a version: {known}",
+        fix=f"assign one: dver model assign {artifact.name} {stage}",
+    )
+
+
+def _no_version(artifact: RegisteredArtifact, version: str, *, removed: bool) -> UsageError:
+    known = [one.version for one in artifact.versions if one.is_active and one.registration]
+    return UsageError(
+        f"{artifact.name!r} has no version {version}",
+        why="it was removed from the registry"
+        if removed
+        else f"its versions: {join_limited(known) if known else 'none'}",
+        fix=f"list them with `dver model show {artifact.name}`; get new tags with `git fetch --tags`",
+    )
+
+
+def _invalid(text: str) -> UsageError:
+    return UsageError(
+        f"invalid artifact {text!r}",
+        why="names consist of letters, digits, `-`, `_` and `/`",
+        fix="write NAME, NAME@v1.2.3, NAME@latest or NAME#stage; with a directory, `dir:NAME`",
+    )

@@ -1,0 +1,1 @@
+"""Models and datasets with names: registering versions, packages for serving, model cards."""
