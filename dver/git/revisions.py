@@ -37,8 +37,8 @@ def resolve(git: GitRepo, rev: str) -> CommitId:
     except RepositoryError as error:
         from dver.git.registry import references  # takes 5 ms, and Git knows most revisions
 
-        if references.is_reference(rev):
-            return references.commit_of(git, rev)
+        if (commit := references.commit_of(git, rev)) is not None:
+            return commit
         raise _unknown(git, rev, error) from error
     return CommitId(output.decode().strip())
 

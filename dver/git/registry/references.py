@@ -51,18 +51,19 @@ class ArtifactReference:
         return f"{self.artifact}@{self.version or 'latest'}"
 
 
-def is_reference(rev: str) -> bool:
-    """Whether a revision that Git does not know may be a reference such as `churn@latest` or `churn#prod`."""
+def commit_of(git: GitRepo, rev: str) -> CommitId | None:
+    """The commit of a revision that Git does not know, such as `churn@latest` or `churn#prod`.
+
+    None if it names no artifact of the registry. Raises UsageError if the artifact has no such version or stage.
+    """
+    if "@" not in rev and "#" not in rev:
+        return None
     try:
-        return ("@" in rev or "#" in rev) and bool(ArtifactReference.parse(rev))
+        reference = ArtifactReference.parse(rev)
     except UsageError:
-        return False
-
-
-def commit_of(git: GitRepo, reference: str) -> CommitId:
-    """The commit of a version. Raises UsageError if there is no such version."""
-    parsed = ArtifactReference.parse(reference)
-    return find_version(read_artifact(git, parsed.artifact), parsed).commit
+        return None  # such as `main@{7}`
+    artifact = read_artifact(git, reference.artifact)
+    return find_version(artifact, reference).commit if artifact.events else None
 
 
 def read_artifact(git: GitRepo, name: str) -> RegisteredArtifact:
