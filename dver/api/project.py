@@ -15,6 +15,7 @@ from dver.api.handle import StrPath
 from dver.api.inspect import InspectMethods
 from dver.api.maintain import MaintainMethods
 from dver.api.progress import ProgressCallback
+from dver.api.release import ReleaseMethods
 from dver.api.run import RunMethods
 from dver.api.setup import SetupMethods
 from dver.api.share import ShareMethods
@@ -29,6 +30,7 @@ class Project(
     RunMethods,
     ExperimentMethods,
     CompareMethods,
+    ReleaseMethods,
     SetupMethods,
     MaintainMethods,
 ):

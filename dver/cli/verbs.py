@@ -52,6 +52,9 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "metrics": "Show metrics and compare them between revisions.",
         "plots": "Draw plots and compare them between revisions.",
     },
+    "Review and release": {
+        "model": "Register models, assign stages and export packages.",
+    },
     "Set up": {
         "install": "Install Git hooks and merge drivers.",
         "uninstall": "Remove dver's hooks and drivers.",
@@ -83,6 +86,7 @@ _PACKAGES: Final = {
     "Run pipelines": "run",
     "Run experiments": "experiments",
     "Compare runs": "compare",
+    "Review and release": "release",
     "Set up": "setup",
     "Maintain": "maintain",
     "Get help": "help",

@@ -1,0 +1,1 @@
+"""Operations of `dver model`, one for each subcommand."""
