@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dver.core.progress import Progress
-from dver.experiments.apply.plan import FilePlan, is_in, plan_files, wanted_changes
+from dver.experiments.apply.plan import FilePlan, is_in, parents, plan_files, wanted_changes
 from dver.experiments.apply.record import SavedFile, UndoRecord
 from dver.experiments.apply.records import folder_of, left_by
 from dver.experiments.apply.saved_files import SavedContent
@@ -79,6 +79,8 @@ class Look:
     """Untracked files that stay."""
     directories: Mapping[bytes, int] = field(default_factory=dict)
     """The existing directories that the step may remove, or has new files for, and their modes."""
+    new_directories: tuple[bytes, ...] = ()
+    """The missing directories that the step makes."""
     touched: tuple[bytes, ...] = ()
     """Files of the restored record that differ only in their time."""
 
@@ -128,7 +130,8 @@ def look_at_workspace(
         tracked,
         untracked=tuple(path for path in plan.deleted if path in removed),
         left_alone=tuple(path for path in loose if path not in removed and path not in plan.clear),
-        directories=_directories(repo, plan, data),
+        directories=_directories(repo, target, plan, data),
+        new_directories=_new_directories(repo, target, plan, data),
         touched=touched,
     )
 
@@ -209,11 +212,29 @@ def _plan(
     return plan_files(wanted, view, removed_data=data.removed)
 
 
-def _directories(repo: Repository, plan: FilePlan, data: DataPlan) -> dict[bytes, int]:
+def _directories(repo: Repository, target: StepTarget, plan: FilePlan, data: DataPlan) -> dict[bytes, int]:
+    """The existing directories that the step may remove, or has new files for, and their modes."""
     top = repo.layout.top
     found = {}
     for path in [*plan.clear, *plan.write, *plan.restore, *(one.path for one in data.changes)]:
         found.update(directories_above(top, path))
-    for path in plan.clear_directories:
-        found[path] = stat.S_IMODE(os.lstat(top + b"/" + path).st_mode)
+    # Those that the step to undo has made: they may be empty by now, with no file that leads to them.
+    made = target.record.new_directories if target.record is not None else ()
+    for path in (*plan.clear_directories, *made):
+        if _is_directory(top, path):
+            found[path] = stat.S_IMODE(os.lstat(top + b"/" + path).st_mode)
     return found
+
+
+def _new_directories(repo: Repository, target: StepTarget, plan: FilePlan, data: DataPlan) -> tuple[bytes, ...]:
+    """The directories of the target's files and of its record that are missing, or not directories yet."""
+    changed = [one.path for one in data.changes if one.target is not None]
+    needed = {above for path in (*plan.write, *plan.restore, *changed) for above in parents(path)}
+    if target.record is not None:
+        needed.update(target.record.directories)
+    return tuple(path for path in sorted(needed) if not _is_directory(repo.layout.top, path))
+
+
+def _is_directory(top: bytes, path: bytes) -> bool:
+    status = status_of(top + b"/" + path)
+    return status is not None and stat.S_ISDIR(status.st_mode) and not is_below_link(top, path)

@@ -83,6 +83,8 @@ class UndoRecord(Displayed):
     """The files that the step overwrote or deleted."""
     directories: Mapping[bytes, int] = field(default_factory=dict)
     """The existing directories with such files or with new ones, and their modes."""
+    new_directories: tuple[bytes, ...] = ()
+    """The missing directories that the step makes."""
     untracked: tuple[bytes, ...] = ()
     """The untracked files that the step left alone."""
     data: Mapping[bytes, Entry | None] = field(default_factory=dict)
@@ -118,6 +120,7 @@ def encode_undo(record: UndoRecord) -> bytes:
             for path, one in record.files.items()
         },
         "directories": {os.fsdecode(path): mode for path, mode in record.directories.items()},
+        "new_directories": [os.fsdecode(path) for path in record.new_directories],
         "untracked": [os.fsdecode(path) for path in record.untracked],
         "data": {os.fsdecode(path): entry and entry_fields(entry) for path, entry in record.data.items()},
     }
@@ -141,6 +144,7 @@ def decode_undo(content: bytes, number: int, *, is_finished: bool) -> UndoRecord
             target=found["target"],
             files={os.fsencode(path): SavedFile(*fields) for path, fields in found["files"].items()},
             directories={os.fsencode(path): mode for path, mode in found["directories"].items()},
+            new_directories=tuple(os.fsencode(path) for path in found.get("new_directories", ())),
             untracked=tuple(os.fsencode(path) for path in found["untracked"]),
             data={os.fsencode(path): one and entry_of_fields(one) for path, one in found["data"].items()},
             index_mtime=found["index_mtime"],

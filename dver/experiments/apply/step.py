@@ -171,6 +171,7 @@ def _save(
         target=target.tree,
         files=files.files,
         directories=found.directories,
+        new_directories=found.new_directories,
         untracked=found.left_alone,
         data={**found.data.present, **stored},
         index_mtime=found.git.index.mtime,

@@ -145,6 +145,33 @@ def test_directories_files_and_links_take_each_others_place(project: Project) ->
     check_both_ways(project, commit, wanted)
 
 
+def test_redo_removes_the_empty_directories_that_undo_made(project: Project) -> None:
+    commit = commit_of(project, Version({b"e": Node("-", b"e\n")}, None))
+    (project.root / "e/deep/empty").mkdir(parents=True)
+    before = snapshot(project)
+    apply_commit(project, commit)
+    (project.root / "e").unlink()
+    after = snapshot(project)
+    undo_step(project)
+    assert_same(snapshot(project), before)
+    undo_step(project, redo=True)
+    assert_same(snapshot(project), after)
+    undo_step(project)
+    assert_same(snapshot(project), before)
+
+
+def test_undo_removes_the_directories_of_files_that_were_deleted_since(project: Project) -> None:
+    commit = commit_of(project, Version({b"new/deep/file": Node("-", b"f\n")}, None))
+    before = snapshot(project)
+    apply_commit(project, commit)
+    (project.root / "new/deep/file").unlink()
+    after = snapshot(project)
+    undo_step(project)
+    assert_same(snapshot(project), before)
+    undo_step(project, redo=True)
+    assert_same(snapshot(project), after)
+
+
 def test_data_and_files_of_git_take_each_others_place(project: Project) -> None:
     wanted = Version({b"data/q": Node("-", b"git\n"), b"a": Node("-", b"a\n")}, None)
     commit = commit_of(project, wanted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,7 @@ records = st.builds(
     target=st.just("ef" * 20),
     files=st.dictionaries(paths, saved, max_size=3),
     directories=st.dictionaries(paths, st.integers(0, 0o7777), max_size=3),
+    new_directories=st.lists(paths, max_size=3).map(tuple),
     untracked=st.lists(paths, max_size=3).map(tuple),
     data=st.lists(paths, unique=True, max_size=3).flatmap(
         lambda found: st.fixed_dictionaries(
@@ -51,6 +54,12 @@ records = st.builds(
 @given(records)
 def test_a_record_is_read_as_it_was_written(record: UndoRecord) -> None:
     assert decode_undo(encode_undo(record), 7, is_finished=record.is_finished) == record
+
+
+def test_a_record_of_an_earlier_dver_has_no_new_directories() -> None:
+    document = json.loads(encode_undo(step(7, "apply", new_directories=(b"a",))))
+    del document["new_directories"]
+    assert decode_undo(json.dumps(document).encode(), 7, is_finished=True).new_directories == ()
 
 
 @given(st.binary())
