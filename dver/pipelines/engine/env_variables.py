@@ -6,7 +6,6 @@ There are two kinds of digest: docs/decisions/environment-digests.md.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Final
 
 from blake3 import blake3
 
+from dver.core.public_text import is_secret_name
 from dver.pipelines.definition.stage import Stage
 from dver.pipelines.engine.graph import Address
 
@@ -22,13 +22,6 @@ _LENGTH: Final = 16
 _SALT: Final = "environment variable"
 _COST: Final = 1 << 14
 """The cost of scrypt with blocks of 1 KiB: 16 MiB of memory and about 35 ms per guess."""
-
-_ANYWHERE: Final = frozenset(
-    ("APIKEY", "CREDENTIAL", "CREDENTIALS", "PASSPHRASE", "PASSWD", "PASSWORD", "SECRET", "SECRETS")
-)
-_AT_THE_END: Final = frozenset(("AUTH", "DSN", "KEY", "PASS", "PAT", "PW", "TOKEN"))
-_NO_SECRET_KEYS: Final = frozenset(("FOREIGN", "INDEX", "PARTITION", "PRIMARY", "PUBLIC", "SORT"))
-_ENDINGS: Final = ("APIKEY", "PASSWORD", "SECRET", "TOKEN")
 
 
 def env_values(env: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str]:
@@ -58,7 +51,7 @@ def secret_variables(stages: Mapping[Address, Stage], chosen: Iterable[Address])
     found: dict[tuple[str, bool], list[Address]] = {}
     for address in chosen:
         for name, value in stages[address].env.items():
-            if _looks_secret(name):
+            if is_secret_name(name):
                 found.setdefault((name, value is not None), []).append(address)
     return tuple(SecretVariable(name, tuple(users), in_file) for (name, in_file), users in found.items())
 
@@ -79,11 +72,3 @@ def _secret_digest(name: str, value: str) -> str:
 
 def _encoded(*texts: str) -> bytes:
     return "\0".join(texts).encode(errors="surrogatepass")
-
-
-def _looks_secret(name: str) -> bool:
-    words = re.split(r"[^A-Z0-9]+", name.upper())
-    if _ANYWHERE.intersection(words) or words[-1].endswith(_ENDINGS):
-        return True
-    before = words[-2] if len(words) > 1 else ""
-    return words[-1] in _AT_THE_END and before not in _NO_SECRET_KEYS
