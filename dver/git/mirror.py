@@ -4,6 +4,9 @@ A mirror gets one commit at a time, with its directories but neither its history
 on the history, such as `main~3`, fetches the history once. Readers need no lock: git adds packs atomically, and nothing
 in a mirror is ever deleted.
 
+The tags of the model registry are in a directory of their own, `registry`: tags and their commits without directories.
+In the mirror itself, git would take such a commit for a complete one.
+
 The address of the other repository and Git's settings for missing objects are given to git only while it fetches. So a
 read of a missing object fails at once, and never contacts the other repository.
 
@@ -16,8 +19,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -47,6 +50,7 @@ _ABBREVIATED: Final = re.compile(r"(?:.+-g)?[0-9a-f]{4,64}")
 _EXPRESSION: Final = re.compile(r"[~^:?*\[\\\s]|@\{|\.\.")
 """In a revision, but not in the name of a branch or a tag."""
 _SHA256: Final = 64
+_REGISTRY: Final = "registry"
 
 _NO_REF: Final = "couldn't find remote ref"
 _BAD_REF: Final = "invalid refspec"
@@ -55,6 +59,8 @@ _NO_IDS: Final = "unadvertised object"
 _NO_DEPTH: Final = "does not support shallow"
 _OTHER_FORMAT: Final = "server sha256"
 """What git says when a fetch fails."""
+_NO_MATCH: Final = ""
+"""Git says nothing if no ref matches a pattern and the depth is limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +117,18 @@ class GitMirror:
                 fix=f"git clone {quoted(shown_url(self.url))}",
             )
 
+    def registry(self, artifact: str) -> GitRepo:
+        """A repository that has the tags of an artifact of the model registry as they are now. It has no files."""
+        with locked(self.directory.with_suffix(".lock")), self._removed_on_error():
+            return self._fetch_tags(artifact)
+
     # -- commits
 
     def _fetched(self, rev: str) -> CommitId:
         """The commit `rev`, fetched. The caller holds the lock."""
         if not self._exists:
-            self._create("sha256" if len(rev) == _SHA256 and _FULL_ID.fullmatch(rev) else "sha1")
-            try:
+            with self._removed_on_error("sha256" if len(rev) == _SHA256 and _FULL_ID.fullmatch(rev) else "sha1"):
                 return self._fetched(rev)
-            except BaseException:
-                delete_any(self.directory)  # the address may be wrong
-                raise
         if not rev or rev.startswith("-"):
             raise self._unknown(rev)
         is_name = not _EXPRESSION.search(rev)
@@ -129,6 +136,8 @@ class GitMirror:
         if found is None and (not is_name or _ABBREVIATED.fullmatch(rev)):
             self._fetch_history()
             found = self._known(rev)
+        if found is None:
+            found = self._registered(rev)
         if found is None:
             raise self._unknown(rev)
         return found
@@ -147,6 +156,31 @@ class GitMirror:
             self._fetch_history()
             return self._known(rev)
         return None if failed else self._known(rev if is_id else _FETCHED)
+
+    def _registered(self, rev: str) -> CommitId | None:
+        """The commit of a version in the model registry, fetched; None for other revisions."""
+        from dver.git.registry import references  # takes 5 ms, and Git knows most revisions
+
+        reference = references.reference_in(rev)
+        if reference is None:
+            return None
+        commit = references.commit_of(self._fetch_tags(reference.artifact), rev, url=shown_url(self.url))
+        return commit and (self._known(commit) or self._fetched_alone(commit))
+
+    def _fetch_tags(self, artifact: str) -> GitRepo:
+        """A repository with the tags of an artifact. The caller holds the lock."""
+        tags = GitMirror(self.url, self.directory / _REGISTRY)
+        if not tags._exists:
+            tags._create(self.git.object_format)
+        names = [f"refs/tags/{artifact.replace(':', '=')}{separator}*" for separator in "@#"]
+        args = ("--filter=tree:0", _ONE, "--prune", *(f"+{one}:{one}" for one in names))
+        failed = None if self._is_whole else tags._fetch(args, settings=_PROMISED, expected=(_NO_DEPTH, _NO_MATCH))
+        if self._is_whole or failed == _NO_DEPTH:
+            self._fetch_history()
+            return self.git
+        if failed == _NO_MATCH:
+            tags._create(self.git.object_format)
+        return tags.git
 
     def _fetch_history(self) -> None:
         """Fetch all branches and tags with their history; files only from a server that cannot leave them out."""
@@ -199,6 +233,19 @@ class GitMirror:
     def _is_whole(self) -> bool:
         return (self.directory / _WHOLE).exists()
 
+    @contextmanager
+    def _removed_on_error(self, object_format: str = "sha1") -> Iterator[None]:
+        """Make the mirror if it does not exist. It is gone after an error: the address may be wrong."""
+        if self._exists:
+            yield
+            return
+        self._create(object_format)
+        try:
+            yield
+        except BaseException:
+            delete_any(self.directory)
+            raise
+
     def _create(self, object_format: str) -> None:
         """Make an empty mirror. The caller holds the lock."""
         delete_any(self.directory)
@@ -231,7 +278,9 @@ class GitMirror:
                 delete_any(self.directory)
                 self._create("sha256")
                 return self._fetch(args, stdin=stdin, settings=settings, expected=expected)
-            if (found := next((one for one in expected if one in error.said), None)) is None:
+            said = error.said.strip()
+            found = next((one for one in expected if (one in said if one else not said)), None)
+            if found is None:
                 raise network_error(self.url, error) from error
             return found
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dver.core.errors import UsageError
-from dver.core.phrasing import join_limited
+from dver.core.phrasing import join_limited, quoted
 from dver.formats.registry_tag import is_artifact_name, is_stage_name
 from dver.formats.semantic_version import SemanticVersion
 from dver.git.git_repo import CommitId, GitRepo
@@ -51,19 +51,27 @@ class ArtifactReference:
         return f"{self.artifact}@{self.version or 'latest'}"
 
 
-def commit_of(git: GitRepo, rev: str) -> CommitId | None:
-    """The commit of a revision that Git does not know, such as `churn@latest` or `churn#prod`.
-
-    None if it names no artifact of the registry. Raises UsageError if the artifact has no such version or stage.
-    """
+def reference_in(rev: str) -> ArtifactReference | None:
+    """The reference that a revision may be, if it is no revision of Git; None for one such as `main@{7}`."""
     if "@" not in rev and "#" not in rev:
         return None
     try:
-        reference = ArtifactReference.parse(rev)
+        return ArtifactReference.parse(rev)
     except UsageError:
-        return None  # such as `main@{7}`
+        return None
+
+
+def commit_of(git: GitRepo, rev: str, *, url: str | None = None) -> CommitId | None:
+    """The commit of a revision that Git does not know, such as `churn@latest` or `churn#prod`.
+
+    None if it names no artifact of the registry. Raises UsageError if the artifact has no such version or stage. `url`
+    is the address of the repository that a mirror has the tags of.
+    """
+    reference = reference_in(rev)
+    if reference is None:
+        return None
     artifact = read_artifact(git, reference.artifact)
-    return find_version(artifact, reference).commit if artifact.events else None
+    return find_version(artifact, reference, url=url).commit if artifact.events else None
 
 
 def read_artifact(git: GitRepo, name: str) -> RegisteredArtifact:
@@ -71,51 +79,68 @@ def read_artifact(git: GitRepo, name: str) -> RegisteredArtifact:
     return artifact_state(name, read_registry_tags(git, name).events)
 
 
-def find_version(artifact: RegisteredArtifact, reference: ArtifactReference) -> ArtifactVersion:
-    """The version that `reference` names. Raises UsageError with the versions or stages that exist."""
+def find_version(
+    artifact: RegisteredArtifact, reference: ArtifactReference, *, url: str | None = None
+) -> ArtifactVersion:
+    """The version that `reference` names. Raises UsageError with the versions or stages that exist.
+
+    `url` is the address of the repository if it is not a clone of the user.
+    """
     if not artifact.events:
-        raise UsageError(
-            f"{artifact.name!r} is not in the registry",
-            why="no tag of this clone names it",
-            fix="list artifacts with `dver model list`; get new tags with `git fetch --tags`",
-        )
+        raise _not_registered(artifact.name, url)
     if reference.stage is not None:
         current = artifact.stages.get(reference.stage)
         if current is None:
-            raise _no_stage(artifact, reference.stage)
+            raise _no_stage(artifact, reference.stage, url)
         return next(one for one in artifact.versions if one.version == current.version)
     if reference.version is None:
         if artifact.latest is None:
             raise UsageError(
                 f"{artifact.name!r} has no version",
                 why="none was registered, or all were removed",
-                fix=f"register one: dver model register {artifact.name}",
+                fix=_list_tags(artifact.name, url) or f"register one: dver model register {artifact.name}",
             )
         return artifact.latest
     found = next((one for one in artifact.versions if one.version == reference.version), None)
     if found is None or not found.is_active:
-        raise _no_version(artifact, reference.version, removed=found is not None)
+        raise _no_version(artifact, reference.version, url, removed=found is not None)
     return found
 
 
-def _no_stage(artifact: RegisteredArtifact, stage: str) -> UsageError:
+def _not_registered(name: str, url: str | None) -> UsageError:
+    return UsageError(
+        f"{name!r} is not in the registry" + (f" of {url}" if url else ""),
+        why="no tag there names it" if url else "no tag of this clone names it",
+        fix=_list_tags("", url) or "list artifacts with `dver model list`; get new tags with `git fetch --tags`",
+    )
+
+
+def _no_stage(artifact: RegisteredArtifact, stage: str, url: str | None) -> UsageError:
     known = join_limited(list(artifact.stages)) if artifact.stages else "none"
     return UsageError(
         f"no version of {artifact.name!r} is in stage {stage!r}",
         why=f"stages with a version: {known}",
-        fix=f"assign one: dver model assign {artifact.name} {stage}",
+        fix=_list_tags(artifact.name, url) or f"assign one: dver model assign {artifact.name} {stage}",
     )
 
 
-def _no_version(artifact: RegisteredArtifact, version: str, *, removed: bool) -> UsageError:
+def _no_version(artifact: RegisteredArtifact, version: str, url: str | None, *, removed: bool) -> UsageError:
     known = [one.version for one in artifact.versions if one.is_active and one.registration]
     return UsageError(
         f"{artifact.name!r} has no version {version}",
         why="it was removed from the registry"
         if removed
         else f"its versions: {join_limited(known) if known else 'none'}",
-        fix=f"list them with `dver model show {artifact.name}`; get new tags with `git fetch --tags`",
+        fix=_list_tags(artifact.name, url)
+        or f"list them with `dver model show {artifact.name}`; get new tags with `git fetch --tags`",
     )
+
+
+def _list_tags(name: str, url: str | None) -> str | None:
+    """The command that lists the tags of an artifact, or of all, in another repository."""
+    if url is None:
+        return None
+    return f"list its tags: git ls-remote --tags {quoted(url)}" + (f" '{name.replace(':', '=')}[@#]*'" if name else "")
 
 
 def _invalid(text: str) -> UsageError:
