@@ -17,7 +17,8 @@ from dver.pipelines.definition.schema import (
     REMOVED_KEYS,
     STAGE_KEYS,
     read_stage,
-    read_top_files,
+    read_top_metrics,
+    read_top_params,
     read_top_plots,
     read_wdir,
 )
@@ -60,10 +61,12 @@ def load_pipeline_file(
     top = {key: substitute(found[key], known) for key in ("params", "metrics", "plots") if key in found}
     sweeps = substitute(found["sweeps"], known, whole=True) if "sweeps" in found else None
     artifacts = substitute(found["artifacts"], known) if "artifacts" in found else None
+    metrics = read_top_metrics(top.get("metrics"))
     return PipelineFile(
         stages=made,
-        params=read_top_files(top.get("params"), "`params`"),
-        metrics=read_top_files(top.get("metrics"), "`metrics`"),
+        params=read_top_params(top.get("params")),
+        metrics=tuple(metrics),
+        metric_goals={path: goals for path, goals in metrics.items() if goals},
         plots=read_top_plots(top.get("plots")),
         sweeps=read_sweeps(sweeps),
         artifacts=read_artifacts(artifacts),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from dver.pipelines.definition import yaml_fields
+from dver.pipelines.definition.metric_goals import GOAL_KEYS, MetricGoal, read_goals
 from dver.pipelines.definition.stage import (
     PARAMS_FILE,
     Dependency,
@@ -57,6 +58,7 @@ REMOVED_KEYS: Final = {
 """Keys of stages in older versions of DVC, and their replacements."""
 _OUTPUT_KEYS: Final = ("cache", "persist", "push", "remote", "desc", "type", "labels", "meta", "checkpoint")
 _PLOT_KEYS: Final = ("x", "y", "x_label", "y_label", "title", "template", "header")
+_MORE_KEYS: Final = {OutputRole.OUT: (), OutputRole.METRICS: GOAL_KEYS, OutputRole.PLOTS: _PLOT_KEYS}
 _RESOURCE_KEYS: Final = ("cpus", "gpus", "memory")
 
 
@@ -102,11 +104,27 @@ def read_wdir(found: Mapping[str, Node], paths: StagePaths) -> str:
     return "." if node is None else paths.read(text(node, "`wdir`"), node.mark, "`wdir`") or "."
 
 
-def read_top_files(node: Node | None, what: str) -> tuple[str, ...]:
-    """The files under `params` or `metrics` at the top level. Skips files outside of the project."""
+def read_top_params(node: Node | None) -> tuple[str, ...]:
+    """The files under `params` at the top level. Skips files outside of the project."""
+    what = "`params`"
     paths = StagePaths()
     found = (paths.read(text(one, what), one.mark, what) for one in list_items(node, what))
     return tuple(one for one in found if one is not None)
+
+
+def read_top_metrics(node: Node | None) -> dict[str, tuple[MetricGoal, ...]]:
+    """The files under `metrics` at the top level, with their goals. Skips files outside of the project."""
+    what = "`metrics`"
+    paths = StagePaths()
+    files: dict[str, tuple[MetricGoal, ...]] = {}
+    for one in list_items(node, what):
+        listed: Mapping[str, Node | None] = one.value if isinstance(one.value, Mapping) else {text(one, what): None}
+        for name, options in listed.items():
+            path = paths.read(name, one.keys.get(name, one.mark), what)
+            named = {} if options is None or options.value is None else mapping(options, f"{name!r}", GOAL_KEYS)
+            if path is not None:
+                files[path] = read_goals(named)
+    return files
 
 
 def read_top_plots(node: Node | None) -> tuple[TopPlot, ...]:
@@ -205,7 +223,7 @@ def _output(name: str, options: Node | None, role: OutputRole, paths: StagePaths
         return None
     if options is None or options.value is None:
         return Output(path, role, mark)
-    known = _OUTPUT_KEYS + (_PLOT_KEYS if role is OutputRole.PLOTS else ())
+    known = _OUTPUT_KEYS + _MORE_KEYS[role]
     several = options.value if isinstance(options.value, tuple) and role is OutputRole.PLOTS else (options,)
     first = mapping(several[0], what, known) if several else {}
     remote = first.get("remote")
@@ -219,6 +237,7 @@ def _output(name: str, options: Node | None, role: OutputRole, paths: StagePaths
         remote=text(remote, "`remote`") if remote is not None and remote.value is not None else None,
         desc=optional_text(first, "desc"),
         plots=tuple(_plot(one, known) for one in several) if role is OutputRole.PLOTS else (),
+        goals=read_goals(first),
     )
 
 

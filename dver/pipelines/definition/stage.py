@@ -13,6 +13,7 @@ from typing import Any, Final
 from dver.core.display import Displayed
 from dver.core.errors import PipelineError
 from dver.pipelines.definition.artifact import ArtifactDefinition
+from dver.pipelines.definition.metric_goals import MetricGoal
 from dver.pipelines.definition.sweep import Sweep
 from dver.pipelines.definition.yaml_tree import Mark
 
@@ -66,6 +67,8 @@ class Output:
     remote: str | None = None
     desc: str | None = None
     plots: tuple[PlotStyle, ...] = ()
+    goals: tuple[MetricGoal, ...] = ()
+    """Which metrics in the file to maximize and to minimize."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,8 @@ class PipelineFile:
     params: tuple[str, ...] = ()
     """Parameter files besides those of stages, for `dver params`."""
     metrics: tuple[str, ...] = ()
+    metric_goals: Mapping[str, tuple[MetricGoal, ...]] = field(default_factory=dict)
+    """The goals of `metrics`, by file."""
     plots: tuple[TopPlot, ...] = ()
     sweeps: Mapping[str, Sweep] = field(default_factory=dict)
     artifacts: Mapping[str, ArtifactDefinition] = field(default_factory=dict)
