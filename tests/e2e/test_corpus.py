@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from functools import cache
+from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
 from dver.core.errors import PipelineError
+from dver.models.artifacts import artifact_in
 from dver.pipelines.definition.edit import add_stage, remove_stage
 from dver.pipelines.definition.load import load_pipeline_file
 from dver.pipelines.definition.param_files import is_selected, parse_values, select_keys
@@ -39,18 +41,20 @@ def projects() -> Iterator[Path]:
     yield from sorted(one for one in found.iterdir() if one.is_dir())
 
 
+def read_beside(file: Path, path: str) -> bytes | None:
+    """The content of the file at `path` from the directory of a `dvc.yaml`."""
+    found = file.parent / path
+    return found.read_bytes() if found.is_file() else None
+
+
 def graph_of(project: Path) -> Graph:
     """The stages of a project, with its files as they are. Raises PipelineError."""
     stages = {}
     for file in sorted(project.rglob("dvc.yaml")):
         folder = file.parent.relative_to(project).as_posix()
 
-        def read(path: str, above: Path = file.parent) -> bytes | None:
-            found = above / path
-            return found.read_bytes() if found.is_file() else None
-
         name = file.relative_to(project).as_posix()
-        for one in load_pipeline_file(file.read_bytes(), read, name=name).stages.values():
+        for one in load_pipeline_file(file.read_bytes(), partial(read_beside, file), name=name).stages.values():
             address = Address("" if folder == "." else folder, one.name)
             stages[address] = without_outside_paths(address, one)
     return build_graph(stages)
@@ -88,6 +92,20 @@ def test_an_output_outside_refuses_only_its_stage_and_a_dependency_outside_none(
     }
     assert sorted(filter(None, refused.values())) == [3]
     assert sum(len(stage.external) for graph in graphs.values() for stage in graph.stages.values()) == 21
+
+
+def test_artifacts_are_those_that_dvc_reads() -> None:
+    found = []
+    for project in projects():
+        for file in sorted(project.rglob("dvc.yaml")):
+            folder = file.parent.relative_to(project).as_posix().removeprefix(".")
+            with suppress(PipelineError):
+                read = load_pipeline_file(file.read_bytes(), partial(read_beside, file)).artifacts
+                assert all(one.refused is None for one in read.values())
+                found += [artifact_in(folder, one) for one in read.values()]
+    # DVC 3.67.1 reads as many. One more is in a file that names variables of a file that is missing.
+    assert (len(found), len({one.definition.type for one in found})) == (43, 3)
+    assert "src:best" in [one.name for one in found]
 
 
 def test_parameters_that_stages_name_are_found() -> None:

@@ -60,7 +60,6 @@ def load_pipeline_file(
                 made[stage.name] = stage
     top = {key: substitute(found[key], known) for key in ("params", "metrics", "plots") if key in found}
     sweeps = substitute(found["sweeps"], known, whole=True) if "sweeps" in found else None
-    artifacts = substitute(found["artifacts"], known) if "artifacts" in found else None
     metrics = read_top_metrics(top.get("metrics"))
     return PipelineFile(
         stages=made,
@@ -69,7 +68,7 @@ def load_pipeline_file(
         metric_goals={path: goals for path, goals in metrics.items() if goals},
         plots=read_top_plots(top.get("plots")),
         sweeps=read_sweeps(sweeps),
-        artifacts=read_artifacts(artifacts),
+        artifacts=read_artifacts(found.get("artifacts"), known),
     )
 
 
