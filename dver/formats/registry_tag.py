@@ -26,9 +26,9 @@ _DIRECTORY: Final = r"[a-zA-Z0-9\-_./]+"
 _ARTIFACT: Final = re.compile(rf"(?:{_DIRECTORY}:)?{_NAME}")
 _STAGE: Final = re.compile(_NAME)
 _TAG: Final = re.compile(
-    rf"(?P<artifact>(?:{_DIRECTORY}=)?{_NAME})"
-    rf"(?:(?:#(?P<stage>{_NAME})|@(?P<version>v{_SEMANTIC_VERSION}))(?P<cancel>!?)|@(?P<word>deprecated|created))"
-    r"(?:#(?P<number>[0-9]+))?",
+    rf"((?:{_DIRECTORY}=)?{_NAME})"  # the artifact
+    rf"(?:(?:#({_NAME})|@(v{_SEMANTIC_VERSION}))(!?)|@(deprecated|created))"  # stage or version, `!`, or a word
+    r"(?:#([0-9]{1,18}))?",
     re.ASCII,
 )
 _DETAILS: Final = "dver: "
@@ -67,8 +67,14 @@ class RegistryTag:
         found = _TAG.fullmatch(name)
         if found is None:
             return None
-        number = int(found["number"]) if found["number"] else None
-        return cls(found["artifact"].replace("=", ":"), _action(found), found["version"], found["stage"], number)
+        artifact, stage, version, cancels, word, number = found.groups()
+        if word:
+            action = RegistryAction.DEPRECATE if word == "deprecated" else RegistryAction.CREATE
+        elif version:
+            action = RegistryAction.DEREGISTER if cancels else RegistryAction.REGISTER
+        else:
+            action = RegistryAction.UNASSIGN if cancels else RegistryAction.ASSIGN
+        return cls(artifact.replace("=", ":"), action, version, stage, int(number) if number else None)
 
     def __str__(self) -> str:
         if self.version is not None:
@@ -80,14 +86,6 @@ class RegistryTag:
         cancels = "!" if self.action in (RegistryAction.DEREGISTER, RegistryAction.UNASSIGN) else ""
         number = f"#{self.number}" if self.number is not None else ""
         return f"{self.artifact.replace(':', '=')}{rest}{cancels}{number}"
-
-
-def _action(found: re.Match[str]) -> RegistryAction:
-    if found["word"]:
-        return RegistryAction.DEPRECATE if found["word"] == "deprecated" else RegistryAction.CREATE
-    if found["version"]:
-        return RegistryAction.DEREGISTER if found["cancel"] else RegistryAction.REGISTER
-    return RegistryAction.UNASSIGN if found["cancel"] else RegistryAction.ASSIGN
 
 
 def is_artifact_name(text: str) -> bool:

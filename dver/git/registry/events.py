@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from dver.core.display import Displayed
+from dver.core.garbage_collector import collector_paused
 from dver.formats.registry_tag import RegistryTag, TagDetails, decode_details, split_message
 from dver.git.git_repo import CommitId, GitRepo, run
+from dver.git.piped import piped
 
 _TAGS: Final = "refs/tags/"
 _HEADER: Final = re.compile(
-    rb"object (?P<target>[0-9a-f]+)\ntype (?P<type>[a-z]+)\ntag (?P<name>[^\n]*)"
-    rb"(?:\ntagger (?P<author>[^<\n]*?) ?<(?P<email>[^>\n]*)> (?P<time>\d+)[^\n]*)?"
+    rb"object ([0-9a-f]+)\ntype ([a-z]+)\ntag [^\n]*(?:\ntagger [^\n]*> (\d{1,18})[^\n>]*)?(?:\n|$)"
 )
+_TAGGER: Final = re.compile(rb"\ntagger ([^<\n]*?) ?<([^>\n]*)>")
 _SIGNATURE: Final = re.compile(r"^-----BEGIN (?:PGP|SSH|SIGNED) (?:SIGNATURE|MESSAGE)-----$", re.MULTILINE)
 
 
@@ -28,11 +29,28 @@ class RegistryEvent(Displayed):
     commit: CommitId
     time: int
     """Unix seconds."""
-    author: str
-    email: str
-    message: str
-    """Without the details."""
-    encoded_details: str = ""
+    annotation: bytes = b""
+    """The whole tag object; its parts are decoded when they are asked for, since most commands need few of them."""
+
+    @property
+    def author(self) -> str:
+        """The name of the tagger; empty if the tag has none."""
+        return self._tagger(1)
+
+    @property
+    def email(self) -> str:
+        """The address of the tagger."""
+        return self._tagger(2)
+
+    @property
+    def message(self) -> str:
+        """The message, without the details and without a signature."""
+        return self._message()[0]
+
+    @property
+    def encoded_details(self) -> str:
+        """The line with the details; empty for a tag of GTO."""
+        return self._message()[1]
 
     @property
     def details(self) -> TagDetails:
@@ -43,6 +61,14 @@ class RegistryEvent(Displayed):
     def order(self) -> tuple[int, int]:
         """Sorts events by time, as GTO does; numbers decide within a second."""
         return self.time, self.tag.number or 0
+
+    def _tagger(self, part: int) -> str:
+        found = _TAGGER.search(self.annotation.partition(b"\n\n")[0])
+        return found[part].decode(errors="replace") if found else ""
+
+    def _message(self) -> tuple[str, str]:
+        text = self.annotation.partition(b"\n\n")[2].decode(errors="replace")
+        return split_message(_SIGNATURE.split(text, 1)[0])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,72 +90,63 @@ class RegistryTags(Displayed):
 
 def read_registry_tags(git: GitRepo, artifact: str | None = None) -> RegistryTags:
     """The tags of all artifacts, or of one. Raises RepositoryError if Git cannot list its tags."""
-    tags = _tags_by_object(git, artifact)
     events: list[RegistryEvent] = []
     unusable: list[UnusableTag] = []
-    for tag, content in _contents(git, tags):
-        found = _event(tag, content)
-        if isinstance(found, RegistryEvent):
-            events.append(found)
-        else:
-            unusable.append(UnusableTag(str(tag), found))
-    return RegistryTags(tuple(sorted(events, key=lambda one: one.order)), tuple(unusable))
+    with collector_paused():
+        for tag, kind, content in _contents(git, artifact):
+            found = _event(tag, kind, content)
+            if isinstance(found, RegistryEvent):
+                events.append(found)
+            else:
+                unusable.append(UnusableTag(str(tag), found))
+        events.sort(key=lambda one: one.order)
+    return RegistryTags(tuple(events), tuple(unusable))
 
 
-def _tags_by_object(git: GitRepo, artifact: str | None) -> list[tuple[str, RegistryTag]]:
-    """The ids of the tags of the registry, with their names."""
-    where = [_TAGS]
-    if artifact is not None:
-        where = [f"{_TAGS}{artifact.replace(':', '=')}{separator}*" for separator in "@#"]
-    listed = os.fsdecode(run(git, ["for-each-ref", "--format=%(objectname) %(refname)", *where]))
-    found: list[tuple[str, RegistryTag]] = []
-    for line in listed.splitlines():
-        object_id, _, name = line.partition(" ")
-        tag = RegistryTag.parse(name[len(_TAGS) :])
-        if tag is not None and artifact in (None, tag.artifact):
-            found.append((object_id, tag))
-    return found
+def _contents(git: GitRepo, artifact: str | None) -> Iterator[tuple[RegistryTag, bytes, bytes]]:
+    """Each tag with the type and content of its object. The type of a missing object is empty."""
+    listing = ["for-each-ref", "--format=%(objectname) %(refname)", *_patterns(artifact)]
+    missing: set[str] = set()
+    with piped(git, listing, ["cat-file", "--batch=%(objecttype) %(objectsize) %(rest)", "--buffer"]) as output:
+        for line in iter(output.readline, b""):
+            kind, size, *names = line.split()
+            if not names:  # such as `d1a0… missing`
+                missing.add(kind.decode())
+                continue
+            content = output.read(int(size) + 1)  # a line break follows
+            tag = _tag(names[0], artifact)
+            if tag is not None:
+                yield tag, kind, content[:-1]
+    if missing:
+        for line in run(git, listing).splitlines():
+            object_id, _, name = line.partition(b" ")
+            tag = _tag(name, artifact)
+            if tag is not None and object_id.decode() in missing:
+                yield tag, b"", b""
 
 
-def _contents(
-    git: GitRepo, tags: list[tuple[str, RegistryTag]]
-) -> Iterator[tuple[RegistryTag, tuple[bytes, bytes] | None]]:
-    """Each tag with the type and content of its object; None if Git does not have it."""
-    asked = "".join(f"{object_id}\n" for object_id, _ in tags).encode()
-    output = run(git, ["cat-file", "--batch", "--buffer"], stdin=asked) if tags else b""
-    at = 0
-    for _, tag in tags:
-        end = output.index(b"\n", at)
-        parts = output[at:end].split(b" ")
-        at = end + 1
-        if len(parts) != 3:
-            yield tag, None
-            continue
-        size = int(parts[2])
-        yield tag, (parts[1], output[at : at + size])
-        at += size + 1  # a line break follows
+def _patterns(artifact: str | None) -> list[str]:
+    """Patterns of `git for-each-ref` for tags of the registry. Names of artifacts and stages may have slashes."""
+    name = "**/*" if artifact is None else artifact.replace(":", "=")
+    return [f"{_TAGS}{name}{rest}" for rest in ("@*", "#*", "#*/**")]
 
 
-def _event(tag: RegistryTag, content: tuple[bytes, bytes] | None) -> RegistryEvent | str:
+def _tag(name: bytes, artifact: str | None) -> RegistryTag | None:
+    """The tag of the registry that a ref is; None for other tags, and for those of other artifacts."""
+    tag = RegistryTag.parse(name[len(_TAGS) :].decode(errors="replace"))
+    return tag if tag is not None and artifact in (None, tag.artifact) else None
+
+
+def _event(tag: RegistryTag, kind: bytes, content: bytes) -> RegistryEvent | str:
     """The event of a tag's object, or the reason why there is none."""
-    if content is None:
-        return "its object is missing in this clone"
-    kind, data = content
+    if not kind:
+        return "its object is missing or corrupt in this clone"
     if kind != b"tag":
         return "it is a lightweight tag"
-    header, _, message = data.partition(b"\n\n")
-    fields = _HEADER.match(header)
+    fields = _HEADER.match(content)
     if fields is None:
         return "its object is corrupt"
-    if fields["type"] != b"commit":
-        return f"it names a {fields['type'].decode()}, not a commit"
-    text, details = split_message(_SIGNATURE.split(message.decode(errors="replace"), 1)[0])
-    return RegistryEvent(
-        tag,
-        CommitId(fields["target"].decode()),
-        int(fields["time"] or 0),
-        (fields["author"] or b"").decode(errors="replace"),
-        (fields["email"] or b"").decode(errors="replace"),
-        text,
-        details,
-    )
+    target, target_type, time = fields.groups()
+    if target_type != b"commit":
+        return f"it names a {target_type.decode()}, not a commit"
+    return RegistryEvent(tag, CommitId(target.decode()), int(time or 0), content)

@@ -117,13 +117,22 @@ def _add_version(versions: dict[str, ArtifactVersion], event: RegistryEvent, ver
 def _stages(
     name: str, versions: dict[str, ArtifactVersion], events: Sequence[RegistryEvent]
 ) -> dict[str, StageAssignment]:
-    """The current version of each stage: the one assigned last of those that were not unassigned since."""
+    """The current version of each stage: the one assigned last of those that were not unassigned since.
+
+    Adds versions for commits that have none.
+    """
+    at_commit: dict[CommitId, list[ArtifactVersion]] = {}
+    for one in versions.values():
+        at_commit.setdefault(one.commit, []).append(one)
     assigned: dict[tuple[str, str], RegistryEvent] = {}
     for event in events:
         stage = event.tag.stage
         if stage is None:
             continue
-        version = _version_of(name, versions, event)
+        if event.commit not in at_commit:
+            versions[event.commit] = ArtifactVersion(name, event.commit, event.commit, None)
+            at_commit[event.commit] = [versions[event.commit]]
+        version = _version_of(event, at_commit[event.commit])
         assigned.pop((stage, version), None)
         if event.tag.action is RegistryAction.ASSIGN:
             assigned[stage, version] = event  # a dict keeps the order of assignments
@@ -135,21 +144,14 @@ def _stages(
     return dict(sorted(current.items()))
 
 
-def _version_of(name: str, versions: dict[str, ArtifactVersion], event: RegistryEvent) -> str:
-    """The version that an assignment is about: the recorded one, or the last one of its commit at the time.
-
-    Adds a version for a commit that has none.
-    """
-    at_commit = [one for one in versions.values() if one.commit == event.commit]
+def _version_of(event: RegistryEvent, at_commit: Sequence[ArtifactVersion]) -> str:
+    """The version that an assignment is about: the recorded one, or the last one of its commit at the time."""
     if len(at_commit) > 1:
         recorded = event.details.version
         if any(one.version == recorded for one in at_commit):
             return str(recorded)
         before = [one for one in at_commit if one.registration and one.registration.order <= event.order]
         return (before or at_commit)[-1].version
-    if not at_commit:
-        versions[event.commit] = ArtifactVersion(name, event.commit, event.commit, None)
-        return event.commit
     return at_commit[0].version
 
 

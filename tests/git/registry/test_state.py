@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dver.formats.registry_tag import RegistryTag, TagDetails, encode_message, split_message
+from dver.formats.registry_tag import RegistryTag, TagDetails, encode_message
 from dver.git.git_repo import CommitId
 from dver.git.registry.events import RegistryEvent
 from dver.git.registry.state import RegisteredArtifact, artifact_state
@@ -16,8 +16,8 @@ def state(*tags: tuple[str, str]) -> RegisteredArtifact:
 def event(time: int, name: str, commit: str, version: str | None = None) -> RegistryEvent:
     tag = RegistryTag.parse(name)
     assert tag is not None
-    details = split_message(encode_message("text", TagDetails(version=version)))[1] if version else ""
-    return RegistryEvent(tag, CommitId(commit), time, "A", "a@example.com", "text", details)
+    message = encode_message("text", TagDetails(version=version)) if version else "text"
+    return RegistryEvent(tag, CommitId(commit), time, f"object {commit}\n\n{message}".encode())
 
 
 def test_the_latest_version_is_the_highest_one() -> None:
