@@ -10,7 +10,8 @@ from urllib.parse import quote, urlsplit
 from urllib3 import BaseHTTPResponse
 
 from dver.core.errors import RemoteError
-from dver.remote.backends.http_client import HttpClient, body_size, read_body
+from dver.remote.backends.http_client import HttpClient, read_body
+from dver.remote.backends.http_connections import body_size
 from dver.remote.backends.http_listing import HttpListing
 from dver.remote.failures import RefusedError, check_length
 from dver.remote.index.keys import INDEXES

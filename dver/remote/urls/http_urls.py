@@ -12,7 +12,8 @@ from urllib3 import BaseHTTPResponse
 from dver.core.errors import RemoteError
 from dver.core.traffic import TRAFFIC
 from dver.remote.backends.http import content_range
-from dver.remote.backends.http_client import HttpClient, body_size
+from dver.remote.backends.http_client import HttpClient
+from dver.remote.backends.http_connections import body_size
 from dver.remote.failures import RefusedError, parse_http_date
 from dver.remote.retry import RetryPolicy
 from dver.remote.urls.range_pieces import changed_source
