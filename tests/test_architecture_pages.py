@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {
     "access": ["access"],
     "api": ["api"],
+    "ci": ["ci"],
     "cli": ["cli"],
     "config": ["config", "project"],
     "core": ["core", "formats"],

@@ -1,0 +1,1 @@
+"""Continuous integration: comments on pull requests, and workflows."""

@@ -1,0 +1,1 @@
+"""GitHub and GitLab: what a CI job runs for, and comments on its pull request."""
