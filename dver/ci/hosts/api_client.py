@@ -123,15 +123,15 @@ class ApiClient:
             data = None
         if 200 <= status < 300:
             return ApiResponse(data, headers)
-        said = self._said(data, status)
+        said = self.said(data, status)
         if (pause := _limit(status, headers, said)) is not None:
             raise self._limited(action, said, pause)
         if status in TRANSIENT_STATUSES:
             raise busy(action, self.server, said, retry_after=headers.get("Retry-After", ""))
         raise self._explain(ApiRefusal(action, status, said, headers))
 
-    def _said(self, data: Any, status: int) -> str:
-        """The server's message in one line, without the token."""
+    def said(self, data: Any, status: int) -> str:
+        """The message in the JSON `data` of the server, in one line, without the token."""
         text = " ".join(f"{status} {'; '.join(_messages(data))}".split())
         for secret in self._secrets:
             text = text.replace(secret, "***")

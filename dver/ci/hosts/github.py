@@ -69,8 +69,13 @@ def _login(job: CiJob, client: ApiClient) -> str:
     action = "look up the account of the token"
     data = client.send("POST", path, action, body={"query": "query { viewer { login } }"}).data
     login = text_of(data, "data", "viewer", "login") if isinstance(data, dict) else ""
-    if not login:
-        raise client.not_an_api(action)
+    if not login:  # GraphQL reports its errors with status 200
+        raise RefusedError(
+            f"cannot {action} on GitHub",
+            why=f"GitHub does not name it: {client.said(data, 200)}",
+            fix="pass another token in GITHUB_TOKEN",
+            code="viewer",
+        )
     return login
 
 

@@ -102,9 +102,9 @@ def _is_from_fork(event: WorkflowEvent, project: str) -> bool:
 
 
 def _branch_head(environ: Mapping[str, str], project: str) -> HeadBranch | None:
-    """The branch whose push has started this workflow."""
-    kind, _, branch = environ.get("GITHUB_REF", "").partition("refs/heads/")
-    if kind or not branch or environ.get("GITHUB_EVENT_NAME") != "push":
+    """The branch of this workflow, whose event has no pull request."""
+    branch = environ.get("GITHUB_REF", "").removeprefix("refs/heads/")
+    if not branch or branch == environ.get("GITHUB_REF"):
         return None
     return HeadBranch(project, branch, environ.get("GITHUB_SHA", ""))
 

@@ -277,6 +277,12 @@ def test_a_message_of_the_server_never_shows_the_token(host: Host) -> None:
     assert "bad Bearer ***[31m second line" in str(refusal(lambda: post(host, "github")).why)
 
 
+def test_a_token_whose_account_graphql_does_not_name_is_reported(host: Host) -> None:
+    body = {"data": None, "errors": [{"type": "FORBIDDEN", "message": "Resource not accessible"}]}
+    host.faults.append(Fault("POST", "/graphql", 200, body))
+    assert refusal(lambda: post(host, "github")).why == "GitHub does not name it: 200 Resource not accessible"
+
+
 # -- where the token goes --------------------------------------------------------------------------------------------
 
 
@@ -426,7 +432,7 @@ def test_an_invalid_branch_for_pictures_is_refused(host: Host, branch: str) -> N
 
 
 def test_github_without_an_open_pull_request_gets_no_comment(host: Host) -> None:
-    result = post(host, "github", GITHUB_REF="refs/heads/main", GITHUB_EVENT_NAME="push")
+    result = post(host, "github", GITHUB_REF="refs/heads/main")
     assert result.outcome is CommentOutcome.NO_PULL_REQUEST
     assert host.bodies() == []
 
@@ -434,7 +440,7 @@ def test_github_without_an_open_pull_request_gets_no_comment(host: Host) -> None
 def test_a_push_finds_the_pull_request_of_its_branch(host: Host) -> None:
     head = {"ref": "topic", "sha": "a" * 40, "repo": {"full_name": PROJECT}}
     host.pulls.append({"number": 7, "head": head})
-    assert post(host, "github", GITHUB_REF="refs/heads/topic", GITHUB_EVENT_NAME="push").number == 7
+    assert post(host, "github", GITHUB_REF="refs/heads/topic").number == 7
 
 
 def test_outside_of_ci_the_pull_request_must_be_named(host: Host) -> None:
