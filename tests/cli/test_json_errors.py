@@ -29,6 +29,7 @@ ARGUMENTS = {
     "list": ["."],
     "lineage": ["out.txt"],
     "ls": ["data"],
+    "model get": ["churn#prod"],
     "import": ["https://example.org/data.git", "data"],
     "import-url": ["https://example.org/a"],
     "move": ["data", "moved"],
