@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from dver.api.handle import ProjectHandle, StrPath
-from dver.api.progress import ProgressCallback, progress_for
+from dver.api.handle import ProjectHandle
 
 if TYPE_CHECKING:
-    from dver.ops.model.get import ModelGetResult
     from dver.ops.model.list_models import ModelList
 
 
@@ -28,44 +25,3 @@ class ModelMethods(ProjectHandle):
 
         with self._open() as repo:
             return list_models(repo, everything=everything)
-
-    def get(
-        self,
-        name: str,
-        out: StrPath | None = None,
-        *,
-        repo: StrPath | None = None,
-        remote: str | None = None,
-        force: bool = False,
-        progress: ProgressCallback | None = None,
-    ) -> ModelGetResult:
-        """Write a version of a model to this machine. It appears when it is complete and verified.
-
-        Args:
-            name: `churn` for the latest version, `churn@v1.2.0`, or `churn#prod` for the version in a stage.
-            out: The file or directory to write; with a slash at the end, the directory to write into. By default the
-                name of the model's file, in the current directory.
-            repo: A directory, or a URL that Git can clone. By default this project. Only the tags of the model and one
-                commit are transferred.
-            remote: The name of the remote to read from, instead of those that the pointers name.
-            force: Replace an existing file or directory.
-            progress: Called with the task `get`, in bytes.
-
-        Raises:
-            UsageError: There is no such version, or the repository cannot be found.
-            ConflictError: `out` exists.
-            CorruptError: The content is damaged, or is not what was registered: the tag was moved.
-            MissingObjectError: The content is missing on the remote.
-            RemoteError, RepositoryError: The repository or its remote cannot be read.
-        """
-        from dver.ops.model.get import get_model
-
-        return get_model(
-            None if repo is None else os.fspath(repo),
-            name,
-            cwd=self.cwd,
-            out=None if out is None else os.fspath(out),
-            remote=remote,
-            force=force,
-            progress=progress_for(progress),
-        )

@@ -21,6 +21,7 @@ from dver.repo import Repository
 ARGUMENTS = {
     "add": ["data"],
     "checkout": ["data"],
+    "ci init": ["github"],
     "commit": ["train"],
     "config get": ["core.jobs"],
     "diff": [],
@@ -29,7 +30,6 @@ ARGUMENTS = {
     "list": ["."],
     "lineage": ["out.txt"],
     "ls": ["data"],
-    "model get": ["churn#prod"],
     "import": ["https://example.org/data.git", "data"],
     "import-url": ["https://example.org/a"],
     "move": ["data", "moved"],

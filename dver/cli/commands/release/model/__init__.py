@@ -9,7 +9,6 @@ from dver.cli import options
 _PACKAGE: Final = "dver.cli.commands.release.model"
 _MODULES: Final = {
     "list": f"{_PACKAGE}.list_models",
-    "get": f"{_PACKAGE}.get",
 }
 
 

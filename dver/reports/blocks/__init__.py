@@ -1,1 +1,0 @@
-"""Documents of paragraphs, tables, lists and pictures, as Markdown and as HTML pages."""
