@@ -32,6 +32,8 @@ ARGUMENTS = {
     "ls": ["data"],
     "import": ["https://example.org/data.git", "data"],
     "import-url": ["https://example.org/a"],
+    "model history": ["churn"],
+    "model show": ["churn"],
     "move": ["data", "moved"],
     "params diff": [],
     "remote remove": ["origin"],

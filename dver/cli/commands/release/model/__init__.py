@@ -9,6 +9,8 @@ from dver.cli import options
 _PACKAGE: Final = "dver.cli.commands.release.model"
 _MODULES: Final = {
     "list": f"{_PACKAGE}.list_models",
+    "show": f"{_PACKAGE}.show",
+    "history": f"{_PACKAGE}.history",
 }
 
 
@@ -16,6 +18,8 @@ _MODULES: Final = {
     modules=_MODULES,
     examples=[
         ("dver model list", "List models with their latest versions and stages."),
+        ("dver model show churn", "List the versions of one."),
+        ("dver model history churn", "Show what happened to it."),
     ],
 )
 def command() -> None:
