@@ -74,9 +74,8 @@ def locate_files(
         raise UsageError(f"unknown kind of verification {verify!r}", fix="use verify='ranges' or verify='full'")
     start = cwd or Path.cwd()
     repo = None if repo is None else os.path.expanduser(repo)
-    url = None if repo is None else _mirrored_url(repo, start)
-    if url is not None:
-        mirror = GitMirror.of(url, user_cache_dir())
+    mirror = None if repo is None else mirror_of(repo, start)
+    if mirror is not None:
         return MirroredRepository(mirror, mirror.resolve(rev), remote, keeps, verify)
     directory = start if repo is None else start / repo
     commit = None
@@ -84,6 +83,12 @@ def locate_files(
         with Repository.open(directory) as opened:
             commit = revisions.resolve(opened.git, rev)
     return LocalProject(directory.resolve(), commit, remote, keeps, verify)
+
+
+def mirror_of(repo: str, cwd: Path) -> GitMirror | None:
+    """The mirror of the repository `repo`; None for a project in a directory of this machine."""
+    url = _mirrored_url(repo, cwd)
+    return None if url is None else GitMirror.of(url, user_cache_dir())
 
 
 def _mirrored_url(repo: str, cwd: Path) -> str | None:

@@ -27,7 +27,7 @@ def download(
     remote, jobs = options.remote, options.jobs
     got = download_targets(repo, targets, remote=remote, jobs=jobs, dry_run=options.dry_run, progress=progress)
     if options.run_cache and not options.dry_run:
-        got += (_download_runs(repo, remote, jobs),)
+        got += (download_runs(repo, remote, jobs),)
     trust_addresses(repo, [one.remote for one in got])
     return got
 
@@ -57,7 +57,7 @@ def download_targets(
     return got
 
 
-def _download_runs(repo: Repository, remote: str | None, jobs: int | None) -> DownloadResult:
+def download_runs(repo: Repository, remote: str | None = None, jobs: int | None = None) -> DownloadResult:
     """Download the run cache entries that are new on `remote`, or on the default remote."""
     name = remote or repo.remotes.settings().name
     catalog = repo.remotes.catalog(name, jobs=jobs)

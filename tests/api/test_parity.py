@@ -90,6 +90,7 @@ OTHERWISE: Final = {
     ("queue retry", "stopped"): "statuses",
     ("list", "recursive"): "dver.walk",
     ("list", "tracked"): "`tracked` of FileInfo",
+    ("model get", "arguments"): "repo and name",
     ("plots show", "open_"): "webbrowser.open(written.paths[0].as_uri())",
     ("plots diff", "open_"): "webbrowser.open(written.paths[0].as_uri())",
     ("plots show", "show_vega"): "`spec` of a plot",

@@ -93,7 +93,7 @@ def read_tables(
         for wanted_of in wanted:
             problems: list[ReadProblem] = []
             chosen = ((side, _narrowed(repo, wanted_of(side, problems), targets, cwd)) for side in opened)
-            values = tuple(_values(repo.layout, side, one, problems) for side, one in chosen)
+            values = tuple(read_values(repo.layout, side, one, problems) for side, one in chosen)
             tables.append(ValueTable(values, tuple(problems)))
     return tables
 
@@ -149,7 +149,7 @@ def _narrowed(repo: Repository, wanted: WantedValues, targets: Sequence[str], cw
     return narrowed
 
 
-def _values(layout: Layout, side: Side, wanted: WantedValues, problems: list[ReadProblem]) -> SideValues:
+def read_values(layout: Layout, side: Side, wanted: WantedValues, problems: list[ReadProblem]) -> SideValues:
     """The values of one side. Files that cannot be read are added to the `problems`."""
     found: dict[str, Mapping[str, Any]] = {}
     for path, keys in wanted.keys.items():

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dver.pipelines import FILE_NAME
 from dver.pipelines.definition import variables
-from dver.pipelines.definition.artifact import read_artifacts
+from dver.pipelines.definition.artifact import ArtifactDefinition, read_artifacts
 from dver.pipelines.definition.interpolate import OptionStyle, as_text, substitute
 from dver.pipelines.definition.schema import (
     REMOVED_KEYS,
@@ -70,6 +70,14 @@ def load_pipeline_file(
         sweeps=read_sweeps(sweeps),
         artifacts=read_artifacts(found.get("artifacts"), known),
     )
+
+
+def load_artifacts(content: bytes, read: ReadFile, *, name: str = FILE_NAME) -> Mapping[str, ArtifactDefinition]:
+    """Only the artifacts of a file, whatever its stages are. Raises PipelineError."""
+    found = mapping(parse_yaml(content, name), name)
+    if "artifacts" not in found:
+        return {}
+    return read_artifacts(found["artifacts"], variables.file_variables(found.get("vars"), read))
 
 
 @dataclass(slots=True)

@@ -8,9 +8,9 @@ from dver.cli import options
 
 _PACKAGE: Final = "dver.cli.commands.release.model"
 _MODULES: Final = {
+    "export": f"{_PACKAGE}.export",
     "list": f"{_PACKAGE}.list_models",
-    "show": f"{_PACKAGE}.show",
-    "history": f"{_PACKAGE}.history",
+    "get": f"{_PACKAGE}.get",
 }
 
 
@@ -18,8 +18,6 @@ _MODULES: Final = {
     modules=_MODULES,
     examples=[
         ("dver model list", "List models with their latest versions and stages."),
-        ("dver model show churn", "List the versions of one."),
-        ("dver model history churn", "Show what happened to it."),
     ],
 )
 def command() -> None:

@@ -1,1 +1,0 @@
-"""Workflows for GitHub Actions and GitLab CI, written from templates."""

@@ -1,1 +1,0 @@
-"""Operations of `dver ci`, one for each subcommand."""

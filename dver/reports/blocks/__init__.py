@@ -1,0 +1,1 @@
+"""Documents of paragraphs, tables, lists and pictures, as Markdown and as HTML pages."""
