@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from dver.models.package.write import PackageFormat
     from dver.ops.model.export import ModelExport
     from dver.ops.model.get import ModelGetResult
+    from dver.ops.model.history import HistoryEvent
     from dver.ops.model.list_models import ModelList
+    from dver.ops.model.show import ModelDescription
 
 
 class ModelMethods(ProjectHandle):
@@ -112,3 +114,32 @@ class ModelMethods(ProjectHandle):
             force=force,
             progress=progress_for(progress),
         )
+
+    def show(self, reference: str) -> ModelDescription:
+        """The versions and stages of a model, and what the version that `reference` names has.
+
+        Args:
+            reference: `NAME`, `NAME@VERSION`, `NAME@latest` or `NAME#STAGE`.
+
+        Raises:
+            UsageError: There is no such model, version or stage.
+        """
+        from dver.ops.model.show import show_model
+
+        with self._open() as repo:
+            return show_model(repo, reference)
+
+    def history(self, name: str, *, limit: int | None = None) -> tuple[HistoryEvent, ...]:
+        """What happened to a model, newest first: registrations, stages and deprecations.
+
+        Args:
+            name: The model.
+            limit: The largest number of events.
+
+        Raises:
+            UsageError: There is no such model.
+        """
+        from dver.ops.model.history import model_history
+
+        with self._open() as repo:
+            return model_history(repo, name, limit=limit)

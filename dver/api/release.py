@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dver.api.ci import CiMethods
 from dver.api.handle import ProjectHandle
 from dver.api.models import ModelMethods
 
@@ -15,3 +16,8 @@ class ReleaseMethods(ProjectHandle):
     def model(self) -> ModelMethods:
         """Methods that register, assign and export models, such as `project.model.list`."""
         return ModelMethods(self.root, self.cwd)
+
+    @property
+    def ci(self) -> CiMethods:
+        """Methods for CI: `project.ci.init`."""
+        return CiMethods(self.root, self.cwd)

@@ -54,6 +54,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "Review and release": {
         "model": "Register models, assign stages and export packages.",
+        "ci": "Write CI workflows.",
     },
     "Set up": {
         "install": "Install Git hooks and merge drivers.",

@@ -1,4 +1,4 @@
-"""New branches."""
+"""New branches, and the default branch."""
 
 from __future__ import annotations
 
@@ -34,3 +34,15 @@ def similar_branch_name(git: GitRepo, text: str) -> str:
 def create_branch(git: GitRepo, name: str, commit: str) -> None:
     """Create the branch `name` at `commit`. Raises RepositoryError if it exists, or a name such as `a` for `a/b`."""
     run(git, ["branch", "--no-track", name, commit])
+
+
+def default_branch(git: GitRepo, remote: str = "origin") -> str | None:
+    """The default branch of a Git remote, if the clone knows it; otherwise main, master, or the current branch."""
+    prefix = f"refs/remotes/{remote}/"
+    head = run(git, ["symbolic-ref", "--quiet", f"{prefix}HEAD"], ok=(0, 1, 128)).decode().strip()
+    if head.startswith(prefix):
+        return head.removeprefix(prefix)
+    for name in ("main", "master"):
+        if branch_commit(git, name) is not None:
+            return name
+    return run(git, ["symbolic-ref", "--quiet", "--short", "HEAD"], ok=(0, 1)).decode().strip() or None

@@ -11,7 +11,7 @@ from typing import IO, Final, Self
 
 from dver.core.errors import RepositoryError
 from dver.git.file_changes import blobs_along, glob
-from dver.git.git_repo import CommitId, GitRepo, conversation, run
+from dver.git.git_repo import CommitId, GitRepo, conversation, describe_objects, run
 
 _FOUND: Final = re.compile(rb"([0-9a-f]{40}(?:[0-9a-f]{24})?) (blob|tree) (\d+)\n")
 _LEADS_NOWHERE: Final = re.compile(rb"(?:symlink|dangling|loop|notdir) (\d+)\n")
@@ -110,6 +110,13 @@ def paths_named(
         return found
 
     return {commit: by_name(blobs) for commit, blobs in blobs_along(git, commits, where)}
+
+
+def missing_commits(git: GitRepo, commits: Iterable[CommitId]) -> set[CommitId]:
+    """Those of `commits` that the clone does not have, with one git process."""
+    asked = list(dict.fromkeys(commits))
+    found = describe_objects(git, asked, "%(objecttype)")
+    return {commit for commit, kind in zip(asked, found, strict=True) if kind != "commit"}
 
 
 def branch_and_tag_tips(git: GitRepo, *, branches: bool = False, tags: bool = False) -> list[tuple[str, CommitId]]:

@@ -21,6 +21,7 @@ from dver.repo import Repository
 ARGUMENTS = {
     "add": ["data"],
     "checkout": ["data"],
+    "ci init": ["github"],
     "commit": ["train"],
     "config get": ["core.jobs"],
     "diff": [],
@@ -33,6 +34,8 @@ ARGUMENTS = {
     "model get": ["churn#prod"],
     "import": ["https://example.org/data.git", "data"],
     "import-url": ["https://example.org/a"],
+    "model history": ["churn"],
+    "model show": ["churn"],
     "move": ["data", "moved"],
     "params diff": [],
     "remote remove": ["origin"],

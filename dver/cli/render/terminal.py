@@ -130,9 +130,10 @@ def columns(
     With a `width`, longer lines are cut at the end.
     """
     table = [list(row) for row in rows]
-    widths = [max(map(display_width, cells)) for cells in zip_longest(*table, fillvalue="")]
-    for row in table:
-        cells = [_pad(cell, widths[i], right=i in right) for i, cell in enumerate(row)]
+    sizes = [list(map(display_width, row)) for row in table]
+    widths = list(map(max, zip_longest(*sizes, fillvalue=0)))
+    for row, taken in zip(table, sizes, strict=True):
+        cells = [_pad(cell, widths[i] - taken[i], right=i in right) for i, cell in enumerate(row)]
         line = (" " * indent + "  ".join(cells)).rstrip()
         yield line if width is None else shorten(line, width)
 
@@ -149,6 +150,6 @@ def shorten(line: str, width: int) -> str:
     return kept + "…"
 
 
-def _pad(cell: str, width: int, *, right: bool) -> str:
-    blank = " " * (width - display_width(cell))
+def _pad(cell: str, missing: int, *, right: bool) -> str:
+    blank = " " * missing
     return blank + cell if right else cell + blank

@@ -63,12 +63,12 @@ class RegistryEvent(Displayed):
         return self.time, self.tag.number or 0
 
     def _tagger(self, part: int) -> str:
-        found = _TAGGER.search(self.annotation.partition(b"\n\n")[0])
+        found = _TAGGER.search(self.annotation, 0, self.annotation.find(b"\n\n"))
         return found[part].decode(errors="replace") if found else ""
 
     def _message(self) -> tuple[str, str]:
         text = self.annotation.partition(b"\n\n")[2].decode(errors="replace")
-        return split_message(_SIGNATURE.split(text, 1)[0])
+        return split_message(_SIGNATURE.split(text, 1)[0] if "-----BEGIN" in text else text)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final
 
 from dver.core.errors import UsageError
@@ -77,6 +79,34 @@ def commit_of(git: GitRepo, rev: str, *, url: str | None = None) -> CommitId | N
 def read_artifact(git: GitRepo, name: str) -> RegisteredArtifact:
     """The state of one artifact. It has no versions if no tag names it."""
     return artifact_state(name, read_registry_tags(git, name).events)
+
+
+def find_artifact(git: GitRepo, name: str) -> RegisteredArtifact:
+    """The state of the artifact `name` of a clone. Raises UsageError with close matches if no tag names it."""
+    if not is_artifact_name(name.replace("=", ":")):
+        raise _invalid(name)
+    found = read_artifact(git, name.replace("=", ":"))
+    if found.events:
+        return found
+    known = {one.tag.artifact for one in read_registry_tags(git).events}
+    if not known:
+        raise UsageError(
+            f"{name!r} is not in the registry",
+            why="this clone has no tags of the registry",
+            fix=f"get them with `git fetch --tags`, or register the first: dver model register {name}",
+        )
+    raise UsageError(
+        f"{name!r} is not in the registry{_suggestion(name, known)}",
+        why="no tag of this clone names it",
+        fix="list artifacts with `dver model list --all`; get new tags with `git fetch --tags`",
+    )
+
+
+def _suggestion(name: str, known: Collection[str]) -> str:
+    """The artifact of another directory with this name, or the one with the most similar name."""
+    same = sorted(one for one in known if one.rpartition(":")[2] == name)
+    near = same[:1] or get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def find_version(

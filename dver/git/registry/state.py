@@ -63,6 +63,8 @@ class RegisteredArtifact(Displayed):
     """The last event, if it deprecates the artifact."""
     events: tuple[RegistryEvent, ...] = ()
     """Oldest first."""
+    versions_of_events: tuple[str | None, ...] = ()
+    """The version that each event is about, as in `versions`; None for a deprecation."""
 
     @property
     def latest(self) -> ArtifactVersion | None:
@@ -84,7 +86,8 @@ def artifact_state(name: str, events: Sequence[RegistryEvent]) -> RegisteredArti
     for event in events:
         if event.tag.action in _OF_VERSIONS and event.tag.version is not None:
             _add_version(versions, event, event.tag.version)
-    stages = _stages(name, versions, events)
+    of_events = _versions_of_events(name, versions, events)
+    stages = _stages(versions, zip(events, of_events, strict=True))
     of_version: dict[str, list[str]] = {}
     for stage, current in stages.items():
         of_version.setdefault(current.version, []).append(stage)
@@ -101,6 +104,7 @@ def artifact_state(name: str, events: Sequence[RegistryEvent]) -> RegisteredArti
         stages,
         last if last is not None and last.tag.action is RegistryAction.DEPRECATE else None,
         tuple(events),
+        tuple(of_events),
     )
 
 
@@ -114,25 +118,34 @@ def _add_version(versions: dict[str, ArtifactVersion], event: RegistryEvent, ver
         versions[version] = ArtifactVersion(event.tag.artifact, version, commit, registered, removed=event)
 
 
-def _stages(
+def _versions_of_events(
     name: str, versions: dict[str, ArtifactVersion], events: Sequence[RegistryEvent]
-) -> dict[str, StageAssignment]:
-    """The current version of each stage: the one assigned last of those that were not unassigned since.
-
-    Adds versions for commits that have none.
-    """
+) -> list[str | None]:
+    """The version of each event. Adds versions for commits that have a stage and no version."""
     at_commit: dict[CommitId, list[ArtifactVersion]] = {}
     for one in versions.values():
         at_commit.setdefault(one.commit, []).append(one)
-    assigned: dict[tuple[str, str], RegistryEvent] = {}
+    found: list[str | None] = []
     for event in events:
-        stage = event.tag.stage
-        if stage is None:
+        if event.tag.stage is None:
+            found.append(event.tag.version)
             continue
         if event.commit not in at_commit:
             versions[event.commit] = ArtifactVersion(name, event.commit, event.commit, None)
             at_commit[event.commit] = [versions[event.commit]]
-        version = _version_of(event, at_commit[event.commit])
+        found.append(_version_of(event, at_commit[event.commit]))
+    return found
+
+
+def _stages(
+    versions: Mapping[str, ArtifactVersion], events: Iterable[tuple[RegistryEvent, str | None]]
+) -> dict[str, StageAssignment]:
+    """The current version of each stage: the one assigned last of those that were not unassigned since."""
+    assigned: dict[tuple[str, str], RegistryEvent] = {}
+    for event, version in events:
+        stage = event.tag.stage
+        if stage is None or version is None:
+            continue
         assigned.pop((stage, version), None)
         if event.tag.action is RegistryAction.ASSIGN:
             assigned[stage, version] = event  # a dict keeps the order of assignments

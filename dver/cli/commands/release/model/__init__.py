@@ -11,6 +11,8 @@ _MODULES: Final = {
     "export": f"{_PACKAGE}.export",
     "list": f"{_PACKAGE}.list_models",
     "get": f"{_PACKAGE}.get",
+    "show": f"{_PACKAGE}.show",
+    "history": f"{_PACKAGE}.history",
 }
 
 
@@ -18,6 +20,8 @@ _MODULES: Final = {
     modules=_MODULES,
     examples=[
         ("dver model list", "List models with their latest versions and stages."),
+        ("dver model show churn", "List the versions of one."),
+        ("dver model history churn", "Show what happened to it."),
     ],
 )
 def command() -> None:

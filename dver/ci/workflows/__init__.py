@@ -1,0 +1,1 @@
+"""Workflows for GitHub Actions and GitLab CI, written from templates."""

@@ -1,0 +1,66 @@
+"""`dver ci init`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.ci.workflows.files import WorkflowHost, gitlab_include
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.render.terminal import printable
+from dver.ops.ci.init import WrittenWorkflows, ci_init
+from dver.repo import Repository
+
+
+@options.command(
+    acts=True,
+    examples=[
+        ("dver ci init github", "Write workflows for GitHub Actions."),
+        ("dver ci init gitlab --retrain", "Write jobs for GitLab CI, with one that retrains on a schedule."),
+    ],
+)
+@click.argument("host", type=click.Choice([one.value for one in WorkflowHost]))
+@click.option("--retrain", is_flag=True, help="Also write a workflow that retrains on a schedule.")
+@click.option("-f", "--force", is_flag=True, help="Replace files with other content.")
+@options.json_option
+@click.pass_obj
+def command(ctx: Context, *, host: str, retrain: bool, force: bool, as_json: bool) -> None:
+    """Write workflows for GitHub Actions or GitLab CI.
+
+    HOST is github or gitlab. The workflows check the data, run stages that are out of date, report what a pull request
+    changes, and register models after a merge. You may edit them. Their requirements and secrets follow from the
+    files of the project and from its default remote.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        result = ci_init(repo, WorkflowHost(host), retrain=retrain, force=force)
+    if as_json:
+        ctx.emit_json(result)
+    else:
+        _print(ctx, result)
+
+
+def _print(ctx: Context, result: WrittenWorkflows) -> None:
+    for path in result.written:
+        ctx.say(f"wrote {printable(path)}")
+    if not result.written:
+        ctx.say("all workflows are up to date")
+    if result.to_include is not None:
+        ctx.note("add these lines to your .gitlab-ci.yml:")
+        ctx.note(gitlab_include(result.to_include).rstrip())
+    for line in _notes(result):
+        ctx.note(line)
+
+
+def _notes(result: WrittenWorkflows) -> list[str]:
+    """What the user has to do on the host."""
+    notes = []
+    where = "secrets of the repository" if result.host is WorkflowHost.GITHUB else "CI/CD variables of the project"
+    if result.secrets:
+        notes.append(f"add the {where}: {', '.join(result.secrets)}")
+    if result.host is WorkflowHost.GITLAB:
+        notes.append("add the CI/CD variable GITLAB_TOKEN, which posts comments and pushes tags")
+    if result.remote is None:
+        notes.append("no remote is configured, so the check fails; `dver remote add -d origin URL` adds one")
+    elif result.is_local_remote:
+        notes.append(f"remote {result.remote} is a directory, which only a runner on this machine can reach")
+    return notes

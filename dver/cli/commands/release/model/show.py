@@ -1,0 +1,61 @@
+"""`dver model show`."""
+
+from __future__ import annotations
+
+import click
+
+from dver.cli import options
+from dver.cli.context import Context
+from dver.cli.render.model_versions import version_rows, versions_lines
+from dver.cli.render.terminal import one_line, printable
+from dver.ops.model.show import ModelDescription, VersionDescription, show_model
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver model show churn", "List the versions of churn."),
+        ("dver model show churn@v1.2.0", "Show what one version has."),
+        ("dver model show 'churn#prod'", "Show the version in stage prod."),
+    ],
+)
+@click.argument("reference", metavar="NAME[@VERSION|#STAGE]")
+@options.json_option
+@click.pass_obj
+def command(ctx: Context, *, reference: str, as_json: bool) -> None:
+    """Show the versions and stages of a model, or one version.
+
+    Prints where the data of a version is without asking a remote. Quote `#`, or your shell may read a comment.
+    """
+    with Repository.open(ctx.cwd) as repo:
+        found = show_model(repo, reference)
+    if as_json:
+        ctx.emit_json(found)
+        return
+    selected = found.selected
+    for problem in selected.problems if selected is not None else ():
+        ctx.warn_about(problem)
+    if "@" in reference or "#" in reference:
+        assert selected is not None  # find_version raises an error without one
+        _print_version(ctx, found, selected)
+    else:
+        _print_model(ctx, found, selected)
+
+
+def _print_model(ctx: Context, model: ModelDescription, latest: VersionDescription | None) -> None:
+    status = f"  {ctx.style.yellow('deprecated')}" if model.deprecated else ""
+    kind = f" ({printable(latest.type)})" if latest is not None and latest.type else ""
+    ctx.say(f"{ctx.style.bold(model.name)}{kind}{status}")
+    if latest is not None and latest.desc:
+        ctx.say(one_line(latest.desc))
+    if latest is not None and latest.path:
+        ctx.say(f"path: {printable(latest.path)}")
+    ctx.listing(versions_lines(model.versions, ctx.style))
+    if not model.versions:
+        ctx.note(f"it has no version: dver model register {model.name}")
+
+
+def _print_version(ctx: Context, model: ModelDescription, version: VersionDescription) -> None:
+    ctx.table(version_rows(model, version, ctx.style))
+    if version.data_fix is not None:
+        ctx.note(f"the data is {version.data.value}: {version.data_fix}")

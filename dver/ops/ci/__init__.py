@@ -1,0 +1,1 @@
+"""Operations of `dver ci`, one for each subcommand."""

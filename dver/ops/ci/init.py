@@ -1,0 +1,146 @@
+"""`dver ci init`: write workflows for GitHub Actions or GitLab CI."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dver.ci.workflows.files import GITLAB_FILE, WorkflowHost, WorkflowSettings, gitlab_jobs, workflow_files
+from dver.ci.workflows.remote_access import RemoteAccess, access_of
+from dver.ci.workflows.requirements import FILES, Requirements, requirements_of
+from dver.core.display import Displayed
+from dver.core.errors import ConflictError, UsageError
+from dver.core.files import write_atomic
+from dver.core.phrasing import join_limited
+from dver.git import index
+from dver.git.branches import default_branch
+from dver.repo import Repository
+
+_DIRECTORY: Final = re.compile(r"[\w./ -]*")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WrittenWorkflows(Displayed):
+    """The workflow files of a project. Paths are relative to the top of the Git worktree."""
+
+    host: WorkflowHost
+    written: tuple[str, ...]
+    """New and replaced files. They are staged for Git, unless it ignores them."""
+    unchanged: tuple[str, ...]
+    """Files that existed with this content."""
+    secrets: tuple[str, ...]
+    """The secrets that the jobs read, besides tokens of the host itself."""
+    remote: str | None
+    """The default remote of the project; None if it has none."""
+    is_local_remote: bool
+    """Whether that remote is a directory of this machine."""
+    to_include: str | None = None
+    """The file that the user's `.gitlab-ci.yml` is to include, if it does not do so."""
+
+
+def ci_init(repo: Repository, host: WorkflowHost, *, retrain: bool = False, force: bool = False) -> WrittenWorkflows:
+    """Write the workflow files for `host`, with `retrain` also one that retrains on a schedule.
+
+    Raises ConflictError if a file exists with other content, unless `force` is set; the user's `.gitlab-ci.yml` is
+    never replaced. Then nothing is written.
+    """
+    name, access = _access(repo)
+    settings = WorkflowSettings(
+        directory=_directory(repo),
+        branch=default_branch(repo.git) or "main",
+        access=access,
+        requirements=_requirements(repo.root),
+        retrain=retrain,
+    )
+    top = Path(os.fsdecode(repo.layout.top))
+    wanted = workflow_files(host, settings)
+    found = {path: _content(top, path) for path in wanted}
+    to_include = None
+    if found.get(GITLAB_FILE) is not None:
+        included = gitlab_jobs(settings.name)
+        to_include = None if included.encode() in (found[GITLAB_FILE] or b"") else included
+        del wanted[GITLAB_FILE]
+    changed = {path: text.encode() for path, text in wanted.items() if found[path] != text.encode()}
+    if not force:
+        _refuse_existing(repo, host, [path for path in changed if found[path] is not None], retrain=retrain)
+    _write(repo, top, changed)
+    return WrittenWorkflows(
+        host,
+        tuple(changed),
+        tuple(path for path in wanted if path not in changed),
+        access.all_secrets,
+        name,
+        access.is_local,
+        to_include,
+    )
+
+
+def _access(repo: Repository) -> tuple[str | None, RemoteAccess]:
+    """The default remote, and what jobs need to reach it."""
+    name = repo.config.default_remote
+    if name is None:
+        return None, RemoteAccess()
+    return name, access_of(name, repo.config.remote_table(name))
+
+
+def _directory(repo: Repository) -> str:
+    directory = os.fsdecode(repo.layout.prefix)
+    if not _DIRECTORY.fullmatch(directory) or not directory.isprintable():
+        raise UsageError(
+            f"cannot write workflows for the project in {directory!r}",
+            why="the name of the directory has characters that workflows cannot have",
+            fix="rename the directory",
+        )
+    return directory
+
+
+def _requirements(root: Path) -> Requirements:
+    contents = {}
+    for name in FILES:
+        with suppress(FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
+            contents[name] = (root / name).read_text(encoding="utf-8")
+    return requirements_of(contents)
+
+
+def _content(top: Path, path: str) -> bytes | None:
+    """The content of a file; None if it does not exist. Raises ConflictError for links and other kinds of files."""
+    place = top
+    for part in path.split("/"):
+        place = place / part
+        if place.is_symlink():
+            raise ConflictError(
+                f"{path!r} cannot be written",
+                why=f"{os.fspath(place.relative_to(top))!r} is a symbolic link",
+                fix="replace the link by what it points to",
+            )
+    try:
+        return place.read_bytes()
+    except FileNotFoundError:
+        return None
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise ConflictError(f"{path!r} cannot be written", why=error.strerror, fix="move it elsewhere") from error
+
+
+def _refuse_existing(repo: Repository, host: WorkflowHost, paths: list[str], *, retrain: bool) -> None:
+    if paths:
+        shown = [repo.layout.shown(os.fsencode(path)) for path in paths]
+        command = f"dver ci init {host.value}{' --retrain' if retrain else ''} --force"
+        raise ConflictError(
+            f"{join_limited(shown)} already {'exists' if len(shown) == 1 else 'exist'} with other content",
+            why="they may be your changes",
+            fix=f"commit your changes with Git, then `{command}` replaces the files",
+        )
+
+
+def _write(repo: Repository, top: Path, contents: Mapping[str, bytes]) -> None:
+    for path, content in contents.items():
+        (top / path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(top / path, content)
+    paths = [os.fsencode(path) for path in contents]
+    ignored = index.ignored(repo.git, paths)
+    index.stage(repo.git, [path for path in paths if path not in ignored])

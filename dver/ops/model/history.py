@@ -1,0 +1,52 @@
+"""`dver model history`: what happened to an artifact, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from dver.core.display import Displayed
+from dver.formats.registry_tag import RegistryAction
+from dver.git.git_repo import CommitId
+from dver.git.registry.references import find_artifact
+from dver.repo import Repository
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HistoryEvent(Displayed):
+    """One tag of an artifact."""
+
+    time: int
+    """Unix seconds."""
+    action: RegistryAction
+    version: str | None
+    """None for a deprecation; the commit, if a stage was assigned to a commit without a version."""
+    stage: str | None
+    commit: CommitId
+    author: str
+    email: str
+    message: str
+    tag: str
+
+
+def model_history(repo: Repository, name: str, *, limit: int | None = None) -> tuple[HistoryEvent, ...]:
+    """The events of the artifact `name`, newest first; at most `limit`.
+
+    Raises UsageError if the registry has no such artifact, RepositoryError if Git cannot list its tags.
+    """
+    artifact = find_artifact(repo.git, name)
+    newest_first = zip(reversed(artifact.events), reversed(artifact.versions_of_events), strict=True)
+    return tuple(
+        HistoryEvent(
+            event.time,
+            event.tag.action,
+            version,
+            event.tag.stage,
+            event.commit,
+            event.author,
+            event.email,
+            event.message,
+            str(event.tag),
+        )
+        for event, version in islice(newest_first, limit)
+    )
