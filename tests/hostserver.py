@@ -95,6 +95,7 @@ class Host:
             "CI_SERVER_URL": self.url,
             "CI_API_V4_URL": f"{self.url}/api/v4",
             "CI_PROJECT_ID": "42",
+            "CI_PROJECT_PATH": PROJECT,
             "CI_PROJECT_URL": f"{self.url}/{PROJECT}",
             "CI_MERGE_REQUEST_IID": "7",
             "CI_PIPELINE_ID": "500",

@@ -132,7 +132,8 @@ class ApiClient:
 
     def said(self, data: Any, status: int) -> str:
         """The message in the JSON `data` of the server, in one line, without the token."""
-        text = " ".join(f"{status} {'; '.join(_messages(data))}".split())
+        text = " ".join("; ".join(_messages(data)).split())
+        text = text if text.startswith(str(status)) else f"{status} {text}".strip()
         for secret in self._secrets:
             text = text.replace(secret, "***")
         text = "".join(filter(str.isprintable, text))

@@ -40,15 +40,14 @@ class CommentMark:
         return cls(found[1], int(found[2])) if found else None
 
 
-def check_key(key: str) -> str:
-    """Return `key` if a mark can hold it. Raises UsageError."""
+def check_key(key: str) -> None:
+    """Raise UsageError unless a mark can hold `key`."""
     if len(key) > _KEY_MAX or not _KEY.fullmatch(key):
         raise UsageError(
             f"invalid key: {key!r}",
             why=f"a key has at most {_KEY_MAX} letters and digits, with single dots, hyphens or underscores between",
             fix=f"such as --key {DEFAULT_KEY}-train",
         )
-    return key
 
 
 def harmless(text: str) -> str:

@@ -85,7 +85,7 @@ def _explained(job: CiJob, refusal: ApiRefusal) -> DverError:
         case 403:
             why, fix = f"the token has no permission: {refusal.said}", _TOKEN
         case 404:
-            why = f"project {job.project} has no such merge request, or the token cannot see it: {refusal.said}"
+            why = f"{job.name} has no such merge request, or the token cannot see it: {refusal.said}"
             fix = f"check the number of the merge request, or {_TOKEN}"
         case 400 | 413 | 422:
             why = f"GitLab does not accept the content: {refusal.said}"

@@ -34,7 +34,9 @@ class CiJob:
     api: str
     """The base URL of the host's API, without a slash at the end."""
     project: str
-    """`OWNER/NAME` on GitHub, an id or a quoted path on GitLab."""
+    """The project as the API names it: `OWNER/NAME` on GitHub, an id or a quoted path on GitLab."""
+    name: str
+    """The project as people name it."""
     web: str
     """The URL of the project's pages."""
     token: str = field(repr=False)
@@ -86,6 +88,7 @@ def _github_job(environ: Mapping[str, str]) -> CiJob:
     return CiJob(
         Service.GITHUB,
         api.rstrip("/"),
+        project,
         project,
         web,
         _github_token(environ, host),
@@ -141,6 +144,7 @@ def _gitlab_job(environ: Mapping[str, str]) -> CiJob:
         Service.GITLAB,
         api.rstrip("/"),
         quote(project, safe=""),
+        environ.get("CI_MERGE_REQUEST_PROJECT_PATH") or environ.get("CI_PROJECT_PATH") or project,
         environ.get("CI_MERGE_REQUEST_PROJECT_URL") or environ.get("CI_PROJECT_URL", ""),
         _gitlab_token(environ, host, from_fork=from_fork),
         number=number,

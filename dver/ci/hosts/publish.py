@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from dver.ci.hosts.api_client import ApiClient
-from dver.ci.hosts.comment_body import CommentMark, check_key, harmless, shortened
+from dver.ci.hosts.comment_body import DEFAULT_KEY, CommentMark, check_key, harmless, shortened
 from dver.ci.hosts.comments import CommentOutcome, own_comments, write_comment
 from dver.ci.hosts.github import COMMENT_LIMIT, find_pull_request, github_client, github_comments
 from dver.ci.hosts.gitlab import NOTE_LIMIT, gitlab_client, gitlab_comments, upload_picture
@@ -30,7 +30,7 @@ _MARGIN: Final = 500
 class CommentOptions:
     """How to publish a report."""
 
-    key: str
+    key: str = DEFAULT_KEY
     """A pull request has one comment for each key."""
     images_branch: str | None = None
     """The branch of a GitHub repository that gets the pictures; None for links to the artifacts of the run."""
@@ -41,6 +41,7 @@ class PostedComment(Displayed):
     """What became of the comment with a report."""
 
     outcome: CommentOutcome
+    service: Service
     project: str
     number: int | None
     """The number of the pull request; None if there is none."""
@@ -65,14 +66,16 @@ class _Publisher:
     def publish(self, text: str, pictures: Mapping[str, AttachedPicture]) -> PostedComment:
         number = self._number()
         if number is None:
-            return PostedComment(CommentOutcome.NO_PULL_REQUEST, self._job.project, None)
+            return PostedComment(CommentOutcome.NO_PULL_REQUEST, self._job.service, self._job.name, None)
         comments = (github_comments if self._on_github else gitlab_comments)(self._job, self._client, number)
         urls, problem = self._upload(comments, pictures)
         body = self._body(text, urls)
         mark = CommentMark(self._options.key, self._job.run)
         outcome, comment = self._retry(partial(write_comment, comments, mark, body))
         left_out = len(pictures) - len(urls)
-        return PostedComment(outcome, self._job.project, number, comment.url, len(urls), left_out, problem)
+        return PostedComment(
+            outcome, self._job.service, self._job.name, number, comment.url, len(urls), left_out, problem
+        )
 
     def _number(self) -> int | None:
         job = self._job
@@ -125,6 +128,15 @@ def _uploaded_before(body: str, picture: AttachedPicture) -> str | None:
     return found[0] if found else None
 
 
+def check_options(options: CommentOptions) -> None:
+    """Raise UsageError for an invalid key or branch."""
+    check_key(options.key)
+    if options.images_branch is not None and not _BRANCH.fullmatch(options.images_branch):
+        raise UsageError(
+            f"invalid name of a branch: {options.images_branch!r}", fix="such as `--images-branch dver-images`"
+        )
+
+
 def publish_comment(
     job: CiJob,
     text: str,
@@ -137,7 +149,5 @@ def publish_comment(
 
     Raises UsageError, and RemoteError if the host refuses it or cannot be reached.
     """
-    check_key(options.key)
-    if options.images_branch is not None and not _BRANCH.fullmatch(options.images_branch):
-        raise UsageError(f"invalid name of a branch: {options.images_branch!r}", fix="such as dver-images")
+    check_options(options)
     return _Publisher(job, options, policy).publish(text, pictures)

@@ -15,11 +15,8 @@ SUMMARY_LIMIT: Final = 1_000_000
 """The most bytes of a step's summary. The host's limit is 1 MiB; near it, the host drops summaries without a word."""
 
 
-def write_summary(text: str, environ: Mapping[str, str], rest: str) -> Path:
-    """Append `text` to the summary of this step. `rest` says where all of a long text is.
-
-    Raises UsageError outside of GitHub Actions, LocalIOError.
-    """
+def summary_of(environ: Mapping[str, str]) -> Path:
+    """The file of this step's summary. Raises UsageError outside of GitHub Actions."""
     name = environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         raise UsageError(
@@ -27,7 +24,15 @@ def write_summary(text: str, environ: Mapping[str, str], rest: str) -> Path:
             why="GITHUB_STEP_SUMMARY is not set; GitLab has no summaries of jobs",
             fix="leave out --summary; on GitLab, publish `dver report --html -o report.html` as an artifact",
         )
-    path = Path(name)
+    return Path(name)
+
+
+def write_summary(text: str, environ: Mapping[str, str], rest: str) -> Path:
+    """Append `text` to the summary of this step. `rest` says where all of a long text is.
+
+    Raises UsageError outside of GitHub Actions, LocalIOError.
+    """
+    path = summary_of(environ)
     try:
         with path.open("ab") as file:
             room = SUMMARY_LIMIT - os.fstat(file.fileno()).st_size
