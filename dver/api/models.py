@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from dver.api.handle import ProjectHandle, StrPath
+from dver.api.handle import StrPath
+from dver.api.model_changes import ModelChangeMethods
 from dver.api.progress import ProgressCallback, progress_for
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from dver.ops.model.show import ModelDescription
 
 
-class ModelMethods(ProjectHandle):
+class ModelMethods(ModelChangeMethods):
     """Methods for the registry of models and datasets: `project.model`."""
 
     __slots__ = ()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from dver.core.display import Displayed
+from dver.core.oid import Oid
 from dver.formats import lock
-from dver.formats.lock import LockedItem
+from dver.formats.lock import LockedItem, LockedStage
 from dver.formats.run_record import RunRecord
 from dver.git.git_repo import CommitId, run
 from dver.git.index import tracked_under
@@ -57,7 +58,7 @@ class LineageStep(Displayed):
     """The last run of a stage, and its inputs."""
 
     address: Address
-    run: lock.LockedStage
+    run: LockedStage
     sources: tuple[LineageInput, ...]
     record: RunRecord | None
     """User, machine and time; None if this clone has no record."""
@@ -76,8 +77,8 @@ def trace(repo: Repository, place: str, commit: CommitId | None) -> Lineage | No
 
     None if no stage made it. Raises the errors of reading lock files.
     """
-    stages = _stages(repo, commit)
-    makers = OutputIndex({_place(one, item.path): one for one, stage in stages.items() for item in stage.outs})
+    stages = locked_stages(repo, commit)
+    makers = _makers(stages)
     last = makers.of(place)
     if not last:
         return None
@@ -96,6 +97,45 @@ def trace(repo: Repository, place: str, commit: CommitId | None) -> Lineage | No
         found[address] = LineageStep(address, stage, sources, runs.record(cache_key(stage)))
         waiting += [one for source in sources for one in source.stages]
     return Lineage(place, tuple(found.values()))
+
+
+def upstream_stages(stages: Mapping[Address, LockedStage], place: str) -> dict[Address, LockedStage]:
+    """The stages that produced `place`, relative to the top of the Git worktree, and all their upstream stages."""
+    makers = _makers(stages)
+    found: dict[Address, LockedStage] = {}
+    waiting = [*makers.of(place)]
+    while waiting:
+        address = waiting.pop()
+        if address not in found:
+            found[address] = stages[address]
+            waiting += [one for item in stages[address].deps for one in makers.of(_place(address, item.path))]
+    return found
+
+
+def consumers(stages: Mapping[Address, LockedStage], place: str) -> dict[Address, LockedStage]:
+    """Those of `stages` that depend on `place`, a path in it, or a directory around it."""
+    inputs = ((one, _place(one, item.path)) for one, stage in stages.items() for item in stage.deps)
+    return {one: stages[one] for one, path in inputs if _overlap(path, place)}
+
+
+def output_places(stages: Mapping[Address, LockedStage]) -> list[str]:
+    """The outputs of `stages`, relative to the top of the Git worktree."""
+    return [_place(one, item.path) for one, stage in stages.items() for item in stage.outs]
+
+
+def lineage_digest(stages: Mapping[Address, LockedStage]) -> str:
+    """The BLAKE3 of `stages`, as hexadecimal text: of their addresses and blocks in lock files, sorted by address."""
+    blocks = sorted((one.key, lock.encode_stage(one.name, stage)) for one, stage in stages.items())
+    text = "".join(f"{key}\n{block}" for key, block in blocks)
+    return Oid.of(text.encode(errors="surrogateescape")).hex()
+
+
+def _makers(stages: Mapping[Address, LockedStage]) -> OutputIndex:
+    return OutputIndex({_place(one, item.path): one for one, stage in stages.items() for item in stage.outs})
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def _source(makers: OutputIndex, files: _Files, address: Address, item: LockedItem) -> LineageInput:
@@ -137,8 +177,9 @@ class _Files:
         return bool(run(self._repo.git, ["ls-tree", "-z", "--name-only", self._commit, "--", *paths]))
 
 
-def _stages(repo: Repository, commit: str | None) -> dict[Address, lock.LockedStage]:
-    found: dict[Address, lock.LockedStage] = {}
+def locked_stages(repo: Repository, commit: CommitId | None) -> dict[Address, LockedStage]:
+    """The stages of all lock files on disk or in `commit`. Raises the errors of reading lock files."""
+    found: dict[Address, LockedStage] = {}
     for path, content in lock_files(repo, RevisionScope(commit)):
         folder = os.fsdecode(os.path.dirname(path))
         stages = read_lock(repo, path, content).stages

@@ -108,6 +108,12 @@ def artifact_state(name: str, events: Sequence[RegistryEvent]) -> RegisteredArti
     )
 
 
+def stage_events(artifact: RegisteredArtifact, stage: str) -> list[tuple[RegistryEvent, str]]:
+    """The events of `stage`, oldest first, each with the version that it is about."""
+    pairs = zip(artifact.events, artifact.versions_of_events, strict=True)
+    return [(event, version) for event, version in pairs if event.tag.stage == stage and version is not None]
+
+
 def _add_version(versions: dict[str, ArtifactVersion], event: RegistryEvent, version: str) -> None:
     known = versions.get(version)
     if event.tag.action is RegistryAction.REGISTER:

@@ -51,16 +51,17 @@ def push_ref(git: GitRepo, remote: str, ref: str, commit: CommitId, *, before: C
             raise RefMovedError(
                 f"another process pushed to {ref} of {remote!r} meanwhile", fix="run the same command again"
             ) from error
-        raise network_error(_address(git, remote), error, pushing=True) from error
+        raise network_error(address_of(git, remote), error, pushing=True) from error
 
 
 def _run(git: GitRepo, remote: str, args: Sequence[str]) -> bytes:
     try:
         return run_with_network(git, args, settings={})
     except GitNetworkFailure as error:
-        raise network_error(_address(git, remote), error) from error
+        raise network_error(address_of(git, remote), error) from error
 
 
-def _address(git: GitRepo, remote: str) -> str:
+def address_of(git: GitRepo, remote: str) -> str:
+    """The address of a Git remote, for messages."""
     urls = git_remotes(git).urls.get(remote)
     return urls[0] if urls else remote

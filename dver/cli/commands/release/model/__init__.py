@@ -8,17 +8,25 @@ from dver.cli import options
 
 _PACKAGE: Final = "dver.cli.commands.release.model"
 _MODULES: Final = {
-    "export": f"{_PACKAGE}.export",
+    "register": f"{_PACKAGE}.register",
+    "assign": f"{_PACKAGE}.assign",
+    "unassign": f"{_PACKAGE}.unassign",
+    "rollback": f"{_PACKAGE}.rollback",
+    "deprecate": f"{_PACKAGE}.deprecate",
+    "deregister": f"{_PACKAGE}.deregister",
     "list": f"{_PACKAGE}.list_models",
-    "get": f"{_PACKAGE}.get",
     "show": f"{_PACKAGE}.show",
     "history": f"{_PACKAGE}.history",
+    "get": f"{_PACKAGE}.get",
+    "export": f"{_PACKAGE}.export",
 }
 
 
 @options.lazy_group(
     modules=_MODULES,
     examples=[
+        ("dver model register churn", "Register the model of HEAD with the next version."),
+        ("dver model assign churn prod --push", "Assign the latest version to the stage prod, for all."),
         ("dver model list", "List models with their latest versions and stages."),
         ("dver model show churn", "List the versions of one."),
         ("dver model history churn", "Show what happened to it."),

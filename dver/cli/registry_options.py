@@ -1,0 +1,39 @@
+"""Options that commands which change the registry share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+import click
+
+from dver.cli.options import json_option, with_options
+
+_DEFAULT: Final = "(default)"
+"""The value of `--push` without a name. No Git remote can have this name."""
+
+
+def change_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`-m`, `--push`, `--dry-run`, `--json`: the first three passed as `options`, a ChangeOptions."""
+
+    @wraps(function)
+    def inner(*args: Any, message: str | None, push: str | None, dry_run: bool, **named: Any) -> Any:
+        from dver.gitflow.registry_changes import ChangeOptions  # only for commands that have these options
+
+        remote = None if push == _DEFAULT else push
+        return function(*args, options=ChangeOptions(push is not None, remote, message, dry_run), **named)
+
+    return with_options(
+        inner,
+        click.option("-m", "--message", metavar="TEXT", help="Use TEXT as the message of the tag."),
+        click.option(
+            "--push",
+            is_flag=False,
+            flag_value=_DEFAULT,
+            metavar="[REMOTE]",
+            help="Upload the data, and push the tag to a Git remote.",
+        ),
+        click.option("--dry-run", is_flag=True, help="Show which tag would be made without making it."),
+        json_option,
+    )
