@@ -1,10 +1,19 @@
-"""The section "Review and release" of the Python API: the group of methods `project.model`."""
+"""The section "Review and release" of the Python API: `project.report`, and the group of methods `project.model`."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
 from dver.api.ci import CiMethods
-from dver.api.handle import ProjectHandle
+from dver.api.handle import ProjectHandle, StrPath
 from dver.api.models import ModelMethods
+from dver.api.progress import ProgressCallback, progress_for
+
+if TYPE_CHECKING:
+    from dver.ops.report.report import WrittenPullRequestReport
+    from dver.reports.pull_request.model import PullRequestReport
+
+FormName: TypeAlias = Literal["md", "html", "json"]
 
 
 class ReleaseMethods(ProjectHandle):
@@ -21,3 +30,51 @@ class ReleaseMethods(ProjectHandle):
     def ci(self) -> CiMethods:
         """Methods for CI: `project.ci.init`."""
         return CiMethods(self.root, self.cwd)
+
+    def report(
+        self, *, against: str | None = None, draw: bool = False, progress: ProgressCallback | None = None
+    ) -> PullRequestReport:
+        """What HEAD, or the workspace with its changes, changes in data, stages, parameters, metrics and plots.
+
+        Args:
+            against: Compare with this revision; by default with the target of the pull request in a CI job, else with
+                the merge base of the default branch.
+            draw: Draw changed plots. Needs the extra `plots`.
+            progress: As in `pull`.
+
+        Raises:
+            UsageError: The revision is unknown, or missing in a shallow clone.
+        """
+        from dver.ops.report.report import report
+
+        with self._open() as repo:
+            return report(repo, against=against, draw=draw, progress=progress_for(progress))
+
+    def render_report(self, report: PullRequestReport, form: FormName = "md") -> str:
+        """The report as Markdown of at most 60 kB, as an HTML page that stands alone, or as JSON.
+
+        Args:
+            report: The result of `report`.
+            form: `md`, `html` or `json`.
+        """
+        from dver.ops.report.report import ReportForm, rendered
+
+        return rendered(report, ReportForm(form)).decode()
+
+    def write_report(
+        self, report: PullRequestReport, out: StrPath, form: FormName | None = None
+    ) -> WrittenPullRequestReport:
+        """Write a report to a file; pictures of Markdown are written to a directory beside it.
+
+        Args:
+            report: The result of `report`.
+            out: The file.
+            form: `md`, `html` or `json`; by default as the name of the file ends.
+
+        Raises:
+            ConflictError: A file that dver did not write would be overwritten.
+        """
+        from dver.ops.report.report import ReportForm, form_of, write_report
+
+        to = self.cwd / out
+        return write_report(report, to, ReportForm(form) if form is not None else form_of(to))

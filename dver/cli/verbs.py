@@ -53,6 +53,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "plots": "Draw plots and compare them between revisions.",
     },
     "Review and release": {
+        "report": "Report what a branch changes, for a pull request.",
         "model": "Register models, assign stages and export packages.",
         "ci": "Write CI workflows.",
     },

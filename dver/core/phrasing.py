@@ -1,12 +1,16 @@
-"""Phrases for messages: counts, sizes, lists of names, quoted arguments."""
+"""Phrases for messages: counts, sizes, lists of names, quoted arguments, printable names."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Final
 
 NAMED: Final = 3
 """The number of names that a message lists."""
+_ESCAPES: Final = {
+    "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", '"': r"\"", "\\": r"\\",
+}  # fmt: skip
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
@@ -37,3 +41,29 @@ def quoted(path: str) -> str:
     import shlex  # only errors that name a command need it
 
     return shlex.quote(f"./{path}" if path.startswith("-") else path)
+
+
+def printable(path: bytes | str | os.PathLike[str]) -> str:
+    """`path` as one line of printable text.
+
+    Quotes names with control characters, quotes, undecodable bytes, invisible characters, or spaces at either end as
+    Git does: `"a\\nb"`, `"caf\\351"`. Other names stay unchanged.
+    """
+    text = os.fsdecode(path)
+    if text.isprintable() and '"' not in text and "\\" not in text and text == text.strip() and text:
+        return text
+    return '"' + "".join(map(_escape, text)) + '"'
+
+
+def one_line(text: str) -> str:
+    """A message as one line of printable text. Messages quote file names; their own quotes stay unchanged."""
+    return text if text.isprintable() else printable(text)
+
+
+def _escape(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if char.isprintable():
+        return char
+    raw = char.encode("utf-8", "surrogatepass") if not 0xDC80 <= ord(char) <= 0xDCFF else os.fsencode(char)
+    return "".join(f"\\{byte:03o}" for byte in raw)

@@ -33,6 +33,7 @@ PIXELS_MAX: Final = 100_000_000
 """Pixels of the largest image that is decoded."""
 EDGE: Final = 480
 """Pixels of the longer edge of a reduced image."""
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
 _IN_BROWSERS: Final = frozenset(IMAGE_TYPES) - {".tif", ".tiff"}
 
 
@@ -58,6 +59,16 @@ def thumbnail_of(path: str, content: bytes) -> Thumbnail | str:
     return _reduced(content)
 
 
+def png_thumbnail(path: str, content: bytes) -> bytes | str:
+    """A small version of the image `content` in PNG format; or the reason why there is none."""
+    if _suffix(path) == ".png" and content.startswith(_PNG) and len(content) <= ORIGINAL_MAX:
+        return content
+    if _suffix(path) == ".svg" or not _has_pillow():
+        return _not_shown(_suffix(path), content)
+    found = _reduced(content, "PNG")
+    return found.content if isinstance(found, Thumbnail) else found
+
+
 def _has_pillow() -> bool:
     from importlib.util import find_spec
 
@@ -65,14 +76,18 @@ def _has_pillow() -> bool:
 
 
 def _original(suffix: str, content: bytes) -> Thumbnail | str:
-    size = human_size(len(content))
     if len(content) <= ORIGINAL_MAX and suffix in _IN_BROWSERS:
-        return Thumbnail(content, IMAGE_TYPES[suffix], size)
+        return Thumbnail(content, IMAGE_TYPES[suffix], human_size(len(content)))
+    return _not_shown(suffix, content)
+
+
+def _not_shown(suffix: str, content: bytes) -> str:
+    size = human_size(len(content))
     hint = "" if suffix == ".svg" else ' (`pip install "dver[data]"` shows a small version)'
     return f"not shown: {size}{hint}"
 
 
-def _reduced(content: bytes) -> Thumbnail | str:
+def _reduced(content: bytes, form: str = "WEBP") -> Thumbnail | str:
     from PIL import Image  # slow, and an extra
 
     size = human_size(len(content))
@@ -81,17 +96,17 @@ def _reduced(content: bytes) -> Thumbnail | str:
             pixels = f"{image.width:,} × {image.height:,}"
             if image.width * image.height > PIXELS_MAX:
                 return f"not shown: {pixels} pixels, {size}"
-            return Thumbnail(_encoded(image), "image/webp", f"{pixels}, {size}")
+            return Thumbnail(_encoded(image, form), f"image/{form.lower()}", f"{pixels}, {size}")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return f"not an image that can be read, {size}"
 
 
-def _encoded(image: Image) -> bytes:
+def _encoded(image: Image, form: str) -> bytes:
     image.draft("RGB", (2 * EDGE, 2 * EDGE))  # a JPEG is decoded at a fraction of its size
     image.thumbnail((EDGE, EDGE))
     transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     buffer = io.BytesIO()
-    image.convert("RGBA" if transparent else "RGB").save(buffer, "WEBP", quality=80)
+    image.convert("RGBA" if transparent else "RGB").save(buffer, form, quality=80)
     return buffer.getvalue()
 
 

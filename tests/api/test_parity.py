@@ -38,13 +38,14 @@ SPLIT: Final[dict[str, tuple[str, ...]]] = {
     "exp run": ("exp.run", "exp.queue", "exp.sweep"),
     "queue start": ("queue.start", "queue.start_detached"),
     "exp show": ("exp.show", "exp.write_page"),
+    "report": ("report", "render_report", "write_report"),
     "plots show": ("plots.show", "plots.write"),
     "plots diff": ("plots.diff", "plots.write"),
     "plots templates": ("plots.templates", "plots.template"),
 }
 """Commands that are several methods, since their results differ."""
 
-FORMS: Final = frozenset(("as_json", "as_md", "as_csv", "exit_code", "precision", "names_only", "size"))
+FORMS: Final = frozenset(("as_json", "as_md", "as_html", "as_csv", "exit_code", "precision", "names_only", "size"))
 """Options about the form of the output. Python gets the values."""
 
 RENAMED: Final = {

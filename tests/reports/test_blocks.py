@@ -93,7 +93,7 @@ def test_commands_and_pictures() -> None:
     picture = Picture("roc.png", "roc.csv", b"png")
     assert block_markdown(picture, FORM) == "`roc.csv`: picture `roc.png`"
     linked = block_markdown(picture, MarkdownForm(links={"roc.png": "https://example.org/1"}))
-    assert linked == "`roc.csv`\n\n![roc.png](https://example.org/1)"
+    assert linked == "`roc.csv`\n\n![roc.csv](https://example.org/1)"
     assert 'src="data:image/png;base64,cG5n"' in block_html(picture)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from dver.cli.render import terminal
@@ -25,12 +24,6 @@ def path_text(repo: Repository, path: bytes) -> str:
 def change_lines(repo: Repository, changes: Iterable[TreeChange], style: terminal.Style) -> list[str]:
     """One line for each change: a letter as in `git status`, the path and sizes."""
     return [change_line(change, style, lambda path: path_text(repo, path)) for change in changes]
-
-
-def change_summary(changes: Sequence[TreeChange]) -> str:
-    """The numbers of added, removed, modified and renamed files."""
-    counts = Counter(change.status.value for change in changes)
-    return ", ".join(f"{counts[word]:,} {word}" for word in _LETTERS if counts[word]) or "no files"
 
 
 def change_line(change: TreeChange, style: terminal.Style, show: Callable[[bytes], str]) -> str:

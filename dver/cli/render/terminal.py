@@ -10,38 +10,11 @@ from itertools import zip_longest
 from typing import Final, TextIO
 
 from dver.core.phrasing import count as count
+from dver.core.phrasing import one_line as one_line
+from dver.core.phrasing import printable as printable
 
-_ESCAPES: Final = {
-    "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", '"': r"\"", "\\": r"\\",
-}  # fmt: skip
 _COLORS: Final = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
 _ESCAPE_SEQUENCE: Final = r"\x1b\[[0-9;]*m"
-
-
-def printable(path: bytes | str | os.PathLike[str]) -> str:
-    """`path` as one line of printable text.
-
-    Quotes names with control characters, quotes, undecodable bytes, invisible characters, or spaces at either end as
-    Git does: `"a\\nb"`, `"caf\\351"`. Other names stay unchanged.
-    """
-    text = os.fsdecode(path)
-    if text.isprintable() and '"' not in text and "\\" not in text and text == text.strip() and text:
-        return text
-    return '"' + "".join(map(_escape, text)) + '"'
-
-
-def one_line(text: str) -> str:
-    """A message as one line of printable text. Messages quote file names; their own quotes stay unchanged."""
-    return text if text.isprintable() else printable(text)
-
-
-def _escape(char: str) -> str:
-    if char in _ESCAPES:
-        return _ESCAPES[char]
-    if char.isprintable():
-        return char
-    raw = char.encode("utf-8", "surrogatepass") if not 0xDC80 <= ord(char) <= 0xDCFF else os.fsencode(char)
-    return "".join(f"\\{byte:03o}" for byte in raw)
 
 
 def duration(seconds: float) -> str:

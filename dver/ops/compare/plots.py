@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from dver.core.display import Displayed
-from dver.core.errors import ConflictError, PipelineError, UsageError
+from dver.core.errors import PipelineError, UsageError
 from dver.core.files import write_atomic
 from dver.core.html_page import refuse_foreign_page
-from dver.core.phrasing import quoted
+from dver.core.own_directory import make_own_directory
 from dver.pipelines.compare.compared_versions import open_sides, resolve_sides, sides_in_scope
 from dver.pipelines.compare.plots import ComparedPlots, PlotReader
 from dver.pipelines.definition.stage import PlotStyle
@@ -27,8 +27,6 @@ DIRECTORY: Final = "dver_plots"
 """The default directory for plots."""
 
 _INDEX: Final = "index.html"
-_OWN: Final = b"# made by dver plots\n*\n"
-"""The `.gitignore` of a directory that dver created and may overwrite."""
 _UNFIT: Final = re.compile(r"[^\w.-]+")
 
 
@@ -72,7 +70,7 @@ def write_page(layout: Layout, found: ComparedPlots, to: Path) -> WrittenPlots:
         to.parent.mkdir(parents=True, exist_ok=True)
         path = to
     else:
-        path = _own_directory(to) / _INDEX
+        path = make_own_directory(to, "plots") / _INDEX
     write_atomic(path, content, durable=False)
     return WrittenPlots((path,))
 
@@ -90,7 +88,7 @@ def write_images(found: ComparedPlots, to: Path) -> WrittenPlots:
             contents.update((_free_name(taken, stem, suffix), content) for stem, suffix, content in _files_of(one))
         except PipelineError as error:
             errors.append(error)
-    folder = _own_directory(to)
+    folder = make_own_directory(to, "plots")
     for name, content in contents.items():
         write_atomic(folder / name, content, durable=False)
     return WrittenPlots(tuple(folder / name for name in contents), tuple(errors))
@@ -115,19 +113,3 @@ def _free_name(taken: set[str], name: str, suffix: str) -> str:
         free = f"{stem}-{number}{suffix}"
     taken.add(free.lower())
     return free
-
-
-def _own_directory(folder: Path) -> Path:
-    """The directory, created if it is missing. Git ignores its content."""
-    mark = folder / ".gitignore"
-    if folder.exists() and not folder.is_dir():
-        raise ConflictError(f"{os.fspath(folder)!r} is not a directory", fix="choose another directory: -o DIR")
-    if folder.is_dir() and any(folder.iterdir()) and not (mark.is_file() and mark.read_bytes() == _OWN):
-        raise ConflictError(
-            f"{os.fspath(folder)!r} contains other files",
-            why="dver could overwrite them",
-            fix=f"choose a new directory: -o {quoted(os.fspath(folder / 'plots'))}",
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(mark, _OWN, durable=False)
-    return folder

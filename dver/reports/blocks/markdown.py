@@ -140,4 +140,4 @@ def _picture(name: str, caption: str, form: MarkdownForm) -> str:
     url = form.links.get(name)
     if url is None:
         return f"{code_markdown(Code(caption))}: picture {code_markdown(Code(name))}"
-    return f"{code_markdown(Code(caption))}\n\n![{_escaped(name)}]({url})"
+    return f"{code_markdown(Code(caption))}\n\n![{_escaped(Code(caption).shown)}]({url})"

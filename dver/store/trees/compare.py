@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -109,6 +110,12 @@ def with_renames(changes: Iterable[TreeChange]) -> list[TreeChange]:
             del result[origin.path]
             result[change.path] = TreeChange(ChangeStatus.RENAMED, change.path, origin.old, change.new, origin.path)
     return sorted(result.values(), key=lambda change: change.path)
+
+
+def change_summary(changes: Iterable[TreeChange]) -> str:
+    """The numbers of added, removed, modified and renamed files."""
+    counts = Counter(change.status for change in changes)
+    return ", ".join(f"{counts[one]:,} {one.value}" for one in ChangeStatus if counts[one]) or "no files"
 
 
 def leaves(root: Entry, read: TreeReader, *, path: bytes = b"") -> Iterator[tuple[bytes, Entry]]:

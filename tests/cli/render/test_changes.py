@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from dver.cli.render.changes import change_line, change_summary
+from dver.cli.render.changes import change_line
 from dver.cli.render.terminal import Style
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
-from dver.store.trees.compare import ChangeStatus, TreeChange
+from dver.store.trees.compare import ChangeStatus, TreeChange, change_summary
 
 PLAIN = Style(enabled=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dver.cli.render.reasons import reason_text, step_json
+from dver.cli.render.reasons import step_json
 from dver.core.oid import Oid
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
@@ -12,6 +12,7 @@ from dver.formats.tree import Entry, Kind
 from dver.pipelines.definition.param_files import ABSENT
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.plan import Intent, StagePlan
+from dver.pipelines.engine.reason_text import reason_text
 from dver.pipelines.engine.reasons import (
     Always,
     CommandChanged,

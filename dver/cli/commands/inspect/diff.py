@@ -10,7 +10,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.changes import change_lines, change_summary, path_text
+from dver.cli.render.changes import change_lines, path_text
 from dver.cli.render.rows import print_rows
 from dver.core.errors import UsageError
 from dver.core.phrasing import count
@@ -18,6 +18,7 @@ from dver.ops.inspect.diff import DiffResult, diff
 from dver.ops.inspect.diff_page import write_diff_page
 from dver.ops.inspect.diff_rows import RowsOfTable, diff_rows
 from dver.repo import Repository
+from dver.store.trees.compare import change_summary
 from dver.tracking.targets import split_revision
 
 _LIMIT: Final = 10

@@ -11,12 +11,13 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
-from dver.cli.render.changes import change_lines, change_summary, path_text
+from dver.cli.render.changes import change_lines, path_text
 from dver.cli.render.terminal import count, printable
 from dver.core.phrasing import quoted
 from dver.formats.tree import Kind
 from dver.ops.inspect.status import PathStatus, StatusReport, status
 from dver.repo import Repository
+from dver.store.trees.compare import change_summary
 from dver.tracking.availability import RemoteQuery
 from dver.tracking.targets import SUFFIX
 from dver.workspace.state.data_state import DataState

@@ -11,11 +11,11 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.render import terminal
-from dver.cli.render.reasons import reason_text
 from dver.core.errors import ConflictError
 from dver.core.phrasing import join_limited, quoted
 from dver.ops.run.commit import CommitResult, commit
 from dver.pipelines.engine.graph import Address
+from dver.pipelines.engine.reason_text import reason_text
 from dver.pipelines.engine.reasons import Reason
 from dver.repo import Repository
 

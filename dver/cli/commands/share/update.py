@@ -10,13 +10,14 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.cli.render.changes import change_lines, change_summary, path_text
+from dver.cli.render.changes import change_lines, path_text
 from dver.cli.render.checkout import exit_code_of, print_restored
 from dver.core.phrasing import human_size
 from dver.formats.pointer import Pointer
 from dver.formats.pointer_source import RepositorySource
 from dver.ops.share.update import UpdatedImport, update
 from dver.repo import Repository
+from dver.store.trees.compare import change_summary
 
 
 @options.command(

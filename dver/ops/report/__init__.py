@@ -1,0 +1,1 @@
+"""The verb that reports what a branch changes."""

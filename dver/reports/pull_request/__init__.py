@@ -1,0 +1,1 @@
+"""Reports for pull requests: what a branch changes in data, stages, params, metrics, plots and models."""

@@ -1,0 +1,173 @@
+"""The section of changed data: files and sizes of each tracked path, and the changed files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dver.core.errors import CorruptError, DverError, MissingObjectError
+from dver.core.oid import Oid
+from dver.core.phrasing import count, human_size
+from dver.formats.tree import Entry, Kind
+from dver.reports.blocks.model import Code, Inline, ItemList, ReportTable
+from dver.reports.difference import ChangeTotals, totals_of
+from dver.reports.pull_request.model import SectionBody
+from dver.reports.pull_request.sections.changes import FACTS_MAX
+from dver.reports.pull_request.subject import ReportSubject
+from dver.reports.pull_request.wording import error_note
+from dver.store.trees.compare import ChangeStatus, TreeChange, TreeReader, change_summary, compare, with_renames
+from dver.tracking.browse import explain_errors
+from dver.tracking.targets import Target, TrackedData
+
+_LETTERS: Final = {
+    ChangeStatus.ADDED: "A",
+    ChangeStatus.REMOVED: "D",
+    ChangeStatus.MODIFIED: "M",
+    ChangeStatus.RENAMED: "R",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _ChangedData:
+    """Tracked data that differs. `files` is None if the store does not have one of the versions."""
+
+    path: str
+    old: TrackedData | None
+    new: TrackedData | None
+    files: tuple[TreeChange, ...] | None
+    error: DverError | None = None
+
+
+def data_section(subject: ReportSubject) -> SectionBody:
+    """The tracked data whose pointers or lock files differ. The workspace is not scanned."""
+    changed = _changed_data(subject)
+    if not changed:
+        return SectionBody()
+    files = [one for data in changed for one in data.files or ()]
+    totals = totals_of(files)
+    header: tuple[Inline, ...] = (("Path",), ("Files",), ("Size",), ("Changed files",))
+    rows = tuple(_row(one) for one in changed)
+    blocks: list[ReportTable | ItemList] = [
+        ReportTable(header, rows, len(rows), frozenset((1, 2)), subject.command("diff"))
+    ]
+    if files:
+        items = tuple(map(_item, files[:FACTS_MAX]))
+        title = f"{count(len(files), 'changed file')}"
+        blocks.append(ItemList(items, len(files), title, subject.command("diff")))
+    notes = tuple(error_note(one.error) for one in changed if one.error is not None)
+    return SectionBody(_summary(changed, files), tuple(blocks), notes, _facts(changed, files, totals))
+
+
+def _changed_data(subject: ReportSubject) -> list[_ChangedData]:
+    old, new = (subject.tracked(one) for one in (subject.old, subject.new))
+    paths = sorted({path for path in {*old, *new} if not _same(old.get(path), new.get(path))})
+    return [_compared(subject, path, old, new) for path in paths]
+
+
+def _same(old: TrackedData | None, new: TrackedData | None) -> bool:
+    return old is not None and new is not None and old.pointer.same_data(new.pointer)
+
+
+def _compared(
+    subject: ReportSubject, path: bytes, old: Mapping[bytes, TrackedData], new: Mapping[bytes, TrackedData]
+) -> _ChangedData:
+    before, after = old.get(path), new.get(path)
+    shown = subject.repo.layout.shown(path)
+    try:
+        read_old, read_new = (
+            _reader(subject, one, commit) for one, (_, commit) in zip((before, after), subject.sides, strict=True)
+        )
+        changes = with_renames(compare(_entry(before), _entry(after), read_old, read_new, path=path))
+    except (MissingObjectError, CorruptError) as error:
+        return _ChangedData(shown, before, after, None, error)
+    return _ChangedData(shown, before, after, tuple(changes))
+
+
+def _entry(data: TrackedData | None) -> Entry | None:
+    return data.entry if data is not None else None
+
+
+def _reader(subject: ReportSubject, data: TrackedData | None, rev: str | None) -> TreeReader:
+    """Reads directories from the store, with errors that name the path and the fix."""
+
+    def read(oid: Oid) -> Sequence[Entry]:
+        assert data is not None  # a side without data has no directories
+        with explain_errors(subject.repo, Target(data), rev=rev):
+            return subject.repo.store.tree(oid)
+
+    return read
+
+
+def _row(data: _ChangedData) -> tuple[Inline, ...]:
+    old, new = (one.pointer if one is not None else None for one in (data.old, data.new))
+    files = _change(*(f"{one.files:,}" if one is not None else None for one in (old, new)))
+    size = _change(*(human_size(one.size) if one is not None else None for one in (old, new)))
+    return (Code(data.path),), (files,), (size,), (_kinds(data),)
+
+
+def _change(old: str | None, new: str | None) -> str:
+    """Both values, or the one that exists."""
+    if old is None or new is None:
+        return f"- → {new}" if old is None else f"{old} → -"
+    return old if old == new else f"{old} → {new}"
+
+
+def _kinds(data: _ChangedData) -> str:
+    if data.files is None:
+        return "unknown: not in the store"
+    return change_summary(data.files)
+
+
+def _summary(changed: list[_ChangedData], files: list[TreeChange]) -> Inline:
+    old, new = (
+        sum(one.pointer.size for one in side if one is not None)
+        for side in ([data.old for data in changed], [data.new for data in changed])
+    )
+    known = [change_summary(files)] if files else []
+    unknown = ["others unknown"] if any(data.files is None for data in changed) else []
+    kinds = f" (files: {', '.join([*known, *unknown])})" if known or unknown else ""
+    growth = f"{'-' if new < old else '+'}{human_size(abs(new - old))}"
+    return (f"{count(len(changed), 'path')} changed{kinds}, {growth}.",)
+
+
+def _item(change: TreeChange) -> Inline:
+    name: Inline = (Code(os.fsdecode(change.path)),)
+    if change.old_path is not None:
+        name = (Code(os.fsdecode(change.old_path)), " → ", *name)
+    sizes = [_size(one) for one in (change.old, change.new) if one is not None]
+    return (f"{_LETTERS[change.status]} ", *name, f" ({' → '.join(dict.fromkeys(sizes))})")
+
+
+def _size(entry: Entry) -> str:
+    return "empty directory" if entry.kind is Kind.DIRECTORY else human_size(entry.size)
+
+
+def _facts(changed: list[_ChangedData], files: list[TreeChange], totals: ChangeTotals) -> dict[str, Any]:
+    return {
+        "paths": [
+            {
+                "path": data.path,
+                "old": _pointer_facts(data.old),
+                "new": _pointer_facts(data.new),
+                "files_known": data.files is not None,
+            }
+            for data in changed
+        ],
+        **{status.value: totals.counts[status] for status in _LETTERS},
+        "files": [
+            {"status": one.status.value, "path": os.fsdecode(one.path), "old_path": _text(one.old_path)}
+            for one in files[:FACTS_MAX]
+        ],
+    }
+
+
+def _pointer_facts(data: TrackedData | None) -> dict[str, Any] | None:
+    if data is None:
+        return None
+    return {"oid": str(data.pointer.oid), "files": data.pointer.files, "size": data.pointer.size}
+
+
+def _text(path: bytes | None) -> str | None:
+    return os.fsdecode(path) if path is not None else None
