@@ -11,6 +11,7 @@ from dver.api.progress import ProgressCallback, progress_for
 
 if TYPE_CHECKING:
     from dver.models.package.write import PackageFormat
+    from dver.ops.model.doctor import RegistryDiagnosis
     from dver.ops.model.export import ModelExport
     from dver.ops.model.get import ModelGetResult
     from dver.ops.model.history import HistoryEvent
@@ -144,3 +145,18 @@ class ModelMethods(ModelChangeMethods):
 
         with self._open() as repo:
             return model_history(repo, name, limit=limit)
+
+    def doctor(
+        self, *, everything: bool = False, offline: bool = False, progress: ProgressCallback | None = None
+    ) -> RegistryDiagnosis:
+        """Check the tags of the registry, and that the data of versions exists. Changes nothing.
+
+        Args:
+            everything: Check the data of all versions, not only of those in use.
+            offline: Contact neither the Git remote nor the remotes of data.
+            progress: As in `pull`.
+        """
+        from dver.ops.model.doctor import model_doctor
+
+        with self._open() as repo:
+            return model_doctor(repo, everything=everything, offline=offline, progress=progress_for(progress))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,7 +15,7 @@ from dver.git.git_repo import CommitId, run
 from dver.repo import Repository
 from dver.store.trees.compare import find
 from dver.tracking.availability import availability_of
-from dver.tracking.targets import Target, target_containing, tracked_in_commit
+from dver.tracking.targets import Target, TrackedData, target_containing, tracked_in_commit
 
 
 class VersionDataState(Enum):
@@ -46,38 +47,45 @@ class VersionData(Displayed):
     """Why it is unreadable."""
 
 
-def version_data(repo: Repository, commit: CommitId, path: str | None, recorded: Oid | None) -> VersionData:
-    """Find the data at `path`, relative to the top of the Git worktree, in `commit`.
+class VersionDataReader:
+    """Finds the data of versions. Contacts no remote. Reads the pointers of each commit once."""
 
-    `recorded` is the object that the tag records. Contacts no remote.
-    """
-    if missing_commits(repo.git, [commit]):
-        return VersionData(VersionDataState.NO_COMMIT)
-    if path is None:
-        return VersionData(VersionDataState.NO_PATH)
-    try:
-        return _found(repo, commit, os.fsencode(path), recorded)
-    except DverError as error:
-        return VersionData(VersionDataState.UNREADABLE, error=error)
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+        self._tracked: dict[CommitId, Mapping[bytes, TrackedData]] = {}
 
+    def read(self, commit: CommitId, path: str | None, recorded: Oid | None) -> VersionData:
+        """The data at `path`, relative to the top of the Git worktree, in `commit`; the tag records `recorded`."""
+        try:
+            if commit not in self._tracked:
+                if missing_commits(self._repo.git, [commit]):
+                    return VersionData(VersionDataState.NO_COMMIT)
+                self._tracked[commit] = tracked_in_commit(self._repo, commit)
+            if path is None:
+                return VersionData(VersionDataState.NO_PATH)
+            return self._found(commit, os.fsencode(path), recorded)
+        except DverError as error:
+            return VersionData(VersionDataState.UNREADABLE, error=error)
 
-def _found(repo: Repository, commit: CommitId, path: bytes, recorded: Oid | None) -> VersionData:
-    target = target_containing(tracked_in_commit(repo, commit), path)
-    if target is None:
-        in_git = run(repo.git, ["ls-tree", "-z", commit, "--", path])
-        return VersionData(VersionDataState.GIT if in_git else VersionDataState.NOT_IN_COMMIT)
-    try:
-        entry = find(target.tracked.entry, target.inside, repo.store.tree)
-    except MissingObjectError:  # the listing of the directory that the artifact is in
-        return VersionData(_elsewhere(repo, target), target=target)
-    if entry is None:
-        return VersionData(VersionDataState.NOT_IN_COMMIT)
-    if recorded is not None and entry.oid != recorded:
-        return VersionData(VersionDataState.MOVED, entry.oid, entry.size, target)
-    missing = repo.store.find_missing([entry.ref(path)])
-    return VersionData(_elsewhere(repo, target) if missing else VersionDataState.STORE, entry.oid, entry.size, target)
+    def _found(self, commit: CommitId, path: bytes, recorded: Oid | None) -> VersionData:
+        store = self._repo.store
+        target = target_containing(self._tracked[commit], path)
+        if target is None:
+            in_git = run(self._repo.git, ["ls-tree", "-z", commit, "--", path])
+            return VersionData(VersionDataState.GIT if in_git else VersionDataState.NOT_IN_COMMIT)
+        try:
+            entry = find(target.tracked.entry, target.inside, store.tree)
+        except MissingObjectError:  # the listing of the directory that the artifact is in
+            return VersionData(self._elsewhere(target), target=target)
+        if entry is None:
+            return VersionData(VersionDataState.NOT_IN_COMMIT)
+        if recorded is not None and entry.oid != recorded:
+            return VersionData(VersionDataState.MOVED, entry.oid, entry.size, target)
+        missing = store.find_missing([entry.ref(path)])
+        state = self._elsewhere(target) if missing else VersionDataState.STORE
+        return VersionData(state, entry.oid, entry.size, target)
 
-
-def _elsewhere(repo: Repository, target: Target) -> VersionDataState:
-    pointer = target.tracked.pointer
-    return VersionDataState.REMOTE if availability_of(repo, [pointer]).on_remote(pointer) else VersionDataState.MISSING
+    def _elsewhere(self, target: Target) -> VersionDataState:
+        pointer = target.tracked.pointer
+        is_there = availability_of(self._repo, [pointer]).on_remote(pointer)
+        return VersionDataState.REMOTE if is_there else VersionDataState.MISSING

@@ -17,7 +17,7 @@ from dver.git.registry.references import ArtifactReference, find_artifact, find_
 from dver.git.registry.state import ArtifactVersion, RegisteredArtifact
 from dver.git.revisions import is_shallow
 from dver.models.artifacts import Artifact, artifacts_of
-from dver.models.version_data import VersionDataState, version_data
+from dver.models.version_data import VersionDataReader, VersionDataState
 from dver.pipelines.compare.compared_versions import ReadProblem, open_sides
 from dver.repo import Repository
 
@@ -122,7 +122,7 @@ def _described(repo: Repository, artifact: RegisteredArtifact, version: Artifact
     defined = _definition(repo, artifact.name, version, problems)
     definition = defined.definition if defined is not None else None
     path = details.path or (defined.path if defined is not None else None)
-    data = version_data(repo, version.commit, path, details.content)
+    data = VersionDataReader(repo).read(version.commit, path, details.content)
     if data.error is not None:
         problems.append(data.error)
     shown = _shown(version)

@@ -6,8 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render import terminal
-from dver.maintenance.project_checks import Finding, Level
+from dver.cli.render.findings import print_finding, summary_line
 from dver.ops.maintain.doctor import doctor
 
 
@@ -39,21 +38,6 @@ def command(ctx: Context, *, offline: bool, timeout: float, as_json: bool) -> in
         ctx.emit_json(diagnosis)
     else:
         for finding in diagnosis.findings:
-            _print_result(ctx, finding)
-        ctx.say(_summary_line(diagnosis.problems, diagnosis.warnings))
+            print_finding(ctx, finding)
+        ctx.say(summary_line(diagnosis.problems, diagnosis.warnings))
     return 1 if diagnosis.problems else 0
-
-
-def _print_result(ctx: Context, finding: Finding) -> None:
-    paint = {Level.OK: ctx.style.green, Level.WARNING: ctx.style.yellow, Level.PROBLEM: ctx.style.red}[finding.level]
-    padding = " " * (9 - len(finding.level.value))
-    ctx.say(f"{paint(finding.level.value)}{padding}{finding.topic:10}{terminal.one_line(finding.text)}")
-    if finding.fix:
-        ctx.say(f"{'':19}fix: {terminal.one_line(finding.fix)}")
-
-
-def _summary_line(problems: int, warnings: int) -> str:
-    if not problems and not warnings:
-        return "no problems"
-    counts = [(problems, "problem"), (warnings, "warning")]
-    return ", ".join(terminal.count(number, noun) for number, noun in counts if number)

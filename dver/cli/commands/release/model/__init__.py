@@ -17,6 +17,7 @@ _MODULES: Final = {
     "list": f"{_PACKAGE}.list_models",
     "show": f"{_PACKAGE}.show",
     "history": f"{_PACKAGE}.history",
+    "doctor": f"{_PACKAGE}.doctor",
     "get": f"{_PACKAGE}.get",
     "export": f"{_PACKAGE}.export",
 }
