@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 PROJECT = "acme/churn"
 GITHUB_TOKEN = "ghs_0123456789abcdefghij"
@@ -154,6 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
+        if not isinstance(body, bytes):
+            self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -161,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _route(self, path: str) -> tuple[Any, ...]:
         if path.startswith("/api/v4"):
             return self._gitlab(path.removeprefix("/api/v4"))
-        account = self.state.accounts.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
+        account = self.state.accounts.get(self.headers.get("Authorization", "").rpartition(" ")[2])
         if account is None:
             return 401, {"message": "Bad credentials", "documentation_url": "https://docs.example"}
         if path == "/api/graphql":
@@ -299,7 +301,8 @@ class _Handler(BaseHTTPRequestHandler):
         page = int(self.query.get("page", 1))
         more = len(items) > page * size
         host = self.state.next_host or self.state.url
-        link = {"Link": f'<{host}/next?page={page + 1}>; rel="next", <{host}/last>; rel="last"'} if more else {}
+        query = urlencode({**self.query, "page": page + 1})
+        link = {"Link": f'<{host}{urlsplit(self.path).path}?{query}>; rel="next"'} if more else {}
         return 200, items[(page - 1) * size : page * size], link
 
 

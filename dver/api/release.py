@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dver.api.ci import CiMethods
@@ -10,6 +11,10 @@ from dver.api.models import ModelMethods
 from dver.api.progress import ProgressCallback, progress_for
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dver.ci.hosts.publish import PostedComment
+    from dver.ops.report.comment import ReportText
     from dver.ops.report.report import WrittenPullRequestReport
     from dver.reports.pull_request.model import PullRequestReport
 
@@ -78,3 +83,56 @@ class ReleaseMethods(ProjectHandle):
 
         to = self.cwd / out
         return write_report(report, to, ReportForm(form) if form is not None else form_of(to))
+
+    def comment_report(
+        self,
+        report: PullRequestReport | StrPath,
+        *,
+        key: str = "report",
+        pr: int | None = None,
+        images_branch: str | None = None,
+    ) -> PostedComment:
+        """Create or update a comment on the pull request of this CI job, with a token from the environment.
+
+        Args:
+            report: The result of `report`, or a file with a report in Markdown.
+            key: A pull request has one comment for each key.
+            pr: Comment on this pull request instead.
+            images_branch: On GitHub, commit pictures to this branch, so that the comment shows them.
+
+        Raises:
+            UsageError: There is no CI job or no token; the key, the branch or the file is invalid.
+            RemoteError: The host refuses the comment, or cannot be reached.
+        """
+        from dver.ci.hosts.publish import CommentOptions
+        from dver.ops.report.comment import ReportPublication
+
+        options = CommentOptions(key, images_branch)
+        publication = ReportPublication.prepare(options, comment=True, summary=False, number=pr)
+        comment = publication.publish(self._text_of(report)).comment
+        assert comment is not None
+        return comment
+
+    def summarize_report(self, report: PullRequestReport | StrPath) -> Path:
+        """Append a report to the summary of this CI job of GitHub, and return the file with the summary.
+
+        Args:
+            report: The result of `report`, or a file with a report in Markdown.
+
+        Raises:
+            UsageError: The job has no summary, or the file is invalid.
+        """
+        from dver.ci.hosts.publish import CommentOptions
+        from dver.ops.report.comment import ReportPublication
+
+        publication = ReportPublication.prepare(CommentOptions(), comment=False, summary=True)
+        summary = publication.publish(self._text_of(report)).summary
+        assert summary is not None
+        return summary
+
+    def _text_of(self, report: PullRequestReport | StrPath) -> ReportText:
+        from dver.ops.report.comment import ReportText
+
+        if isinstance(report, (str, os.PathLike)):
+            return ReportText.read(self.cwd / report)
+        return ReportText.of(report)

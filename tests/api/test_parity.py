@@ -38,7 +38,7 @@ SPLIT: Final[dict[str, tuple[str, ...]]] = {
     "exp run": ("exp.run", "exp.queue", "exp.sweep"),
     "queue start": ("queue.start", "queue.start_detached"),
     "exp show": ("exp.show", "exp.write_page"),
-    "report": ("report", "render_report", "write_report"),
+    "report": ("report", "render_report", "write_report", "comment_report", "summarize_report"),
     "plots show": ("plots.show", "plots.write"),
     "plots diff": ("plots.diff", "plots.write"),
     "plots templates": ("plots.templates", "plots.template"),
@@ -94,6 +94,9 @@ OTHERWISE: Final = {
     ("model get", "arguments"): "repo and name",
     ("plots show", "open_"): "webbrowser.open(written.paths[0].as_uri())",
     ("plots diff", "open_"): "webbrowser.open(written.paths[0].as_uri())",
+    ("report", "comment"): "comment_report",
+    ("report", "summary"): "summarize_report",
+    ("report", "from_"): "the first argument of comment_report",
     ("plots show", "show_vega"): "`spec` of a plot",
     ("plots diff", "show_vega"): "`spec` of a plot",
 }

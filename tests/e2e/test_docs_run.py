@@ -27,6 +27,7 @@ PAGES = [
             "remotes",
             "import",
             "experiments",
+            "reports",
         )
     ),
 ]

@@ -18,6 +18,7 @@ COMMENT_LIMIT: Final = 65_536
 """The most characters of a comment."""
 _VERSION: Final = "2022-11-28"
 _TWO_STEPS: Final = "comment from a workflow of its own, as `dver ci init github` writes it"
+_OTHER_TOKEN: Final = "pass another token: this one is wrong, or has expired"  # noqa: S105
 _PERMISSION: Final = "add `permissions: pull-requests: write` to the job"
 
 
@@ -73,7 +74,7 @@ def _login(job: CiJob, client: ApiClient) -> str:
         raise RefusedError(
             f"cannot {action} on GitHub",
             why=f"GitHub does not name it: {client.said(data, 200)}",
-            fix="pass another token in GITHUB_TOKEN",
+            fix=_OTHER_TOKEN,
             code="viewer",
         )
     return login
@@ -91,7 +92,7 @@ def _explained(job: CiJob, refusal: ApiRefusal) -> DverError:
     why, fix = f"GitHub refused it: {refusal.said}", "check the repository and the pull request"
     match refusal.status:
         case 401:
-            why, fix = f"GitHub does not accept the token: {refusal.said}", "pass a valid token in GITHUB_TOKEN"
+            why, fix = f"GitHub does not accept the token: {refusal.said}", _OTHER_TOKEN
         case 403 if "locked" in refusal.said:
             fix = "unlock the conversation of the pull request"
         case 403:
@@ -104,6 +105,6 @@ def _explained(job: CiJob, refusal: ApiRefusal) -> DverError:
         case 422:
             why, fix = (
                 f"GitHub does not accept the content: {refusal.said}",
-                "write the report to a file: `dver report -o`",
+                "write the report to a file: `dver report -o report.md`",
             )
     return RefusedError(what, why=why, fix=fix, code=str(refusal.status))

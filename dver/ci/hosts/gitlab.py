@@ -89,5 +89,5 @@ def _explained(job: CiJob, refusal: ApiRefusal) -> DverError:
             fix = f"check the number of the merge request, or {_TOKEN}"
         case 400 | 413 | 422:
             why = f"GitLab does not accept the content: {refusal.said}"
-            fix = "write the report to a file: `dver report -o`"
+            fix = "write the report to a file: `dver report -o report.md`"
     return RefusedError(what, why=why, fix=fix, code=str(refusal.status))

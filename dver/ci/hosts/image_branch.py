@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -17,6 +18,8 @@ from dver.remote.failures import RefusedError, TransientError
 
 _ACTION: Final = "commit pictures"
 _MESSAGE: Final = "Pictures of dver report\n"
+_MOVED: Final = re.compile("not a fast forward|already exists|does not exist")
+"""What GitHub says of a branch that another job has moved, made or removed."""
 _FILE: Final = "100644"
 
 
@@ -89,6 +92,6 @@ def _move(client: ApiClient, git: str, branch: str, commit: str, *, exists: bool
         else:
             client.send("POST", f"{git}/refs", _ACTION, body={"ref": f"refs/heads/{branch}", "sha": commit})
     except RefusedError as error:
-        if error.code not in ("409", "422"):
+        if not _MOVED.search(error.why or ""):
             raise
         raise TransientError(error.what, why=f"another job has moved {branch}: {error.why}", fix=error.fix) from error

@@ -73,7 +73,7 @@ def read_job(environ: Mapping[str, str], *, number: int | None = None) -> CiJob:
 
 
 def _github_job(environ: Mapping[str, str]) -> CiJob:
-    server = environ.get("GITHUB_SERVER_URL") or "https://github.com"
+    server = (environ.get("GITHUB_SERVER_URL") or "https://github.com").rstrip("/")
     host = _host_of("GITHUB_SERVER_URL", server)
     api = environ.get("GITHUB_API_URL") or ("https://api.github.com" if host == "github.com" else f"{server}/api/v3")
     _check_same_host("GITHUB_API_URL", api, host)
@@ -82,7 +82,7 @@ def _github_job(environ: Mapping[str, str]) -> CiJob:
         raise UsageError(
             f"GITHUB_REPOSITORY is not a repository: {project!r}", fix="set GITHUB_REPOSITORY to OWNER/NAME"
         )
-    web = f"{server.rstrip('/')}/{project}"
+    web = f"{server}/{project}"
     event = read_event(environ)
     run = event.triggering_run or _number(environ.get("GITHUB_RUN_ID"))
     return CiJob(
@@ -130,9 +130,9 @@ def _github_token(environ: Mapping[str, str], host: str) -> str:
 
 
 def _gitlab_job(environ: Mapping[str, str]) -> CiJob:
-    server = environ.get("CI_SERVER_URL") or "https://gitlab.com"
+    server = (environ.get("CI_SERVER_URL") or "https://gitlab.com").rstrip("/")
     host = _host_of("CI_SERVER_URL", server)
-    api = environ.get("CI_API_V4_URL") or f"{server.rstrip('/')}/api/v4"
+    api = environ.get("CI_API_V4_URL") or f"{server}/api/v4"
     _check_same_host("CI_API_V4_URL", api, host)
     project, number = _merge_request(environ)
     if not project:

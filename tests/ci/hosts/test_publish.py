@@ -422,6 +422,14 @@ def test_a_branch_with_other_commits_gets_no_pictures(host: Host) -> None:
     assert host.refs == {"refs/heads/main": "c1"}
 
 
+def test_a_protected_branch_for_pictures_is_reported_at_once(host: Host) -> None:
+    host.faults.append(Fault("POST", "/git/refs", 422, {"message": "Protected branch update failed"}))
+    result = post(host, "github", "![a](a.png)", pictures={"a.png": PNG}, images_branch="dver-images")
+    assert result.outcome is CommentOutcome.CREATED
+    assert "Protected branch update failed" in str(result.picture_problem)
+    assert sum(1 for _, path in host.seen if path.endswith("/git/refs")) == 1
+
+
 @pytest.mark.parametrize("branch", ["", "-x", "a..b", "a b", "refs/heads/../x", "a/"])
 def test_an_invalid_branch_for_pictures_is_refused(host: Host, branch: str) -> None:
     with pytest.raises(UsageError, match="invalid name of a branch"):
