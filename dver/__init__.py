@@ -1,8 +1,8 @@
 """dver versions datasets and models beside code in Git.
 
 `dver.open`, `read_bytes`, `read_text`, `ls`, `walk`, `files` and `get` read data of a revision, of this or another
-repository, without a checkout. `dver.Project` has every command of the command line. `dver.live` logs metrics of a
-training program. Each name is imported when it is first used.
+repository, without a checkout. `dver.model` finds a registered model. `dver.Project` has every command of the command
+line. `dver.live` logs metrics of a training program. Each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dver.api.maintain import clear_cache
     from dver.api.progress import ProgressEvent
     from dver.api.project import Project
+    from dver.api.registered_model import Model, model
     from dver.api.streams import stream
     from dver.core.errors import (
         ConflictError,
@@ -50,6 +51,8 @@ _MODULES: Final = {
     "merge_states": "dver.streaming.record_stream",
     "TorchDataset": "dver.streaming.torch_dataset",
     "get": "dver.api.get",
+    "model": "dver.api.registered_model",
+    "Model": "dver.api.registered_model",
     "Project": "dver.api.project",
     "ProgressEvent": "dver.api.progress",
     "list_cache": "dver.ops.maintain.cache",
@@ -83,6 +86,8 @@ __all__ = [
     "merge_states",
     "TorchDataset",
     "get",
+    "model",
+    "Model",
     "Project",
     "live",
     "ProgressEvent",

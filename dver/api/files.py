@@ -104,7 +104,7 @@ def open(
         raise ValueError(f"mode must be 'rb' or 'r', not {mode!r}: data of a revision is read-only")
     opened = files(rev=rev, repo=repo, remote=remote, verify=verify)
     try:
-        reader = _ClosingReader(opened.open(_relative(path, repo)), opened)
+        reader = ClosingReader(opened.open(_relative(path, repo)), opened)
     except BaseException:
         opened.close()
         raise
@@ -178,7 +178,7 @@ def url_for(path: StrPath, *, rev: str | None = None, repo: StrPath | None = Non
     return data_url(DataAddress(located.repo, located.commit, name))
 
 
-class _ClosingReader(io.BufferedReader):
+class ClosingReader(io.BufferedReader):
     """A buffered file that closes its repository too."""
 
     def __init__(self, raw: io.RawIOBase, opened: Files) -> None:

@@ -172,18 +172,21 @@ class GcMethods(ProjectHandle):
             return forget(repo, clone, cwd=self.cwd)
 
 
-def clear_cache(*, objects: bool = True, mirrors: bool = True, unused_for: timedelta | None = None) -> CacheContents:
+def clear_cache(
+    *, objects: bool = True, mirrors: bool = True, models: bool = True, unused_for: timedelta | None = None
+) -> CacheContents:
     """Delete your cache of data from remotes, of all projects, and return what was deleted.
 
     Args:
         objects: Delete objects.
         mirrors: Delete mirrors of Git repositories.
+        models: Delete copies of models, which `Model.path` makes.
         unused_for: Delete only what was not used for so long.
     """
     from dver.ops.maintain.cache import clear_cache as clear
 
     seconds = None if unused_for is None else unused_for.total_seconds()
-    return clear(objects=objects, mirrors=mirrors, unused_for=seconds)
+    return clear(objects=objects, mirrors=mirrors, models=models, unused_for=seconds)
 
 
 def _seconds(grace: timedelta | None) -> int | None:

@@ -38,7 +38,7 @@ A `torch.utils.data.IterableDataset` over a stream, for a `DataLoader` with any 
 of the loader. It needs the extra `dver[torch]`.
 """
 
-_READING: Final = ("open", "read_bytes", "read_text", "ls", "walk", "files", "get", "url_for")
+_READING: Final = ("open", "read_bytes", "read_text", "ls", "walk", "files", "get", "model", "url_for")
 _TRAINING: Final = ("stream", "merge_states")
 _CACHE: Final = ("list_cache", "clear_cache")
 

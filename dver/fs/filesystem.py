@@ -16,12 +16,13 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import isfilelike, stringify_path
 
-from dver.access.data_urls import PREFIX, parse_data_url
+from dver.access.data_urls import PREFIX, parse_data_url, parse_model_url
 from dver.access.files import FileInfo
 from dver.access.large_directory import LargeDirectory
 from dver.access.objects import Verify
 from dver.access.reopened_files import ReopenedFiles
-from dver.access.repositories import locate_files
+from dver.access.repositories import FilesAddress, locate_files
+from dver.access.rooted_files import RootedAddress
 from dver.core.files import temporary_name
 from dver.fs.errors import as_os_errors
 from dver.fs.file import DverFile
@@ -61,18 +62,39 @@ class _ResolvedOptions(_CachedInstances):
         rev: str | None = None,
         remote: str | None = None,
         verify: Verify | None = None,
+        model: str | None = None,
+        root: str = "",
         **options: Any,
     ) -> Any:
         if unknown := options.keys() - _FSSPEC_OPTIONS:
-            raise TypeError(f"unknown option {min(unknown)!r} of dver://: use repo, rev, remote and verify")
+            raise TypeError(f"unknown option {min(unknown)!r} of dver://: use repo, rev, model, remote and verify")
+        if model is not None and (rev is not None or root):
+            raise TypeError("use either rev or model: a model names a revision")
         with as_os_errors():
-            address = locate_files(repo, rev=rev, remote=remote, verify=verify)
+            if model is not None:
+                address, root = _model_address(repo, model, remote, verify)
+            else:
+                address = locate_files(repo, rev=rev, remote=remote, verify=verify)
             if repo is None:  # a directory without a project might be taken for a repository to mirror
                 Repository.open(Path(address.repo)).close()
-        filesystem = super().__call__(repo=address.repo, rev=address.commit, remote=remote, verify=verify, **options)
+        filesystem = super().__call__(
+            repo=address.repo, rev=address.commit, remote=remote, verify=verify, root=root, **options
+        )
         if address.commit is None:
             filesystem.invalidate_cache()
         return filesystem
+
+
+def _model_address(
+    repo: str | os.PathLike[str] | None, model: str, remote: str | None, verify: Verify | None
+) -> tuple[FilesAddress, str]:
+    """The repository of a model at the commit of its version, and the path of the model. Compares its content."""
+    from dver.models.located import locate_version  # slow to import, and few reads name a model
+
+    found = locate_version(repo, model, cwd=Path.cwd(), remote=remote, verify=verify)
+    found.files().close()
+    rooted = found.files_address
+    return rooted.address, rooted.root
 
 
 class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
@@ -80,7 +102,8 @@ class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
 
     `repo` is a directory or the address of a Git repository, by default the project around the current directory.
     Without `rev`: the pointers on disk and the worktree. `remote` replaces the remotes that pointers name.
-    `verify="full"` refuses parts of large files until the whole file was verified once.
+    `verify="full"` refuses parts of large files until the whole file was verified once. With `model`, such as
+    `churn#prod`, the root is that version of a model; `root` is the path of a directory or file to be the root.
     """
 
     protocol = "dver"
@@ -92,6 +115,7 @@ class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
         rev: str | None = None,
         remote: str | None = None,
         verify: Verify | None = None,
+        root: str = "",
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -99,17 +123,19 @@ class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
         self.rev: Final = rev
         self.remote: Final = remote
         self.verify: Final = verify
+        self.root: Final = root
         self.invalidate_cache()
 
     @property
     def fsid(self) -> str:
         """The repository and the commit."""
-        return f"dver-{self.repo}@{self.rev or ''}"
+        return f"dver-{self.repo}@{self.rev or ''}" + (f":{self.root}" if self.root else "")
 
     def invalidate_cache(self, path: str | None = None) -> None:
         """Read pointers and lists of files again when they are next needed."""
         with as_os_errors():
-            self._files = ReopenedFiles(locate_files(self.repo, rev=self.rev, remote=self.remote, verify=self.verify))
+            address = locate_files(self.repo, rev=self.rev, remote=self.remote, verify=self.verify)
+            self._files = ReopenedFiles(RootedAddress(address, self.root) if self.root else address)
 
     # -- paths
 
@@ -118,12 +144,17 @@ class DverFileSystem(AbstractFileSystem, metaclass=_ResolvedOptions):
         if isinstance(path, list):
             return [cls._strip_protocol(one) for one in path]
         text = stringify_path(path)
-        inside = parse_data_url(text).path if text.startswith(PREFIX) else text.removeprefix("dver::")
+        if text.startswith(PREFIX):
+            inside = (parse_model_url(text) or parse_data_url(text)).path
+        else:
+            inside = text.removeprefix("dver::")
         inside = posixpath.normpath(inside.strip("/")) if inside else ""
         return "" if inside == "." else inside
 
     @staticmethod
     def _get_kwargs_from_urls(path: str) -> dict[str, str]:
+        if (model := parse_model_url(path)) is not None:
+            return {"model": model.reference} | ({} if model.repo is None else {"repo": model.repo})
         address = parse_data_url(path)
         return {} if address.repo is None or address.rev is None else {"repo": address.repo, "rev": address.rev}
 

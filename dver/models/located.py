@@ -139,7 +139,7 @@ def locate_version(
     directory = (cwd if repo is None else cwd / repo).resolve()
     with Repository.open(directory) as opened:
         artifact = read_artifact(opened.git, asked.artifact)
-        version = find_version(artifact, asked)
+        version = find_version(artifact, asked, url=None if repo is None else os.fspath(directory))
         base = os.path.relpath(directory, os.fsdecode(opened.layout.top))
     address = LocalProject(directory, version.commit, remote, keeps, verify)
     return LocatedVersion(artifact, version, address, "" if base == "." else base)

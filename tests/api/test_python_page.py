@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from gitserver import allow_filters
+from registered_models import tag as registry_tag
 from support import git
 from workspaces import Project, write
 
 import dver
 from dver.api.reference import reference
+from dver.formats.registry_tag import TagDetails
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLE = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:```text\n(?P<output>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
@@ -25,6 +27,7 @@ FILES = {
     "data/images/1.png": b"PNG pixels of 1",
     "data/images/2.png": b"PNG pixels of 22",
     "params.yaml": b"lr: 0.1\n",
+    "models/churn.txt": b"a model",
 }
 
 
@@ -35,9 +38,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     write(made.root, FILES)
     project = dver.Project.open(made.root)
     project.remote.add("origin", tmp_path / "remote", default=True)
-    made.git("add", "params.yaml")
+    made.git("add", "params.yaml", "models")
     made.save("data")
     made.git("tag", "v1")
+    details = TagDetails(path="models/churn.txt", metrics={"metrics.json:auc": 0.91})
+    registry_tag(made.root, "churn@v1.0.0", details=details)
+    registry_tag(made.root, "churn#prod#1")
     project.push()
     allow_filters(made.root)
     git("config", "--global", f"url.file://{made.root}.insteadOf", URL, cwd=tmp_path)

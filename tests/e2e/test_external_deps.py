@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from registered_models import make_source, tag
 from servers import S3Server, WebServer
 from support import Run, git
 from workspaces import Project, write
@@ -99,6 +100,22 @@ def test_data_of_another_repository_is_compared_by_content(run: Run, project: Pr
     assert runs(project) == 2
     define(project, f"dver://{other.root}@HEAD/none")
     assert "missing its dependency" in run("repro", cwd=project.root, rc=10).err
+
+
+def test_a_stage_of_the_registry_is_a_revision_of_a_dependency(run: Run, project: Project, tmp_path: Path) -> None:
+    other = make_source(tmp_path / "other", tmp_path / "other-remote")
+    define(project, f"dver://{other.root}@churn%23prod/models/churn/sub")
+    run("repro", cwd=project.root)
+    tag(other.root, "churn#prod#2", rev="churn@v2.0.0^{commit}")
+    assert UP_TO_DATE in run("repro", cwd=project.root).out
+    define(project, f"dver://{other.root}@churn%23prod/models/churn")
+    run("repro", cwd=project.root)
+    tag(other.root, "churn#prod#3", rev="churn@v1.0.0^{commit}")
+    run("repro", cwd=project.root)
+    assert runs(project) == 3
+    define(project, f"dver://{other.root}@@churn#prod")
+    fix = run("repro", cwd=project.root, rc=2).err.splitlines()[-1]
+    assert fix.endswith(f"write dver://{other.root}@churn%23prod/PATH")
 
 
 def test_a_path_on_a_remote_of_the_project_is_named_by_the_remote(run: Run, project: Project, tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project.make(tmp_path_factory.mktemp("page") / "project")
     (project.root / "data/years").mkdir(parents=True)
     python(DATASET, project.root)
+    (project.root / "model.txt").write_text("a model\n")
+    (project.root / "dver.yaml").write_text("artifacts:\n  churn: {path: model.txt}\n  years: {path: data/years}\n")
     with project.opened() as repo:
         add_remote(repo, "origin", os.fspath(project.root.parent / "remote"), default=True)
         project.add("data")
@@ -62,6 +64,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     git("add", "-A", cwd=project.root)
     git("commit", "-qm", "Data", cwd=project.root)
     git("tag", "v1.0", cwd=project.root)
+    git("tag", "-am", "text", "churn@v1.0.0", cwd=project.root)
+    git("tag", "-am", "text", "churn#prod#1", cwd=project.root)
+    git("tag", "-am", "text", "years@v1.0.0", cwd=project.root)
     shutil.rmtree(project.root / ".git/dver/store")
     shutil.rmtree(project.root / "data")
     return project

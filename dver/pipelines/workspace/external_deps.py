@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
-from dver.access.data_urls import PREFIX, parse_data_url
+from dver.access.data_urls import PREFIX, parse_data_url, parse_model_url
 from dver.core.errors import DverError, StageError, UsageError
 from dver.core.oid import Oid
 from dver.remote.parallel import in_parallel
@@ -87,6 +88,12 @@ class ExternalFingerprints:
     def _of_data(self, url: str) -> str | None:
         from dver.access.repositories import open_files  # only such dependencies need it
 
+        if (model := parse_model_url(url)) is not None:
+            raise UsageError(
+                f"{url!r} names a model without its path",
+                why="a dependency is a path at a revision",
+                fix=f"write dver://{model.repo or 'REPO'}@{quote(model.reference, safe='')}/PATH",
+            )
         address = parse_data_url(url)
         if address.repo is None:
             raise UsageError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shlex
 import shutil
@@ -12,73 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gitserver import GitServer, allow_filters, git_server
+from gitserver import GitServer, git_server
+from registered_models import commit_all, make_source, tag
 from support import git
 from workspaces import Project, listing, write
 
 from dver.core.errors import ConflictError, CorruptError, DverError, UsageError
-from dver.core.oid import Oid
-from dver.formats.registry_tag import TagDetails, encode_message
 from dver.models.located import locate_version
 from dver.ops.model.get import get_model
-from dver.ops.share.push import push
-from dver.ops.share.remote import add as add_remote
 from dver.repo import Repository
-from dver.tracking.targets import tracked_in_worktree
 
-SECONDS = itertools.count(1_700_000_000)
-DEFINITION = b"artifacts:\n  churn: {path: models/churn, type: model, desc: A model.}\n  note: {path: README}\n"
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "dvc-repositories"
-
-
-def tag(repo: Path, *names: str, rev: str = "HEAD", details: TagDetails | None = None) -> None:
-    """Annotated tags, a second apart."""
-    message = "text" if details is None else encode_message("text", details)
-    for name in names:
-        env = {**os.environ, "GIT_COMMITTER_DATE": f"{next(SECONDS)} +0000"}
-        subprocess.run(["git", "tag", "-f", "-a", "-m", message, name, rev], cwd=repo, env=env, check=True)
-
-
-def commit_all(project: Project, files: dict[str, bytes]) -> None:
-    """Commit files to Git."""
-    write(project.root, files)
-    project.git("add", *files)
-    project.commit()
-
-
-def publish(project: Project, content: bytes) -> None:
-    """Commit and push a version of the model, a directory of two files."""
-    write(project.root, {"models/churn/weights": content, "models/churn/sub/vocabulary": b"words\n", "large": content})
-    project.add("models/churn", "large")
-    with Repository.open(project.root) as repo:
-        push(repo, cwd=project.root)
-    project.commit("A version")
-
-
-def content_of(project: Project) -> Oid:
-    """The object of the model."""
-    with Repository.open(project.root) as repo:
-        return tracked_in_worktree(repo)[b"models/churn"].entry.oid
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Project:
-    """Two versions of churn: the first in stage prod, the second without details, as GTO makes them."""
-    project = Project.make(tmp_path / "source")
-    with Repository.open(project.root) as repo:
-        add_remote(repo, "origin", os.fspath(tmp_path / "remote"), default=True)
-    commit_all(project, {"dver.yaml": DEFINITION})
-    publish(project, b"one")
-    tag(
-        project.root,
-        "churn@v1.0.0",
-        details=TagDetails(path="models/churn", content=content_of(project), metrics={"m:auc": 0.9}),
-    )
-    publish(project, b"two")
-    tag(project.root, "churn@v2.0.0", "note@v0.1.0")
-    tag(project.root, "churn#prod#1", rev="HEAD~1")
-    allow_filters(project.root)
-    return project
+    return make_source(tmp_path / "source", tmp_path / "remote")
 
 
 @pytest.fixture

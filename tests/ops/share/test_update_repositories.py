@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from gitserver import GitServer, allow_filters, git_server
+from registered_models import tag
 from workspaces import Project, write
 
 from dver.core.errors import ConflictError, DverError, UsageError
@@ -105,6 +106,20 @@ def test_an_update_downloads_changed_chunks_only_and_says_what_changed(
     assert project.ls("data") == source.ls("data")
     assert project.is_unchanged("data")
     assert [one.restored for one in updated(project)] == [None]
+
+
+def test_an_import_follows_a_stage_of_the_registry(source: Project, url: str, project: Project) -> None:
+    tag(source.root, "churn@v1.0.0", "churn#prod#1")
+    first = source.git("rev-parse", "HEAD").strip()
+    imported(project, url, rev="churn#prod")
+    second = change(source)
+    tag(source.root, "churn@v2.0.0")
+    assert [one.restored for one in updated(project)] == [None]
+    tag(source.root, "churn#prod#2")
+    (one,) = updated(project)
+    assert (source_of(one.before).commit, source_of(one.pointer).commit) == (first, second)
+    assert source_of(one.pointer).rev == "churn#prod"
+    assert project.ls("data") == source.ls("data")
 
 
 def test_an_update_of_nothing_new_changes_no_pointer(source: Project, url: str, project: Project) -> None:

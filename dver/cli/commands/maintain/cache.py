@@ -35,7 +35,7 @@ def command() -> None:
 @options.json_option
 @click.pass_obj
 def list_command(ctx: Context, *, as_json: bool) -> None:
-    """List cached objects and mirrors of Git repositories."""
+    """List cached objects, mirrors of Git repositories and copies of models."""
     contents = list_cache()
     if as_json:
         ctx.emit_json(contents)
@@ -56,18 +56,28 @@ def list_command(ctx: Context, *, as_json: bool) -> None:
 )
 @click.option("--objects", is_flag=True, help="Delete objects only.")
 @click.option("--mirrors", is_flag=True, help="Delete mirrors of Git repositories only.")
+@click.option("--models", is_flag=True, help="Delete copies of models only.")
 @click.option("--unused", metavar="DURATION", help="Delete what was not used for DURATION, such as 30d, only.")
 @options.json_option
 @click.pass_obj
-def clear_command(ctx: Context, *, objects: bool, mirrors: bool, unused: str | None, as_json: bool) -> None:
+def clear_command(
+    ctx: Context, *, objects: bool, mirrors: bool, models: bool, unused: str | None, as_json: bool
+) -> None:
     """Delete the contents of your cache."""
     seconds = None if unused is None else options.seconds_of("--unused", unused)
-    gone = clear_cache(objects=objects or not mirrors, mirrors=mirrors or not objects, unused_for=seconds)
+    everything = not (objects or mirrors or models)
+    gone = clear_cache(
+        objects=objects or everything, mirrors=mirrors or everything, models=models or everything, unused_for=seconds
+    )
     if as_json:
         ctx.emit_json(gone)
         return
-    count = f"{terminal.count(gone.objects.count, 'object')} and {terminal.count(len(gone.mirrors), 'mirror')}"
-    ctx.say(f"deleted {count}, {human_size(gone.size)}")
+    counts = [
+        terminal.count(gone.objects.count, "object"),
+        terminal.count(len(gone.mirrors), "mirror"),
+        *([terminal.count(len(gone.models), "model")] if gone.models else []),
+    ]
+    ctx.say(f"deleted {' and '.join((', '.join(counts[:-1]), counts[-1]))}, {human_size(gone.size)}")
 
 
 def _rows(contents: CacheContents) -> list[tuple[str, str, str, str]]:
@@ -75,6 +85,7 @@ def _rows(contents: CacheContents) -> list[tuple[str, str, str, str]]:
     return [
         ("objects", f"{objects.count:,}", human_size(objects.size), _age(objects.last_used)),
         *((terminal.printable(one.url), "", human_size(one.size), _age(one.last_used)) for one in contents.mirrors),
+        *((one.reference, "", human_size(one.size), _age(one.last_used)) for one in contents.models),
     ]
 
 

@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from registered_models import make_source
 from support import Run
 
+import dver
 from dver.access.cache import ObjectCache
 from dver.core.cache_dir import user_cache_dir
 from dver.core.oid import Oid
@@ -57,6 +59,15 @@ def test_clears_objects_or_mirrors_only(run: Run, mirror: Path) -> None:
     run("cache", "clear", "--mirrors")
     assert not mirror.exists()
     assert ObjectCache.of_user().get(Oid.of(b"content")) == b"content"
+
+
+def test_lists_and_clears_copies_of_models(run: Run, mirror: Path, tmp_path: Path) -> None:
+    source = make_source(tmp_path / "source", tmp_path / "remote")
+    path = dver.model("churn#prod", repo=source.root).path()
+    assert run("cache", "list").out.splitlines()[2].split()[:2] == ["churn@v1.0.0", "9"]
+    assert "1 model," in run("cache", "clear", "--models").out
+    assert not path.exists()
+    assert mirror.exists()
 
 
 def test_clears_what_was_not_used(run: Run, mirror: Path) -> None:
