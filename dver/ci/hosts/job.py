@@ -45,6 +45,7 @@ class CiJob:
     head: HeadBranch | None = None
     """The branch by which to find the pull request on GitHub."""
     from_fork: bool = False
+    """Whether the job runs for a fork, and gets no token that can write."""
     run: int = 0
     """Runs that start later have higher numbers; 0 outside of CI."""
     artifacts: str = ""
@@ -94,14 +95,17 @@ def _github_job(environ: Mapping[str, str]) -> CiJob:
         _github_token(environ, host),
         number=event.number or _number_of_ref(environ.get("GITHUB_REF", "")),
         head=event.head or _branch_head(environ, project),
-        from_fork=_is_from_fork(event, project),
+        from_fork=_is_from_fork(environ, event, project),
         run=run,
         artifacts=f"{web}/actions/runs/{run}#artifacts" if run else "",
     )
 
 
-def _is_from_fork(event: WorkflowEvent, project: str) -> bool:
-    return event.head is not None and event.head.repository.lower() != project.lower()
+def _is_from_fork(environ: Mapping[str, str], event: WorkflowEvent, project: str) -> bool:
+    """Whether the workflow runs the code of a fork, so that its token can only read."""
+    if event.head is None or event.triggering_run or environ.get("GITHUB_EVENT_NAME") == "pull_request_target":
+        return False
+    return event.head.repository.lower() != project.lower()
 
 
 def _branch_head(environ: Mapping[str, str], project: str) -> HeadBranch | None:

@@ -102,6 +102,16 @@ def test_a_workflow_of_a_fork_knows_so(tmp_path: Path) -> None:
     path = event_file(tmp_path / "event.json", {"number": 12, "pull_request": {"number": 12, "head": head}})
     job = read_job(GITHUB | {"GITHUB_EVENT_PATH": path})
     assert (job.number, job.from_fork) == (12, True)
+    trusted = GITHUB | {"GITHUB_EVENT_PATH": path, "GITHUB_EVENT_NAME": "pull_request_target"}
+    assert not read_job(trusted).from_fork
+
+
+def test_a_trusted_workflow_after_that_of_a_fork_can_write(tmp_path: Path) -> None:
+    head = {"head_branch": "topic", "head_sha": "a" * 40, "head_repository": {"full_name": "stranger/churn"}}
+    path = event_file(tmp_path / "event.json", {"workflow_run": {"id": 77, **head}})
+    job = read_job(GITHUB | {"GITHUB_EVENT_PATH": path, "GITHUB_RUN_ID": "99"})
+    assert (job.from_fork, job.run) == (False, 77)
+    assert job.artifacts.endswith("/actions/runs/77#artifacts")
 
 
 def test_the_event_of_an_ended_workflow_names_its_branch_and_run() -> None:
