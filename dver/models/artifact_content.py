@@ -11,7 +11,6 @@ from dver.core.display import Displayed
 from dver.core.errors import UsageError
 from dver.core.oid import Oid
 from dver.core.phrasing import quoted
-from dver.formats.tree import Entry
 from dver.git.git_repo import CommitId, run
 from dver.repo import Repository
 from dver.store.trees.compare import find
@@ -41,6 +40,14 @@ class ArtifactContent(Displayed):
     """The same text for the same content."""
 
 
+def tracked_content(repo: Repository, path: str, target: Target, *, rev: str | None = None) -> ArtifactContent:
+    """The content of tracked data, or of a path inside it. Raises the errors of `CommitContents.at`."""
+    entry = find(target.tracked.entry, target.inside, DirectoryReader(repo, target.tracked))
+    if entry is None:
+        raise not_found_error(repo.layout, target, rev=rev)
+    return ArtifactContent(path, entry.oid, entry.size, str(entry.oid))
+
+
 @dataclass(frozen=True)
 class CommitContents:
     """Finds the contents of paths in a commit."""
@@ -59,8 +66,7 @@ class CommitContents:
         encoded = os.fsencode(path)
         target = target_containing(self._tracked, encoded)
         if target is not None:
-            entry = self._entry(target)
-            return ArtifactContent(path, entry.oid, entry.size, str(entry.oid))
+            return tracked_content(self.repo, path, target, rev=self.shown)
         found = run(self.repo.git, ["ls-tree", "-z", "-l", self.commit, "--", encoded])
         inside = tracked_below(self._tracked, encoded)
         if not found and not inside:
@@ -81,12 +87,6 @@ class CommitContents:
     @cached_property
     def _tracked(self) -> Mapping[bytes, TrackedData]:
         return tracked_in_commit(self.repo, self.commit)
-
-    def _entry(self, target: Target) -> Entry:
-        found = find(target.tracked.entry, target.inside, DirectoryReader(self.repo, target.tracked))
-        if found is None:
-            raise not_found_error(self.repo.layout, target, rev=self.shown)
-        return found
 
     def _missing(self, path: str) -> UsageError:
         shown = self.repo.layout.shown(os.fsencode(path))

@@ -63,9 +63,12 @@ class CommitToRegister:
         latest = registered.latest
         if latest is None:
             return False
-        return latest.commit == self.commit or self._identity(latest, place) == self.contents.at(place.path).identity
+        return (
+            latest.commit == self.commit
+            or self.registered_identity(latest, place) == self.contents.at(place.path).identity
+        )
 
-    def _identity(self, latest: ArtifactVersion, place: ArtifactPlace) -> str | None:
+    def registered_identity(self, latest: ArtifactVersion, place: ArtifactPlace) -> str | None:
         """The identity of the content of a version; None if it cannot be read any more."""
         details = latest.registration.details if latest.registration is not None else TagDetails()
         if details.content is not None:

@@ -37,7 +37,7 @@ def plan_registration(known: KnownTags, request: RegistrationRequest, *, unchang
     """
     if request.version is None:
         _refuse_second(known, request, unchanged=unchanged)
-        version = _next(known, request.part)
+        version = next_version(known, request.part)
     else:
         version = str(request.version)
         found = _find(known, version)
@@ -66,7 +66,7 @@ def _refuse_second(known: KnownTags, request: RegistrationRequest, *, unchanged:
         f"{artifact.name!r} is already registered as {found.version}",
         why=f"commit {found.commit[:10]} has this version" if at_commit else "its content has not changed since",
         fix=f"to give it a second version, name it: dver model register {quoted(artifact.name)} "
-        f"{_next(known, request.part)}",
+        f"{next_version(known, request.part)}",
     )
 
 
@@ -80,11 +80,11 @@ def _registered(known: KnownTags, found: ArtifactVersion, request: RegistrationR
     raise ConflictError(
         f"{artifact.name!r} has another version {found.version}",
         why=f"it names commit {found.commit[:10]}" + ("" if found.is_active else ", and was removed"),
-        fix=f"choose another one: dver model register {quoted(artifact.name)} {_next(known, request.part)}",
+        fix=f"choose another one: dver model register {quoted(artifact.name)} {next_version(known, request.part)}",
     )
 
 
-def _next(known: KnownTags, part: VersionPart | None) -> str:
+def next_version(known: KnownTags, part: VersionPart | None = None) -> str:
     """The version after the latest one that no tag of the artifact has, also no removed version."""
     latest = known.artifact.latest
     semantic = latest.semantic if latest is not None else None

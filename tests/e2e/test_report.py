@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from registering import ModelClone, make_model_project
 from support import Result, Run, Templates, git, run_dver
 from workspaces import Project, write
 
@@ -73,7 +74,7 @@ def test_a_branch_is_compared_with_the_merge_base_of_main(project: Project) -> N
     assert "| `data` | 2 → 3 | 4 B → 2.0 kB | 1 added |" in out
     assert "- A `data/c.csv` (2.0 kB)" in out
     assert "1 of 1 plot changed." in out
-    assert "All stages are up to date." in out
+    assert "All stages are up to date; no models to register." in out
     assert "0.1" not in out
 
 
@@ -124,7 +125,7 @@ def test_a_clone_without_data_reports_what_pointers_and_locks_say(project: Proje
     assert "| `data` | 2 → 3 | 4 B → 2.0 kB | unknown: not in the store |" in out
     assert "`the content of 'data' is not in the store`" in out
     assert "1 file not in the store at `origin/main`; fix: `dver fetch --rev origin/main roc.csv`" in out
-    assert "All stages are up to date." in out
+    assert "ll stages are up to date" in out
 
 
 def test_a_clone_without_data_knows_that_a_stage_did_not_run_on_new_data(project: Project, run: Run) -> None:
@@ -176,3 +177,67 @@ def test_secrets_are_masked(project: Project) -> None:
         found = report(project, form).out
         assert secret not in found
         assert "api_key" in found
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> ModelClone:
+    """A branch on which a new model was trained. The model is registered and in a stage; the dataset is not."""
+    clone = make_model_project(tmp_path)
+    clone.git("branch", "-M", "main")
+    clone.model("register", "churn", "v1.0.0")
+    clone.model("assign", "churn", "prod")
+    clone.git("switch", "-q", "-c", "feature")
+    return clone
+
+
+def test_models_that_a_merge_would_register(models: ModelClone) -> None:
+    models.commit("new rows")
+
+    out = models.dver("report", "--against", "main").out
+
+    assert "2 versions to register: `dver model register --changed`." in out
+    assert "| `churn` | `model.pkl` | 8 B | `v1.0.0` | `v1.0.1` | `prod: v1.0.0` |" in out
+    assert "| `rows` | `data.csv` | 8 B | - | `v0.0.1` | - |" in out
+    planned = models.dver("report", "--against", "main", "--json").json["sections"]["models"]["models"]
+    models.model("register", "--changed")
+    assert {one["name"]: one["next"] for one in planned} == {"churn": "v1.0.1", "rows": "v0.0.1"}
+    assert {"churn@v1.0.1", "rows@v0.0.1"} <= set(models.tags())
+    assert "o models to register" in models.dver("report", "--against", "main").out
+
+
+def test_a_model_that_is_not_committed_would_be_registered(models: ModelClone) -> None:
+    models.model("register", "rows")
+    (models.root / "data.csv").write_text("other rows")
+    models.dver("add", "data.csv")
+
+    assert "o models to register" not in (out := models.dver("report", "--against", "HEAD").out)
+    assert "| `rows` | `data.csv` | 10 B | `v0.0.1` | `v0.0.2` | - |" in out
+    assert "| `churn` |" not in out
+    models.dver("repro")
+    assert "| `churn` | `model.pkl` |" in models.dver("report", "--against", "HEAD").out
+
+
+def test_a_model_in_git_is_compared_by_its_blob(models: ModelClone) -> None:
+    (models.root / "dver.yaml").write_text("artifacts:\n  rules: {path: rules.txt}\n  lost: {path: lost.txt}\n")
+    (models.root / "rules.txt").write_text("one")
+    models.git("add", "rules.txt")
+    models.git("commit", "-qam", "rules")
+    models.model("register", "rules")
+
+    out = models.dver("report", "--against", "HEAD~1").out
+    assert "`'lost.txt' is not in commit" in out
+    assert "| `rules` |" not in out
+
+    (models.root / "rules.txt").write_text("another")
+    assert "| `rules` | `rules.txt` | 7 B | `v0.0.1` | `v0.0.2` | - |" in models.dver("report", "--against", "HEAD").out
+
+
+def test_many_changed_files_are_listed_by_directory(project: Project) -> None:
+    write(project.root, {f"data/{at % 3}/{at}.csv": b"x" * (at + 1) for at in range(300)})
+    run_dver("add", "data", cwd=project.root)
+
+    out = report(project, "--against", "HEAD").out
+
+    assert "<details><summary>300 changed files in 3 directories</summary>" in out
+    assert "- `data/0`: 100 added" in out
+    assert "… " not in out

@@ -16,6 +16,7 @@ from dver.reports.pull_request.model import PullRequestReport, ReportSection, Se
 from dver.reports.pull_request.public import public_body
 from dver.reports.pull_request.sections.data import data_section
 from dver.reports.pull_request.sections.metrics import metrics_section
+from dver.reports.pull_request.sections.models import models_section
 from dver.reports.pull_request.sections.params import params_section
 from dver.reports.pull_request.sections.plots import plots_section
 from dver.reports.pull_request.sections.stages import stages_section
@@ -40,6 +41,7 @@ SECTIONS: Final = (
     SectionKind("data", "Data", "no data changed", data_section),
     SectionKind("stages", "Stages out of date", "all stages are up to date", stages_section),
     SectionKind("plots", "Plots", "no plots changed", plots_section),
+    SectionKind("models", "Models to register", "no models to register", models_section),
 )
 """The sections in the order of the report."""
 

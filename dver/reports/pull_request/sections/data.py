@@ -29,6 +29,10 @@ _LETTERS: Final = {
 }
 
 
+_BY_NAME: Final = 200
+"""The most changed files that are listed by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class _ChangedData:
     """Tracked data that differs. `files` is None if the store does not have one of the versions."""
@@ -53,9 +57,7 @@ def data_section(subject: ReportSubject) -> SectionBody:
         ReportTable(header, rows, len(rows), frozenset((1, 2)), subject.command("diff"))
     ]
     if files:
-        items = tuple(map(_item, files[:FACTS_MAX]))
-        title = f"{count(len(files), 'changed file')}"
-        blocks.append(ItemList(items, len(files), title, subject.command("diff")))
+        blocks.append(_listed(files, subject.command("diff")))
     notes = tuple(error_note(one.error) for one in changed if one.error is not None)
     return SectionBody(_summary(changed, files), tuple(blocks), notes, _facts(changed, files, totals))
 
@@ -130,6 +132,19 @@ def _summary(changed: list[_ChangedData], files: list[TreeChange]) -> Inline:
     kinds = f" (files: {', '.join([*known, *unknown])})" if known or unknown else ""
     growth = f"{'-' if new < old else '+'}{human_size(abs(new - old))}"
     return (f"{count(len(changed), 'path')} changed{kinds}, {growth}.",)
+
+
+def _listed(files: list[TreeChange], more: Inline) -> ItemList:
+    """The changed files, or the directories of very many."""
+    title = count(len(files), "changed file")
+    if len(files) <= _BY_NAME:
+        return ItemList(tuple(map(_item, files)), len(files), title, more)
+    directories: dict[bytes, list[TreeChange]] = {}
+    for one in files:
+        directories.setdefault(os.path.dirname(one.path), []).append(one)
+    most = sorted(directories.items(), key=lambda found: -len(found[1]))
+    items = tuple((Code(os.fsdecode(path or b".")), f": {change_summary(found)}") for path, found in most[:FACTS_MAX])
+    return ItemList(items, len(most), f"{title} in {count(len(most), 'directory', 'directories')}", more)
 
 
 def _item(change: TreeChange) -> Inline:
