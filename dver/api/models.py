@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dver.api.handle import StrPath
 from dver.api.model_changes import ModelChangeMethods
 from dver.api.progress import ProgressCallback, progress_for
 
 if TYPE_CHECKING:
+    from dver.models.card.card import ModelCard
     from dver.models.package.write import PackageFormat
     from dver.ops.model.doctor import RegistryDiagnosis
     from dver.ops.model.export import ModelExport
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from dver.ops.model.history import HistoryEvent
     from dver.ops.model.list_models import ModelList
     from dver.ops.model.show import ModelDescription
+
+CardFormName: TypeAlias = Literal["md", "html"]
 
 
 class ModelMethods(ModelChangeMethods):
@@ -160,3 +163,46 @@ class ModelMethods(ModelChangeMethods):
 
         with self._open() as repo:
             return model_doctor(repo, everything=everything, offline=offline, progress=progress_for(progress))
+
+    def card(self, name: str) -> ModelCard:
+        """What is known about a version: metrics, parameters, data, lineage, beside those of the version before.
+
+        Secrets and absolute paths are replaced. Files that cannot be read are in `problems`.
+
+        Args:
+            name: `NAME`, `NAME@VERSION` or `NAME#STAGE`.
+
+        Raises:
+            UsageError: There is no such version.
+        """
+        from dver.ops.model.card import gather_card
+
+        with self._open() as repo:
+            return gather_card(repo, name).card
+
+    def render_card(self, card: ModelCard, form: CardFormName = "md") -> str:
+        """The card as Markdown, or as an HTML page that stands alone.
+
+        Args:
+            card: The result of `card`.
+            form: `md` or `html`.
+        """
+        from dver.ops.model.card import CardForm, render_card
+
+        return render_card(card, CardForm(form)).decode()
+
+    def write_card(self, card: ModelCard, out: StrPath, form: CardFormName | None = None) -> None:
+        """Write a card to a file.
+
+        Args:
+            card: The result of `card`.
+            out: The file.
+            form: `md` or `html`. By default, the suffix of `out` decides.
+
+        Raises:
+            ConflictError: `out` exists and is not a card.
+        """
+        from dver.ops.model.card import CardForm, form_of, write_card
+
+        to = self.cwd / out
+        write_card(card, to, CardForm(form) if form is not None else form_of(to))

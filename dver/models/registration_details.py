@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,11 +13,11 @@ from dver.formats.lock import LockedStage
 from dver.formats.registry_tag import TagDetails
 from dver.git.git_repo import CommitId
 from dver.models.artifact_content import ArtifactContent
+from dver.models.related_metrics import related_metrics
 from dver.pipelines.compare.compared_versions import FileMissingError, ReadProblem, Side
-from dver.pipelines.compare.params_metrics import metrics_of
 from dver.pipelines.definition.param_files import flatten, is_number, parse_metrics
 from dver.pipelines.engine.graph import Address
-from dver.pipelines.lineage import consumers, lineage_digest, locked_stages, output_places, upstream_stages
+from dver.pipelines.lineage import lineage_digest, locked_stages, upstream_stages
 from dver.repo import Repository
 
 _MOST_METRICS: Final = 200
@@ -53,24 +53,17 @@ class DetailsReader:
             content=content.oid,
             size=content.size,
             type=kind,
-            metrics=self._metrics({**upstream, **consumers(self.stages, content.path)}, problems),
+            metrics=self._metrics(content.path, problems),
             lineage=lineage_digest(upstream) if upstream else None,
             experiment=experiment,
         )
         return RegistrationDetails(details, tuple(problems))
 
-    def _metrics(self, related: Mapping[Address, LockedStage], problems: list[ReadProblem]) -> dict[str, float]:
-        """The metrics of the stages that made the artifact, and of those that read it.
-
-        If they have none, those of all stages: metrics may be in a file that no stage names as an output.
-        """
-        files = list(metrics_of(self.side, problems).keys)
-        outputs = output_places(related)
-        chosen = [one for one in files if _is_of(one, outputs)] or files
+    def _metrics(self, path: str, problems: list[ReadProblem]) -> dict[str, float]:
+        """The metrics that belong to the artifact at `path`."""
         found: dict[str, float] = {}
-        for path in chosen:
-            for key, value in self._values(path, problems).items():
-                found[f"{path}:{key}"] = value
+        for file in related_metrics(self.side, self.stages, path, problems).keys:
+            found |= {f"{file}:{key}": value for key, value in self._values(file, problems).items()}
         return dict(list(found.items())[:_MOST_METRICS])
 
     def _values(self, path: str, problems: list[ReadProblem]) -> dict[str, float]:
@@ -83,10 +76,6 @@ class DetailsReader:
         except DverError as error:
             problems.append(ReadProblem(self.side.name, path, error))
         return {key: value for key, value in found.items() if is_number(value) and _is_finite(value)}
-
-
-def _is_of(path: str, outputs: Iterable[str]) -> bool:
-    return any(path == one or path.startswith(f"{one}/") or one.startswith(f"{path}/") for one in outputs)
 
 
 def _is_finite(value: float) -> bool:

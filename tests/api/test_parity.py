@@ -39,6 +39,7 @@ SPLIT: Final[dict[str, tuple[str, ...]]] = {
     "queue start": ("queue.start", "queue.start_detached"),
     "exp show": ("exp.show", "exp.write_page"),
     "report": ("report", "render_report", "write_report", "comment_report", "summarize_report"),
+    "model card": ("model.card", "model.render_card", "model.write_card"),
     "plots show": ("plots.show", "plots.write"),
     "plots diff": ("plots.diff", "plots.write"),
     "plots templates": ("plots.templates", "plots.template"),

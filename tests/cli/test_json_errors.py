@@ -42,6 +42,7 @@ ARGUMENTS = {
     "model register": ["churn"],
     "model rollback": ["churn", "prod"],
     "model unassign": ["churn", "prod"],
+    "model card": ["churn"],
     "move": ["data", "moved"],
     "params diff": [],
     "remote remove": ["origin"],

@@ -20,6 +20,7 @@ _MODULES: Final = {
     "doctor": f"{_PACKAGE}.doctor",
     "get": f"{_PACKAGE}.get",
     "export": f"{_PACKAGE}.export",
+    "card": f"{_PACKAGE}.card",
 }
 
 
@@ -30,6 +31,7 @@ _MODULES: Final = {
         ("dver model assign churn prod --push", "Assign the latest version to the stage prod, for all."),
         ("dver model list", "List models with their latest versions and stages."),
         ("dver model show churn", "List the versions of one."),
+        ("dver model card churn", "Print its model card."),
         ("dver model history churn", "Show what happened to it."),
     ],
 )
