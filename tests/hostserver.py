@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: Any = None, headers: dict[str, str] | None = None) -> None:
         content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
+        self.send_response_only(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         if not isinstance(body, bytes):

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from dver.core.errors import DverError, RemoteError
 from dver.core.phrasing import quoted
 from dver.core.traffic import TRAFFIC
-from dver.remote.failures import TRANSIENT_STATUSES, TransientError, busy, parse_retry_after
+from dver.remote.failures import TRANSIENT_STATUSES, TransientError, busy, parse_http_date, parse_retry_after
 from dver.remote.retry import RetryPolicy
 
 _TIMEOUT: Final = 60.0
@@ -209,5 +209,6 @@ def _limit(status: int, headers: Mapping[str, str], said: str) -> float | None:
         return parse_retry_after(after)
     for prefix in ("X-RateLimit", "RateLimit"):  # GitHub's, and GitLab's
         if headers.get(f"{prefix}-Remaining", "") == "0" and (when := headers.get(f"{prefix}-Reset", "")).isdigit():
-            return max(0.0, float(when[:12]) - time.time())
+            now = parse_http_date(headers.get("Date", "")) or time.time()  # the reset is by the server's clock
+            return max(0.0, float(when[:12]) - now)
     return _SECONDARY_LIMIT if status == 429 or "rate limit" in said.lower() else None

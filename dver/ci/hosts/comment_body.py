@@ -1,4 +1,4 @@
-"""The text of a comment: its hidden key, and Markdown that notifies and commands no one. Pure."""
+"""The text of a comment: its hidden key, and Markdown without mentions and commands. Pure."""
 
 from __future__ import annotations
 

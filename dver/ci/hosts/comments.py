@@ -57,7 +57,7 @@ class CommentHost(Protocol):
 def own_comments(host: CommentHost, key: str) -> list[HostComment]:
     """The comments with the key that this account has written, the oldest first.
 
-    Anyone can write a comment with our mark. Only those of our own account are ours.
+    Other accounts can write comments with our mark, too. Those are not ours.
     """
     author = host.author()
     found = [one for one in host.comments() if one.author == author and _has_key(one, key)]

@@ -267,6 +267,12 @@ def test_a_long_rate_limit_is_an_error_with_its_end(host: Host) -> None:
     assert sum(1 for method, _ in host.seen if method == "POST") == 2  # the account, and one comment
 
 
+def test_the_end_of_a_rate_limit_is_by_the_clock_of_the_server(host: Host) -> None:
+    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "2000000001", "Date": "Wed, 18 May 2033 03:33:20 GMT"}
+    host.faults.append(Fault("POST", "/comments", 403, {"message": "API rate limit exceeded"}, headers))
+    assert post(host, "github").outcome is CommentOutcome.CREATED
+
+
 def test_a_page_of_a_proxy_is_not_taken_for_the_api(host: Host) -> None:
     host.faults.append(Fault("GET", "/comments", 200, b"<html>Please log in</html>"))
     assert "not one of the host's API" in str(refusal(lambda: post(host, "github")).why)
