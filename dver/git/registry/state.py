@@ -95,12 +95,13 @@ def artifact_state(name: str, events: Sequence[RegistryEvent]) -> RegisteredArti
         ArtifactVersion(
             one.artifact, one.version, one.commit, one.registration, one.removed, tuple(of_version.get(one.version, ()))
         )
-        for one in versions.values()
+        for one in reversed(versions.values())
     ]
+    complete.sort(key=_rank, reverse=True)
     last = events[-1] if events else None
     return RegisteredArtifact(
         name,
-        tuple(sorted(complete, key=_highest_first, reverse=True)),
+        tuple(complete),
         stages,
         last if last is not None and last.tag.action is RegistryAction.DEPRECATE else None,
         tuple(events),
@@ -174,6 +175,7 @@ def _version_of(event: RegistryEvent, at_commit: Sequence[ArtifactVersion]) -> s
     return at_commit[0].version
 
 
-def _highest_first(version: ArtifactVersion) -> tuple[object, ...]:
+def _rank(version: ArtifactVersion) -> tuple[object, ...]:
+    """Sorts versions as GTO does. Of versions that differ in build metadata only, the one registered last is higher."""
     semantic = version.semantic
-    return (semantic is not None, semantic.precedence if semantic else (), version.version)
+    return (True, semantic.precedence) if semantic is not None else (False, version.version)

@@ -27,6 +27,11 @@ def test_the_latest_version_is_the_highest_one() -> None:
     assert found.latest.version == "v1.10.0"
 
 
+def test_of_versions_that_differ_in_build_metadata_the_one_registered_last_is_the_latest() -> None:
+    found = state(("churn@v1.0.0+b", "a"), ("churn@v1.0.0", "b"), ("churn@v1.0.0+a", "c"), ("churn@v0.1.0", "d"))
+    assert [one.version for one in found.versions] == ["v1.0.0+a", "v1.0.0", "v1.0.0+b", "v0.1.0"]
+
+
 def test_a_removed_version_is_not_the_latest_one_until_it_is_registered_again() -> None:
     removed = state(("churn@v1.0.0", "a"), ("churn@v2.0.0", "b"), ("churn@v2.0.0!", "b"))
     assert removed.latest is not None
