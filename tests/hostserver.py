@@ -166,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         account = self.state.accounts.get(self.headers.get("Authorization", "").rpartition(" ")[2])
         if account is None:
             return 401, {"message": "Bad credentials", "documentation_url": "https://docs.example"}
-        if path == "/api/graphql":
+        if path in ("/api/graphql", "/graphql"):
             return 200, {"data": {"viewer": {"login": account}}}
         if self.state.read_only and self.command != "GET":
             return (
@@ -179,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
     # -- GitHub ------------------------------------------------------------------------------------------------------
 
     def _github(self, path: str, account: str) -> tuple[Any, ...]:
-        top = f"/api/v3/repos/{PROJECT}"
+        top = f"/api/v3/repos/{PROJECT}" if path.startswith("/api/v3/") else f"/repos/{PROJECT}"  # Enterprise, or not
         if found := re.fullmatch(rf"{top}/issues/([0-9]+)/comments", path):
             notes = self.state.notes.get(int(found[1]))
             if notes is None:

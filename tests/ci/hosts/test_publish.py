@@ -134,6 +134,12 @@ def test_a_comment_that_is_deleted_during_the_update_is_created_again(host: Host
     assert len(host.notes[7]) == 1
 
 
+def test_github_com_has_its_api_at_the_top_of_a_host(host: Host) -> None:
+    assert post(host, "github", GITHUB_API_URL=host.url).outcome is CommentOutcome.CREATED
+    assert post(host, "github", GITHUB_API_URL=f"{host.url}/").outcome is CommentOutcome.UPDATED
+    assert not any(path.startswith("/api") for _, path in host.seen)
+
+
 # -- races -----------------------------------------------------------------------------------------------------------
 
 
