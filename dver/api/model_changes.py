@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 
 class ModelChangeMethods(ProjectHandle):
-    """Methods that register, assign and retire versions.
-
-    Each makes a Git tag. `push` pushes it, after the data of its commit: to the Git remote that `git push` uses, or to
-    the one that is named. `message` is the message of the tag, and `dry_run` only says which tag would be made.
-    """
+    """Methods that register, assign and retire versions. Each makes a Git tag."""
 
     __slots__ = ()
 
@@ -47,6 +43,10 @@ class ModelChangeMethods(ProjectHandle):
             exp: An experiment, instead of a commit.
             bump: The part of the version to raise: `major`, `minor` or `patch`.
             changed: Register all artifacts whose content differs from their latest versions, or only `name` if it does.
+            message: The message of the tag.
+            push: Upload the data of the commit and push the tag: to the Git remote that `git push` uses, or to the
+                named one.
+            dry_run: Only say which tag would be made.
 
         Raises:
             AlreadyRegisteredError: The commit or its content has a version, and `version` is not given.
@@ -97,6 +97,7 @@ class ModelChangeMethods(ProjectHandle):
             name: The artifact.
             stage: Such as `prod`.
             version: Such as `v1.2.0`, or `#dev` for the version of another stage; by default the latest version.
+            message, push, dry_run: As in `register`.
 
         Raises:
             UsageError: The artifact or the version is unknown.
@@ -124,6 +125,7 @@ class ModelChangeMethods(ProjectHandle):
             name: The artifact.
             stage: Such as `prod`.
             version: By default the current version of the stage.
+            message, push, dry_run: As in `register`.
 
         Raises:
             UsageError: The version is not in the stage.
@@ -149,6 +151,7 @@ class ModelChangeMethods(ProjectHandle):
         Args:
             name: The artifact.
             stage: Such as `prod`.
+            message, push, dry_run: As in `register`.
 
         Raises:
             UsageError: There was no version before.
@@ -169,6 +172,10 @@ class ModelChangeMethods(ProjectHandle):
         progress: ProgressCallback | None = None,
     ) -> RegistryChange:
         """Mark a model or dataset as deprecated. Its next registration or assignment makes it active again.
+
+        Args:
+            name: The artifact.
+            message, push, dry_run: As in `register`.
 
         Raises:
             UsageError: The artifact is unknown.
@@ -194,6 +201,7 @@ class ModelChangeMethods(ProjectHandle):
         Args:
             name: The artifact; with the version, as `churn@v1.0.0`, or without.
             version: Such as `v1.0.0`.
+            message, push, dry_run: As in `register`.
 
         Raises:
             UsageError: The version is unknown.

@@ -21,7 +21,10 @@ def project(tmp_path: Path) -> ModelClone:
 def test_a_registration_records_content_metrics_and_lineage(project: ModelClone) -> None:
     found = project.model("register", "churn", "-m", "The first one")
     assert found.out.startswith("registered churn v0.0.1 (model.pkl, 3 B) at ")
-    assert found.err == "the tag churn@v0.0.1 is in this clone only; to share it: git push origin churn@v0.0.1\n"
+    assert found.err == (
+        "the tag churn@v0.0.1 is in this clone only; "
+        "to share it: dver push --rev churn@v0.0.1 && git push origin churn@v0.0.1\n"
+    )
     details = project.details("churn@v0.0.1")
     assert details.pop("lineage") == _lineage(project)
     assert details == {

@@ -9,6 +9,7 @@ from dver.cli.render.transfers import upload_text
 from dver.core.phrasing import human_size, join_limited, quoted
 from dver.git.git_repo import GitRepo
 from dver.git.remotes.identity import git_remotes
+from dver.gitflow.hooks.hook_scripts import installed_hooks
 from dver.gitflow.registry_changes import RegistryChange
 
 _SHORT = 7
@@ -81,4 +82,5 @@ def _print_how_to_push(ctx: Context, git: GitRepo, change: RegistryChange) -> No
     remote = git_remotes(git).push
     if remote is not None:
         tags = " ".join(quoted(one) for one in (*change.needs, change.tag))
-        ctx.note(one_line(f"the tag {change.tag} is in this clone only; to share it: git push {remote} {tags}"))
+        data = "" if installed_hooks(git).runs("pre-push") else f"dver push --rev {quoted(change.tag)} && "
+        ctx.note(one_line(f"the tag {change.tag} is in this clone only; to share it: {data}git push {remote} {tags}"))

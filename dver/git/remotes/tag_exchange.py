@@ -15,8 +15,9 @@ from dver.git.remotes.ref_exchange import RefMovedError, address_of
 
 TAGS: Final = "refs/tags/"
 _FETCH: Final = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--refmap=")
-_PUSH: Final = ("push", "--quiet", "--no-verify", "--recurse-submodules=no", "--atomic")
+_PUSH: Final = ("push", "--quiet", "--no-verify", "--recurse-submodules=no")
 _NO_TAGS: Final = {"push.followTags": "false"}
+_NOT_ATOMIC: Final = "does not support --atomic push"
 _ATTEMPTS: Final = 3
 
 
@@ -41,11 +42,12 @@ def fetch_new_tags(git: GitRepo, remote: str, patterns: Sequence[str]) -> None:
 def push_new_tags(git: GitRepo, remote: str, tags: Mapping[str, str]) -> None:
     """Push tags, given by name with the ids of their objects: all of them, or none. Runs no hooks.
 
-    A tag that the remote has is left as it is. Raises RefMovedError if it is another one, RemoteError, RepositoryError.
+    A server that knows no such pushes gets one after the other, in order. A tag that the remote has is left as it is.
+    Raises RefMovedError if it is another one, RemoteError, RepositoryError.
     """
     refspecs = [f"{one}:{TAGS}{name}" for name, one in tags.items()]
     try:
-        run_with_network(git, [*_PUSH, remote, *refspecs], settings=_NO_TAGS)
+        _push(git, remote, refspecs)
     except GitNetworkFailure as error:
         there = remote_tags(git, remote)
         if all(there.get(name) == one for name, one in tags.items()):
@@ -57,6 +59,17 @@ def push_new_tags(git: GitRepo, remote: str, tags: Mapping[str, str]) -> None:
                 fix="run the same command again",
             ) from error
         raise network_error(address_of(git, remote), error, pushing=True) from error
+
+
+def _push(git: GitRepo, remote: str, refspecs: Sequence[str]) -> None:
+    atomic = ("--atomic",) if len(refspecs) > 1 else ()
+    try:
+        run_with_network(git, [*_PUSH, *atomic, remote, *refspecs], settings=_NO_TAGS)
+    except GitNetworkFailure as error:
+        if not atomic or _NOT_ATOMIC not in error.said:
+            raise
+        for one in refspecs:
+            run_with_network(git, [*_PUSH, remote, one], settings=_NO_TAGS)
 
 
 def remote_tags(git: GitRepo, remote: str) -> dict[str, str]:

@@ -102,6 +102,10 @@ class InstalledHooks:
         done = {*self.placed, *self.called, *self.framework}
         return tuple(name for name in HOOKS if name not in done)
 
+    def runs(self, name: str) -> bool:
+        """Whether Git runs dver's hook `name`, by itself or through another program."""
+        return self.hooks[name] is HookState.OURS or name in self.called or name in self.framework
+
     @property
     def pending(self) -> tuple[str, ...]:
         """The hooks that dver installs until the framework runs them as configured."""
