@@ -1,4 +1,7 @@
-"""Hints for verbs and options of DVC and git-lfs that dver does not have. docs/from-dvc.md has the same as a table."""
+"""Hints for verbs and options of DVC, GTO and git-lfs that dver does not have.
+
+docs/from-dvc.md has the same as a table.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,14 @@ _EVERY_COMMIT: Final = "leave it out: gc keeps the data of every commit, stash a
 _FROM_URL: Final = "download it with the tool of its storage, then `dver add PATH`"
 
 VERBS: Final[Mapping[str, str]] = {
+    "dver artifacts": "use `dver model get URL NAME`",
+    "dver assign": "use `dver model assign NAME STAGE`",
     "dver cache dir": "`dver config set cache.dir DIR` moves the store",
     "dver clone": "run `git clone`, then `dver install` and `dver pull` in the clone",
+    "dver check-ref": "use `dver model history NAME`",
     "dver data": "use `dver status`",
+    "dver deprecate": "use `dver model deprecate NAME`",
+    "dver describe": "use `dver model show NAME`",
     "dver du": "use `dver ls --size`",
     "dver experiments": "use `dver exp`",
     "dver exp clean": "leave it out: a run that was killed leaves nothing behind that hides others",
@@ -34,13 +42,16 @@ VERBS: Final[Mapping[str, str]] = {
     "dver exp ls": "use `dver exp list`",
     "dver queue kill": "use `dver queue stop --kill`, then `dver queue retry` for those that should go on",
     "dver get-url": _FROM_URL,
+    "dver history": "use `dver model history NAME`",
     "dver ls-files": "use `dver ls -R`",
     "dver mv": "use `dver move SOURCE DESTINATION`",
     "dver prune": "use `dver gc`",
+    "dver register": "use `dver model register NAME`",
     "dver rm": "use `dver remove PATH`",
     "dver root": "use `git rev-parse --show-toplevel`",
     "dver run": "add the stage with `dver stage add`, then run it with `dver repro`",
     "dver show": "use `dver cat PATH`",
+    "dver stages": "use `dver model show NAME`",
     "dver track": "use `dver add PATH`",
     "dver unprotect": "use `dver unlock PATH`",
     "dver untrack": "use `dver remove PATH`",
@@ -73,6 +84,9 @@ _SHARED: Final = {
     "--run-cache": "leave it out: the runs of the experiments are included",
     "--no-run-cache": "leave it out: the runs of the experiments are included",
 }
+
+_NO_REPOSITORY: Final = dict.fromkeys(("-r", "--repo"), "run it in a clone: `git clone --filter=blob:none URL`")
+_SIMPLE: Final = "leave it out: tags have the names that GTO gives them by default"
 
 OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "dver add": {
@@ -179,6 +193,30 @@ OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "-c": "use `dver status --remote`",
         **dict.fromkeys(_BRANCHES, "`dver check --all-commits --remote` checks the data of every commit"),
     },
+    "dver model assign": {
+        **_NO_REPOSITORY,
+        "--stage": "name it: `dver model assign NAME STAGE`",
+        "--version": "name it: `dver model assign NAME STAGE VERSION`",
+        "--simple": _SIMPLE,
+    },
+    "dver model deprecate": {**_NO_REPOSITORY, "--simple": _SIMPLE},
+    "dver model get": {
+        "--rev": "name it: `dver model get URL NAME@VERSION`",
+        "--stage": "name it: `dver model get URL NAME#STAGE`",
+        "--show-url": "leave it out: small files share packs, and large ones are in parts",
+        **dict.fromkeys(("-j", "--jobs"), "use `dver config set --global core.jobs N`"),
+    },
+    "dver model history": _NO_REPOSITORY,
+    "dver model list": {**_NO_REPOSITORY, "-d": "use --all", "--deprecated": "use --all"},
+    "dver model register": {
+        **_NO_REPOSITORY,
+        **dict.fromkeys(("--version", "--ver"), "name it: `dver model register NAME VERSION`"),
+        "--bump-major": "use --bump major",
+        "--bump-minor": "use --bump minor",
+        "--bump-patch": "use --bump patch",
+        "--simple": _SIMPLE,
+    },
+    "dver model show": _NO_REPOSITORY,
     "dver metrics show": {"-R": _RECURSIVE},
     "dver metrics diff": {
         "-R": _RECURSIVE,
