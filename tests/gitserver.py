@@ -22,6 +22,8 @@ class GitServer:
     url: str = ""
     password: str | None = None
     """Required from the user `reader`, if set."""
+    writers: tuple[str, ...] = ()
+    """Logins as USER:PASSWORD. If a password is set, only they may push."""
     protocol: bool = True
     """Whether the server knows Git's protocol version 2."""
     seen: list[str] = field(default_factory=list)
@@ -34,9 +36,9 @@ class GitServer:
 
 
 @contextmanager
-def git_server(root: Path, *, password: str | None = None) -> Iterator[GitServer]:
+def git_server(root: Path, *, password: str | None = None, writers: tuple[str, ...] = ()) -> Iterator[GitServer]:
     """Serve the repositories below `root` while the block runs."""
-    state = GitServer(root, password=password)
+    state = GitServer(root, password=password, writers=writers)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": state}))
     server.daemon_threads = True
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -82,8 +84,11 @@ class _Handler(BaseHTTPRequestHandler):
         state = self.state
         state.seen.append(f"{self.command} {self.path}")
         state.received += len(body)
-        if state.password is not None and not self._is_allowed(state.password):
+        if state.password is not None and not self._is_allowed(f"reader:{state.password}", *state.writers):
             self._answer(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
+            return
+        if state.password is not None and "git-receive-pack" in self.path and not self._is_allowed(*state.writers):
+            self._answer(403, [], b"")
             return
         done = subprocess.run(
             ["git", "http-backend"], env=self._environment(len(body)), input=body, capture_output=True
@@ -93,9 +98,9 @@ class _Handler(BaseHTTPRequestHandler):
         status = next((int(value.split()[0]) for name, value in headers if name == "Status"), 200)
         self._answer(status, [one for one in headers if one[0] != "Status"], content)
 
-    def _is_allowed(self, password: str) -> bool:
-        expected = base64.b64encode(f"reader:{password}".encode()).decode()
-        return self.headers.get("Authorization") == f"Basic {expected}"
+    def _is_allowed(self, *logins: str) -> bool:
+        expected = [f"Basic {base64.b64encode(login.encode()).decode()}" for login in logins]
+        return self.headers.get("Authorization") in expected
 
     def _environment(self, length: int) -> dict[str, str]:
         parts = urlsplit(self.path)

@@ -28,6 +28,7 @@ PAGES = [
             "import",
             "experiments",
             "reports",
+            "ci",
         )
     ),
 ]

@@ -30,14 +30,14 @@ class Requirements:
 
     def install_dver(self, extra: str | None) -> str:
         """The command that installs dver alone."""
-        return f"pip install {self._dver(extra)}"
+        return f"pip install --quiet {self._dver(extra)}"
 
     def install(self, extra: str | None, *, export: str) -> tuple[str, ...]:
         """The commands that install dver and the requirements. `export` puts the programs of `.venv` first."""
         dver = self._dver(_REPORT_EXTRA, extra)
         if self.uses_uv:
-            return ("pip install uv", "uv sync --frozen", f"uv pip install {dver}", export)
-        return (" ".join(["pip install", *self.arguments, dver]),)
+            return ("pip install --quiet uv", "uv sync --quiet --frozen", f"uv pip install --quiet {dver}", export)
+        return (" ".join(["pip install --quiet", *self.arguments, dver]),)
 
     def _dver(self, *extras: str | None) -> str:
         names = ",".join(one for one in extras if one is not None)

@@ -70,22 +70,24 @@ def test_a_directory_is_a_local_remote(url: str) -> None:
 
 
 def test_the_version_of_dver_is_pinned_unless_the_requirements_name_it() -> None:
-    assert requirements_of({}).install_dver("gs") == f"pip install 'dver[gs]=={__version__}'"
+    assert requirements_of({}).install_dver("gs") == f"pip install --quiet 'dver[gs]=={__version__}'"
     named = requirements_of({"requirements.txt": "pandas\ndver>=0.1\n"})
-    assert named.install(None, export="") == ("pip install -r requirements.txt 'dver[plots]'",)
+    assert named.install(None, export="") == ("pip install --quiet -r requirements.txt 'dver[plots]'",)
     other = requirements_of({"requirements.txt": "dverx\n"})
-    assert other.install("s", export="") == (f"pip install -r requirements.txt 'dver[plots,s]=={__version__}'",)
+    assert other.install("s", export="") == (f"pip install --quiet -r requirements.txt 'dver[plots,s]=={__version__}'",)
 
 
 def test_the_requirements_come_from_the_files_of_the_project() -> None:
     assert requirements_of({"uv.lock": "", "requirements.txt": "x"}).install(None, export="PATH") == (
-        "pip install uv",
-        "uv sync --frozen",
-        f"uv pip install 'dver[plots]=={__version__}'",
+        "pip install --quiet uv",
+        "uv sync --quiet --frozen",
+        f"uv pip install --quiet 'dver[plots]=={__version__}'",
         "PATH",
     )
     package = '[build-system]\nrequires = ["hatchling"]\n[project]\nname = "x"\ndependencies = ["dver"]\n'
-    assert requirements_of({"pyproject.toml": package}).install(None, export="") == ("pip install -e . 'dver[plots]'",)
+    assert requirements_of({"pyproject.toml": package}).install(None, export="") == (
+        "pip install --quiet -e . 'dver[plots]'",
+    )
     for other in ("[tool.ruff]\n", "not toml", '[project]\nname = "x"\n'):
         assert requirements_of({"pyproject.toml": other}) == Requirements()
 

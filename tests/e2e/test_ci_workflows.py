@@ -1,0 +1,352 @@
+"""Every command of the workflows runs for real: in shallow clones, with the permissions of its job, without a store."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cirunner import READER, WRITER, GitHubRunner, GitLabRunner, JobRun, path_of_jobs
+from githooks import write_dver
+from gitserver import git_server
+from hostserver import GITHUB_TOKEN, GITLAB_TOKEN, PROJECT, Host, hosting
+from support import git, run_dver
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+PIPELINE = """\
+stages:
+  train:
+    cmd: python train.py
+    deps: [data, train.py]
+    outs: [model]
+    metrics:
+      - metrics.json:
+          cache: false
+artifacts:
+  churn: {path: model, type: model}
+"""
+TRAIN = """\
+import json, pathlib
+rows = sorted(path.read_text() for path in pathlib.Path("data").iterdir())
+pathlib.Path("model").write_text("".join(rows))
+json.dump({"auc": len(rows) / 10}, open("metrics.json", "w"))
+"""
+
+
+@dataclass
+class Team:
+    """A repository on a server, the clone of a developer, and the remote of both."""
+
+    root: Path
+    url: str
+    origin: Path
+    remote: Path
+    host: Host
+    github: GitHubRunner
+    gitlab: GitLabRunner
+
+    def dver(self, *args: str) -> str:
+        return run_dver(*args, cwd=self.root).out
+
+    def git(self, *args: str) -> str:
+        return git(*args, cwd=self.root)
+
+    def change(self, *, push: bool = True, name: str = "b") -> str:
+        """Add a row on a branch, train, and push the branch. Returns the commit."""
+        self.git("checkout", "-q", "-B", "topic", "main")
+        (self.root / "data" / name).write_text(f"{name}\n")
+        self.dver("add", "data")
+        self.dver("repro")
+        self.git("commit", "-qam", "Add a row")
+        if push:
+            self.dver("push")
+        self.git("push", "-qf", str(self.origin), "topic")
+        return self.git("rev-parse", "HEAD").strip()
+
+    def merge(self) -> str:
+        """Merge the branch, as the service does for a pull request. Returns the commit."""
+        self.git("checkout", "-q", "--detach", "main")
+        self.git("merge", "-q", "--no-ff", "-m", "Merge", "topic")
+        self.git("push", "-qf", str(self.origin), "HEAD:refs/pull/7/merge")
+        return self.git("rev-parse", "HEAD").strip()
+
+    def land(self) -> str:
+        """Push the merge to main."""
+        self.git("checkout", "-q", "-B", "main")
+        self.git("push", "-q", str(self.origin), "main")
+        return self.git("rev-parse", "HEAD").strip()
+
+    def tags(self) -> list[str]:
+        return git("tag", cwd=self.origin).split()
+
+    # -- jobs --------------------------------------------------------------------------------------------------------
+
+    def workflow(self, name: str) -> str:
+        return (self.root / f".github/workflows/{name}.yml").read_text()
+
+    def on_pull_request(self, *, fork: bool = False, secrets: dict[str, str] | None = None) -> dict[str, JobRun]:
+        event = {"pull_request": {"number": 7, "head": {"repo": {"fork": fork}}}}
+        sha = self.git("rev-parse", "HEAD").strip()
+        return self.github.run(
+            self.workflow("dver"),
+            event,
+            sha=sha,
+            ref="refs/pull/7/merge",
+            secrets=secrets or {},
+            host=self._host(event),
+        )
+
+    def on_report(self, head: str, *, owner: str = "acme") -> dict[str, JobRun]:
+        event = {
+            "workflow_run": {
+                "id": 500,
+                "event": "pull_request",
+                "conclusion": "success",
+                "head_sha": head,
+                "head_branch": "topic",
+                "head_repository": {"full_name": f"{owner}/churn", "owner": {"login": owner}},
+                "pull_requests": [],
+            }
+        }
+        pull = {
+            "number": 7,
+            "state": "open",
+            "head": {"sha": head, "ref": "topic", "repo": {"full_name": f"{owner}/churn"}},
+        }
+        self.host.pulls = [pull]
+        return self.github.run(
+            self.workflow("dver-comment"), event, sha="0", ref="refs/heads/main", secrets={}, host=self._host(event)
+        )
+
+    def on_main(self, name: str, **secrets: str) -> dict[str, JobRun]:
+        sha = git("rev-parse", "main", cwd=self.origin).strip()
+        return self.github.run(
+            self.workflow(name), {}, sha=sha, ref="refs/heads/main", secrets=secrets, host=self._host({})
+        )
+
+    def on_gitlab(self, sha: str, host: dict[str, str] | None = None, **variables: str) -> dict[str, JobRun]:
+        text = (self.root / ".gitlab/dver.yml").read_text()
+        return self.gitlab.run(text, {"CI_DEFAULT_BRANCH": "main", **variables}, sha=sha, host=host or {})
+
+    def _host(self, event: dict[str, Any]) -> dict[str, str]:
+        file = self.github.folder / "event.json"
+        file.write_text(json.dumps(event))
+        name = "workflow_run" if "workflow_run" in event else "pull_request" if event else "push"
+        known = self.host.github(GITHUB_EVENT_PATH=str(file), GITHUB_EVENT_NAME=name)
+        return {key: value for key, value in known.items() if key not in ("GITHUB_TOKEN", "GITHUB_REF")}
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[Team]:
+    root, remote, origin = tmp_path / "developer", tmp_path / "remote", tmp_path / "server" / f"{PROJECT}.git"
+    origin.mkdir(parents=True)
+    git("init", "-q", "--bare", "-b", "main", cwd=origin)
+    for key in ("http.receivepack", "receive.advertisePushOptions"):
+        git("config", key, "true", cwd=origin)
+    for folder in (remote, tmp_path / "GitHubRunner", tmp_path / "GitLabRunner"):
+        folder.mkdir()
+    _make_project(root, remote, origin)
+    programs = write_dver(tmp_path / "bin").parent
+    writers = (WRITER, f"oauth2:{GITLAB_TOKEN}")
+    with git_server(tmp_path / "server", password=READER, writers=writers) as server, hosting() as host:
+        runners = [
+            kind(tmp_path / kind.__name__, server, path_of_jobs(programs)) for kind in (GitHubRunner, GitLabRunner)
+        ]
+        yield Team(root, server.url, origin, remote, host, *runners)  # type: ignore[arg-type]
+
+
+def _make_project(root: Path, remote: Path, origin: Path) -> None:
+    root.mkdir()
+    git("init", "-q", "-b", "main", cwd=root)
+    for args in (("init",), ("remote", "add", "-q", "origin", str(remote))):
+        run_dver(*args, cwd=root)
+    (root / "data").mkdir()
+    (root / "data/a").write_text("a\n")
+    (root / "dver.yaml").write_text(PIPELINE)
+    (root / "train.py").write_text(TRAIN)
+    (root / "requirements.txt").write_text("click\n")
+    run_dver("add", "data", cwd=root)
+    run_dver("repro", cwd=root)
+    for host in ("github", "gitlab"):
+        run_dver("ci", "init", host, "--retrain", cwd=root)
+    (root / ".gitignore").open("a").write("/dver-report/\n")
+    git("add", "-A", cwd=root)
+    git("commit", "-qm", "Train", cwd=root)
+    run_dver("push", cwd=root)
+    git("push", "-q", str(origin), "main", cwd=root)
+
+
+def test_a_pull_request_is_checked_and_reported(team: Team) -> None:
+    head = team.change()
+    team.merge()
+    jobs = team.on_pull_request()
+    assert [(name, job.ok) for name, job in jobs.items()] == [("check", True), ("report", True)], jobs["report"].log
+    assert "complete on origin: 2 pointers" in jobs["check"].step("Check the data").output
+    assert "1 stage restored" in jobs["report"].step("Run stages that are out of date").output
+    report = (team.github.folder / "artifacts/dver-report/report.md").read_text()
+    assert "data" in report
+    assert "auc" in report
+    assert "churn" in report
+    assert "auc" in jobs["report"].summary
+    assert team.on_report(head)["comment"].ok
+    [comment] = team.host.bodies()
+    assert "auc" in comment
+    assert team.on_report(head)["comment"].ok
+    assert len(team.host.bodies()) == 1
+
+
+def test_data_that_was_not_pushed_fails_the_check(team: Team) -> None:
+    team.change(push=False)
+    team.merge()
+    jobs = team.on_pull_request()
+    assert not jobs["check"].ok
+    assert "dver push" in jobs["check"].log
+    assert (team.github.folder / "artifacts/dver-report/report.md").exists()
+    assert not jobs["report"].ok
+
+
+def test_a_stage_that_is_out_of_date_runs(team: Team) -> None:
+    team.git("checkout", "-q", "-b", "topic")
+    (team.root / "train.py").write_text(TRAIN.replace("/ 10", "/ 5"))
+    team.git("commit", "-qam", "Measure otherwise")
+    team.merge()
+    jobs = team.on_pull_request()
+    assert jobs["report"].ok, jobs["report"].log
+    assert "1 stage run" in jobs["report"].step("Run stages that are out of date").output
+    assert "0.2" in (team.github.folder / "artifacts/dver-report/report.md").read_text()
+
+
+def test_a_merge_registers_changed_models_and_keeps_the_store(team: Team) -> None:
+    jobs = team.on_main("dver-register")
+    assert [(name, job.ok) for name, job in jobs.items()] == [("register", True), ("store", True)], jobs["register"].log
+    assert team.tags() == ["churn@v0.0.1"]
+    assert "github-actions[bot]" in git("cat-file", "tag", "churn@v0.0.1", cwd=team.origin)
+    team.change()
+    team.merge()
+    team.land()
+    assert team.on_main("dver-register")["register"].ok
+    assert team.tags() == ["churn@v0.0.1", "churn@v0.0.2"]
+    again = team.on_main("dver-register")
+    assert again["register"].ok
+    assert team.tags() == ["churn@v0.0.1", "churn@v0.0.2"]
+    assert again["store"].step("Save the store").rc is None  # its key exists
+
+
+def test_the_kept_store_saves_downloads(team: Team) -> None:
+    team.on_main("dver-register")
+    shutil.move(team.remote, team.remote.with_name("gone"))
+    team.git("checkout", "-q", "-b", "topic")
+    (team.root / "train.py").write_text(TRAIN + "\n")
+    team.git("commit", "-qam", "Add a line")
+    team.merge()
+    team.remote.mkdir()  # an empty one
+    assert team.on_pull_request()["report"].step("Run stages that are out of date").rc == 0
+
+
+def test_the_schedule_retrains_and_pushes_a_branch(team: Team) -> None:
+    [unchanged] = team.on_main("dver-retrain").values()
+    assert unchanged.ok, unchanged.log
+    assert "Nothing changed." in unchanged.log
+    (team.root / "train.py").write_text(TRAIN.replace("/ 10", "/ 5"))
+    team.git("commit", "-qam", "Measure otherwise")
+    team.git("push", "-q", str(team.origin), "main")
+    [job] = team.on_main("dver-retrain").values()
+    assert job.ok, job.log
+    assert "Open a pull request: " in job.summary
+    assert "compare/main...dver-retrain?expand=1" in job.summary
+    assert "auc" in job.summary
+    team.git("fetch", "-q", str(team.origin), "dver-retrain")
+    team.git("checkout", "-q", "FETCH_HEAD")
+    assert team.git("log", "-1", "--format=%an %s").strip() == "github-actions[bot] Retrain"
+    team.dver("check", "--remote")
+    team.dver("pull")
+    assert json.loads((team.root / "metrics.json").read_text()) == {"auc": 0.2}
+
+
+def test_jobs_without_permission_cannot_push(team: Team) -> None:
+    """The checks of the tests above could fail: the server refuses the token of other jobs."""
+    team.git("checkout", "-q", "--detach")
+    for old, new in (("dver check --remote", "git push origin HEAD:refs/heads/evil"), ("pull_request:", "push:")):
+        file = team.root / ".github/workflows/dver.yml"
+        file.write_text(file.read_text().replace(old, new))
+    assert not team.on_pull_request()["check"].ok
+    assert git("branch", "--list", "evil", cwd=team.origin) == ""
+
+
+def test_gitlab_checks_reports_and_comments(team: Team) -> None:
+    base = team.git("rev-parse", "HEAD").strip()
+    head = team.change()
+    request = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_DIFF_BASE_SHA": base}
+    jobs = team.on_gitlab(head, {}, **request)
+    assert [(name, job.ok) for name, job in jobs.items()] == [("dver:check", True), ("dver:report", True)], jobs[
+        "dver:report"
+    ].log
+    assert "auc" in (jobs["dver:report"].workspace / "dver-report/report.md").read_text()
+    assert team.host.bodies() == []
+    with_token = team.host.gitlab()
+    assert team.on_gitlab(head, with_token, **request)["dver:report"].ok
+    assert "auc" in team.host.bodies()[0]
+
+
+def test_gitlab_reports_before_it_fails(team: Team) -> None:
+    base = team.git("rev-parse", "HEAD").strip()
+    (team.root / "train.py").write_text("raise SystemExit(1)\n")
+    team.git("commit", "-qam", "Break it")
+    team.git("push", "-q", str(team.origin), "HEAD:topic")
+    head = team.git("rev-parse", "HEAD").strip()
+    request = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_DIFF_BASE_SHA": base}
+    job = team.on_gitlab(head, {}, **request)["dver:report"]
+    assert not job.ok
+    assert (job.workspace / "dver-report/report.md").exists()
+
+
+def test_gitlab_registers_after_a_merge(team: Team) -> None:
+    push = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"}
+    sha = team.git("rev-parse", "main").strip()
+    jobs = team.on_gitlab(sha, {"GITLAB_TOKEN": GITLAB_TOKEN}, **push)
+    assert {name: job.ok for name, job in jobs.items()} == {
+        "dver:check": True,
+        "dver:register": True,
+        "dver:store": True,
+    }, jobs["dver:register"].log
+    assert team.tags() == ["churn@v0.0.1"]
+    config = (jobs["dver:register"].workspace / ".git/config").read_text()
+    assert GITLAB_TOKEN not in config
+    without = team.on_gitlab(sha, {}, **push, CI_COMMIT_TAG="")
+    assert without["dver:register"].ok  # nothing changed, so nothing is pushed
+
+
+def test_gitlab_retrains_on_a_schedule(team: Team) -> None:
+    (team.root / "train.py").write_text(TRAIN.replace("/ 10", "/ 5"))
+    team.git("commit", "-qam", "Measure otherwise")
+    team.git("push", "-q", str(team.origin), "main")
+    sha = team.git("rev-parse", "main").strip()
+    [job] = team.on_gitlab(sha, {"GITLAB_TOKEN": GITLAB_TOKEN}, CI_PIPELINE_SOURCE="schedule").values()
+    assert job.ok, job.log
+    assert git("log", "-1", "--format=%an %s", "dver-retrain", cwd=team.origin).strip() == "GitLab CI Retrain"
+    assert "auc" in (job.workspace / "dver-report/report.md").read_text()
+
+
+def test_a_fork_gets_a_report_without_secrets(team: Team) -> None:
+    """The remote needs secrets, which pull requests from forks do not get."""
+    team.dver("remote", "set", "origin", "url", "s3://bucket/none")
+    team.dver("ci", "init", "github", "--force")
+    team.git("commit", "-qam", "Use a bucket")
+    team.git("push", "-q", str(team.origin), "main")
+    team.git("checkout", "-q", "-b", "topic")
+    (team.root / "train.py").write_text(TRAIN + "\n")
+    team.git("commit", "-qam", "Add a line")
+    head = team.git("rev-parse", "HEAD").strip()
+    team.merge()
+    jobs = team.on_pull_request(fork=True)
+    assert list(jobs) == ["report"]
+    assert jobs["report"].ok, jobs["report"].log
+    assert jobs["report"].step("Run stages that are out of date").rc is None
+    assert team.on_report(head, owner="stranger")["comment"].ok
+    assert "train" in team.host.bodies()[0]
+    assert GITHUB_TOKEN not in jobs["report"].log
