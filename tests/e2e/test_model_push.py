@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from githooks import put_dver_on_path
+from gitserver import git_server
 from registering import ModelClone, make_model_project, model_clone
 from support import git
 
@@ -55,6 +56,17 @@ def test_a_server_without_atomic_pushes_gets_the_registration_first(project: Mod
     project.model("register", "churn")
     project.model("assign", "churn", "prod", "--push")
     assert tags(origin) == ["churn#prod#1", "churn@v0.0.1"]
+
+
+def test_tags_are_pushed_to_a_web_server_and_a_refusal_leaves_none(project: ModelClone, origin: Path) -> None:
+    git("config", "http.receivepack", "true", cwd=origin)
+    with git_server(origin.parent) as server:
+        project.git("remote", "set-url", "origin", f"{server.url}/origin.git")
+        project.model("register", "churn", "--push")
+        project.model("assign", "churn", "prod", "--push")
+        git("config", "http.receivepack", "false", cwd=origin)
+        assert "refuses access" in project.model("deprecate", "churn", "--push", rc=7).err
+    assert tags(origin) == project.tags() == ["churn#prod#1", "churn@v0.0.1"]
 
 
 def test_a_change_that_was_not_pushed_is_pushed_by_the_same_command(project: ModelClone, origin: Path) -> None:

@@ -89,6 +89,20 @@ def test_versions_that_are_registered_at_once_follow_each_other(clones: list[Mod
 
 
 @pytest.mark.long
+def test_two_ci_jobs_of_one_commit_register_what_changed_once(clones: list[ModelClone]) -> None:
+    clones[0].commit("merged")
+    clones[0].dver("push")
+    clones[0].git("push", "--quiet")
+    for clone in clones:
+        clone.git("pull", "--quiet")
+    processes = [start(clone, "register", "--changed", "--push") for clone in clones]
+    assert [code for code, _ in ended(processes)] == [0] * len(clones)
+    origin = clones[0].root.parent / "origin.git"
+    new = set(git("tag", "--list", cwd=origin).split()) - {f"churn@{one}" for one in VERSIONS}
+    assert new == {"churn@v1.4.1", "rows@v0.0.1"}
+
+
+@pytest.mark.long
 def test_processes_of_one_clone_that_assign_at_once_all_succeed(clones: list[ModelClone]) -> None:
     clone = clones[0]
     for words in (["--push"], []):
