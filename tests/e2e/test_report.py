@@ -165,6 +165,20 @@ def test_a_section_that_fails_says_why_and_the_others_are_written(project: Proje
 
     assert "dver.yaml" in out
     assert "| `data` | 2 → 3 |" in out
+    assert "| `metrics.json` |" not in out  # unknown, and not removed
+    assert "plots changed" not in out
+
+
+def test_data_that_is_not_checked_out_is_not_removed(project: Project) -> None:
+    (project.root / "roc.csv").unlink()
+    write(project.root, {"train.sh": SCRIPT + b"echo\n"})
+
+    out = report(project, "--against", "HEAD").out
+
+    assert " to the workspace\n" in out
+    assert "o plots changed" in out
+    assert "`roc.csv`" not in out
+    assert "roc.csv' is not in the workspace" in report(project, "--against", "main").out
 
 
 def test_secrets_are_masked(project: Project) -> None:

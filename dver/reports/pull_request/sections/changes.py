@@ -8,15 +8,17 @@ from dver.core.public_text import MASK, is_secret_name
 from dver.pipelines.compare.params_metrics import ValueTable, compare_sides
 from dver.pipelines.compare.values import ValueChange
 from dver.pipelines.definition.param_files import ABSENT
+from dver.reports.pull_request.unread_files import UnreadFiles
 
-_PRECISION: Final = 5
 FACTS_MAX: Final = 1_000
 """The most items of a list in JSON."""
 
 
-def changed_values(table: ValueTable) -> tuple[list[tuple[str, ValueChange]], int]:
-    """The values that differ, each with its file, and the number of all values."""
-    files = compare_sides(*table.sides)
+def changed_values(table: ValueTable, unread: UnreadFiles) -> tuple[list[tuple[str, ValueChange]], int]:
+    """The values that differ, each with its file, and the number of all values. Those of `unread` files are unknown."""
+    if unread.has_pipeline:
+        return [], 0
+    files = {file: found for file, found in compare_sides(*table.sides).items() if not unread.has(file)}
     changed = [(file, _public(one)) for file, found in files.items() for one in found if one.differs]
     return changed, sum(map(len, files.values()))
 

@@ -19,6 +19,7 @@ from dver.reports.pull_request.sections.changes import (
     changed_values,
 )
 from dver.reports.pull_request.subject import ReportSubject
+from dver.reports.pull_request.unread_files import unread_files
 from dver.reports.pull_request.wording import part_of, problem_notes
 
 _BETTER: Final = {Direction.MAXIMIZE: "higher is better", Direction.MINIMIZE: "lower is better"}
@@ -28,8 +29,9 @@ _TONES: Final = {Verdict.BETTER: Tone.BETTER, Verdict.WORSE: Tone.WORSE}
 def metrics_section(subject: ReportSubject) -> SectionBody:
     """The metrics that differ. `maximize:` and `minimize:` in dver.yaml decide what is better, else the name."""
     table = read_table(subject.repo, metrics_of, subject.sides, (), subject.repo.root)
-    notes = problem_notes(table.problems)
-    changed, total = changed_values(table)
+    unread = unread_files(subject, table.problems)
+    notes = problem_notes(unread.problems)
+    changed, total = changed_values(table, unread)
     if not changed:
         return SectionBody(notes=notes)
     directions = _directions(subject)

@@ -9,14 +9,16 @@ from dver.reports.blocks.values import value_inline
 from dver.reports.pull_request.model import SectionBody
 from dver.reports.pull_request.sections.changes import FACTS_MAX, change_facts, changed_values
 from dver.reports.pull_request.subject import ReportSubject
+from dver.reports.pull_request.unread_files import unread_files
 from dver.reports.pull_request.wording import part_of, problem_notes
 
 
 def params_section(subject: ReportSubject) -> SectionBody:
     """The parameters that differ."""
     table = read_table(subject.repo, params_of, subject.sides, (), subject.repo.root)
-    notes = problem_notes(one for one in table.problems if not isinstance(one.error, FileMissingError))
-    changed, total = changed_values(table)
+    unread = unread_files(subject, table.problems)
+    notes = problem_notes(one for one in unread.problems if not isinstance(one.error, FileMissingError))
+    changed, total = changed_values(table, unread)
     if not changed:
         return SectionBody(notes=notes)
     rows = tuple(

@@ -7,18 +7,18 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from dver.core.errors import DverError, MissingObjectError
-from dver.pipelines.compare.compared_versions import NamedSide, ReadProblem, open_sides
+from dver.core.errors import DverError
+from dver.pipelines.compare.compared_versions import NamedSide, open_sides
 from dver.pipelines.compare.plots import ComparedPlots, PlotReader
 from dver.pipelines.definition.stage import DEFAULT_STYLE
-from dver.pipelines.plots.page import ImagePlot, RenderedPlot, VegaPlot
+from dver.pipelines.plots.page import RenderedPlot, VegaPlot
 from dver.pipelines.plots.vega import to_png
 from dver.reports.blocks.model import Block, Code, Inline, ItemList, Picture
 from dver.reports.pull_request.model import SectionBody
 from dver.reports.pull_request.subject import ReportSubject
+from dver.reports.pull_request.unread_files import UnreadFiles, unread_files
 from dver.reports.pull_request.wording import error_note, part_of, problem_notes
 from dver.reports.thumbnails import png_thumbnail
-from dver.tracking.targets import target_containing
 
 DRAWN_MAX: Final = 20
 """The most plots that are drawn."""
@@ -28,8 +28,9 @@ _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 def plots_section(subject: ReportSubject) -> SectionBody:
     """The plots whose data differs between the versions."""
     old, new = (_plots(subject, [(rev, commit)]) for rev, commit in subject.sides)
-    notes = problem_notes(_relevant(subject, (*old.problems, *new.problems)))
-    changed = _changed(old, new)
+    unread = unread_files(subject, (*old.problems, *new.problems))
+    notes = problem_notes(unread.problems)
+    changed = _changed(old, new, unread) if not unread.has_pipeline else []
     if not changed:
         return SectionBody(notes=notes)
     names = sorted({*_contents(old), *_contents(new)})
@@ -45,25 +46,6 @@ def plots_section(subject: ReportSubject) -> SectionBody:
     return SectionBody(
         (f"{part_of(len(changed), len(names), 'plot')} changed.",), tuple(blocks), notes, {"changed": changed}
     )
-
-
-def _relevant(subject: ReportSubject, problems: Sequence[ReadProblem]) -> Sequence[ReadProblem]:
-    """The problems without those of data that both versions have: such a plot did not change, and is not drawn."""
-    if not any(isinstance(one.error, MissingObjectError) for one in problems):
-        return problems
-    sides = [subject.tracked(one) for one in (subject.old, subject.new)]
-
-    def is_same(path: str) -> bool:
-        found = [target_containing(tracked, _data_path(subject, path)) for tracked in sides]
-        old, new = (one.tracked.pointer if one is not None else None for one in found)
-        return old is not None and new is not None and old.same_data(new)
-
-    return [one for one in problems if not (isinstance(one.error, MissingObjectError) and is_same(one.path))]
-
-
-def _data_path(subject: ReportSubject, shown: str) -> bytes:
-    """The data path of a file that is named relative to the project."""
-    return os.path.normpath(os.path.join(subject.repo.layout.prefix, os.fsencode(shown)))
 
 
 def _plots(subject: ReportSubject, sides: Sequence[NamedSide]) -> ComparedPlots:
@@ -83,10 +65,6 @@ def _contents(plots: ComparedPlots) -> dict[str, list[object]]:
     return found
 
 
-def _bytes_of(plot: ImagePlot) -> list[bytes]:
-    return [one.content for one in plot.pictures]
-
-
 def _without(spec: object, rev: str) -> object:
     """The specification of a chart without the name of the version, which is in each row."""
     match spec:
@@ -97,9 +75,17 @@ def _without(spec: object, rev: str) -> object:
     return None if spec == rev else spec
 
 
-def _changed(old: ComparedPlots, new: ComparedPlots) -> list[str]:
+def _changed(old: ComparedPlots, new: ComparedPlots, unread: UnreadFiles) -> list[str]:
+    """The names of the plots that differ. A plot that is unreadable on one side is unknown, neither new nor removed."""
     before, after = _contents(old), _contents(new)
-    return [name for name in dict.fromkeys((*after, *before)) if before.get(name) != after.get(name)]
+    names = dict.fromkeys((*after, *before))
+    differing = [name for name in names if before.get(name) != after.get(name)]
+    return [name for name in differing if (name in before and name in after) or not _is_unread(unread, name)]
+
+
+def _is_unread(unread: UnreadFiles, name: str) -> bool:
+    """Whether a plot may be missing only because a file could not be read. A plot with an id may have any files."""
+    return unread.has(name) or (bool(unread.paths) and not os.path.splitext(name)[1])
 
 
 def _pictures(plots: Sequence[RenderedPlot]) -> tuple[list[Picture], list[Inline]]:
