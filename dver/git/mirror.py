@@ -178,8 +178,12 @@ class GitMirror:
         if self._is_whole or failed == _NO_DEPTH:
             self._fetch_history()
             return self.git
-        if failed == _NO_MATCH:
-            tags._create(self.git.object_format)
+        if failed == _NO_MATCH:  # then git prunes nothing
+            gone = run(tags.git, ["for-each-ref", "--format=delete %(refname)", *names])
+            run(tags.git, ["update-ref", "--stdin"], stdin=gone)
+        if tags.git.object_format != self.git.object_format:  # the first fetch finds out
+            self._create(tags.git.object_format)
+            return self._fetch_tags(artifact)
         return tags.git
 
     def _fetch_history(self) -> None:

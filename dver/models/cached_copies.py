@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import posixpath
 import stat
 import time
 from collections.abc import Iterator
@@ -51,16 +50,15 @@ def cached_copy(found: LocatedVersion, cache_dir: Path, *, progress: Progress = 
     Raises what reading the files of the version raises.
     """
     with closing(found.files()) as files:
-        name = posixpath.basename(found.path.rstrip("/")) or "model"
-        directory = cache_dir / _DIRECTORY / _key(found, files, name)
+        directory = cache_dir / _DIRECTORY / _key(found, files)
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.parent.chmod(0o700)  # it may have data of private repositories
         with locked(directory.with_suffix(".lock")):
             if not _is_unchanged(directory):
-                _make(directory, found, files, name, progress)
+                _make(directory, found, files, progress)
         with suppress(OSError):
             os.utime(directory / _RECORD)
-        return directory / _CONTENT / name
+        return directory / _CONTENT / found.file_name
 
 
 def cached_copies(cache_dir: Path) -> list[CachedCopy]:
@@ -83,19 +81,19 @@ def _found(directory: Path) -> Iterator[CachedCopy]:
                 yield CachedCopy(str(record["reference"]), one, size, (one / _RECORD).stat().st_mtime)
 
 
-def _key(found: LocatedVersion, files: Files, name: str) -> str:
+def _key(found: LocatedVersion, files: Files) -> str:
     """The same for the same content, or else for the same path of the same commit."""
     content = files.info("").oid
     place = (str(content),) if content is not None else (found.address.repo, found.commit, found.path)
-    return Oid.of(os.fsencode("\0".join((*place, name)))).hex()[:32]
+    return Oid.of(os.fsencode("\0".join((*place, found.file_name)))).hex()[:32]
 
 
-def _make(directory: Path, found: LocatedVersion, files: Files, name: str, progress: Progress) -> None:
+def _make(directory: Path, found: LocatedVersion, files: Files, progress: Progress) -> None:
     target = DownloadTarget(directory, directory.parent, force=True)
     with target.new() as temporary, progress.task("get", total=0) as task:
         new = Path(os.fsdecode(temporary))
         (new / _CONTENT).mkdir(parents=True)
-        export(files, files.info(""), os.fsencode(new / _CONTENT / name), task)
+        export(files, files.info(""), os.fsencode(new / _CONTENT / found.file_name), task)
         for path, status in _files_below(new / _CONTENT):
             if stat.S_ISREG(status.st_mode):
                 path.chmod(stat.S_IMODE(status.st_mode) & ~_WRITE_BITS)

@@ -18,6 +18,7 @@ from dver.access.rooted_files import RootedAddress
 from dver.core.errors import CorruptError, UsageError
 from dver.core.phrasing import quoted
 from dver.formats.registry_tag import TagDetails
+from dver.formats.tree import forbidden_name
 from dver.git.git_repo import CommitId
 from dver.git.network import shown_url
 from dver.git.registry.references import ArtifactReference, find_version, read_artifact
@@ -77,6 +78,12 @@ class LocatedVersion:
                 fix=f"find it: dver list {self._quoted_repo} --rev {self.commit[:12]}",
             )
         return self.definition.path
+
+    @property
+    def file_name(self) -> str:
+        """A name for the artifact on this machine: the last part of its path, unless such a file is dangerous."""
+        name = posixpath.basename(posixpath.normpath(self.path))
+        return self.artifact.name.rpartition("/")[2].rpartition(":")[2] if forbidden_name(os.fsencode(name)) else name
 
     @property
     def files_address(self) -> RootedAddress:

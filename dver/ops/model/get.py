@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +51,7 @@ def get_model(
     if out is not None and not out.endswith("/"):
         DownloadTarget.named(out, "", cwd, force=force).check()  # before anything is transferred
     found = locate_version(repo, reference, cwd=cwd, remote=remote, keeps=False)
-    name = posixpath.basename(found.path.rstrip("/")) or found.artifact.name.rpartition(":")[2]
-    output = DownloadTarget.named(out, name, cwd, force=force)
+    output = DownloadTarget.named(out, found.file_name, cwd, force=force)
     output.check()
     with closing(found.files()) as files, output.new() as new, progress.task("get", total=0) as task:
         done = export(files, files.info(""), new, task)

@@ -131,8 +131,19 @@ def test_a_server_without_filters_has_the_registry_too(source: Path) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_plain_web_server_has_the_registry_too(source: Path, web_server: WebServer) -> None:
-    git("clone", "-q", "--bare", source, web_server.folder / "plain.git", cwd=source)
-    git("update-server-info", cwd=web_server.folder / "plain.git")
-    mirror = GitMirror.of(f"{web_server.url}/plain.git", user_cache_dir())
+    git("clone", "-q", "--bare", source, web_server.folder / "registry.git", cwd=source)
+    git("update-server-info", cwd=web_server.folder / "registry.git")
+    mirror = GitMirror.of(f"{web_server.url}/registry.git", user_cache_dir())
     assert mirror.resolve("churn#prod") == id_of(source, "HEAD~1")
     assert read_artifact(mirror.registry("churn"), "churn").latest is not None
+
+
+def test_a_repository_with_sha256_has_the_registry_too(tmp_path: Path) -> None:
+    made = tmp_path / "sha256"
+    git("init", "-q", "--object-format=sha256", made, cwd=tmp_path)
+    git("commit", "-q", "--allow-empty", "-m", "Begin", cwd=made)
+    git("tag", "-am", "text", "churn@v1.0.0", cwd=made)
+    first = GitMirror.of(str(made), user_cache_dir())
+    assert read_artifact(first.registry("churn"), "churn").latest is not None
+    assert first.resolve("churn@latest") == id_of(made, "HEAD")
+    assert GitMirror.of(made.as_uri(), user_cache_dir()).resolve("churn@latest") == id_of(made, "HEAD")

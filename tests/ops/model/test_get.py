@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from support import git
 from workspaces import Project, listing, write
 
 from dver.core.errors import ConflictError, CorruptError, DverError, UsageError
+from dver.formats.registry_tag import TagDetails
 from dver.models.located import locate_version
 from dver.ops.model.get import get_model
 from dver.repo import Repository
@@ -164,3 +166,17 @@ def test_models_of_dvc_and_gto_repositories_are_found(version: str, tmp_path: Pa
     assert (old.definition.type, old.definition.labels) == ("dataset", ("a", "1"))
     with pytest.raises(DverError, match="unknown"):
         get_model(repo.as_uri(), "virtual", cwd=here)
+
+
+@pytest.mark.parametrize(
+    "path", ["..", "models/..", ".git", "../../etc/passwd", "/etc/passwd", "models/.git/", ".", ""]
+)
+def test_a_hostile_path_in_a_tag_writes_nothing_elsewhere(path: str, source: Project, here: Path) -> None:
+    tag(source.root, "evil@v1.0.0", details=TagDetails(path=path))
+    inside = here / "inside"
+    inside.mkdir()
+    for force in (False, True):
+        with suppress(DverError):
+            get_model(source.root.as_uri(), "evil", cwd=inside, force=force)
+    assert list(here.iterdir()) == [inside]
+    assert set(os.listdir(inside)) <= {"evil"}
