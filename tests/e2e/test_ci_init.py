@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from githooks import put_dver_on_path
 from support import Run, git
 
 import dver
+from dver.ci.workflows.remote_access import access_of
 
 GITHUB = [f".github/workflows/{name}.yml" for name in ("dver", "dver-comment", "dver-register")]
 
@@ -104,6 +108,32 @@ def test_a_remote_in_a_directory_is_reported(project: Path, run: Run, tmp_path: 
     assert (
         "remote origin is a directory, which only a runner on this machine can reach" in run("ci", "init", "github").err
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "value"),
+    [
+        ("webdavs://host/x", "password", "hidden$(x)"),
+        ("sftp://user@host/x", "key_file", "KEY\n"),
+        ("gs://bucket/x", "key_file", '{"key": "x"}\n'),
+    ],
+)
+def test_the_commands_for_a_remote_configure_a_clone(
+    project: Path, run: Run, env: Path, tmp_path: Path, url: str, key: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_dver_on_path(tmp_path / "bin", monkeypatch)
+    access = access_of("origin", {"url": url})
+    for name in access.all_secrets:
+        monkeypatch.setenv(name, value.rstrip("\n"))
+    subprocess.run(["bash", "-ec", "\n".join(access.setup)], check=True, cwd=project)
+    settings = tomllib.loads((project / ".git/dver/config.toml").read_text())["remote"]["origin"]
+    if key == "key_file":
+        file = Path(settings[key])
+        assert (file.read_text(), file.stat().st_mode & 0o777) == (value, 0o600)
+    else:
+        assert settings[key] == value
+    if "ssh" in str(access.extra):
+        assert (env / ".ssh/known_hosts").read_text() == value
 
 
 def test_python_and_json_have_the_same_result(project: Path, run: Run) -> None:

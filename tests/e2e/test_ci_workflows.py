@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from cirunner import READER, WRITER, GitHubRunner, GitLabRunner, JobRun, path_of
 from githooks import write_dver
 from gitserver import git_server
 from hostserver import GITHUB_TOKEN, GITLAB_TOKEN, PROJECT, Host, hosting
+from servers import S3Server
 from support import git, run_dver
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
@@ -89,11 +91,13 @@ class Team:
     def workflow(self, name: str) -> str:
         return (self.root / f".github/workflows/{name}.yml").read_text()
 
-    def on_pull_request(self, *, fork: bool = False, secrets: dict[str, str] | None = None) -> dict[str, JobRun]:
-        event = {"pull_request": {"number": 7, "head": {"repo": {"fork": fork}}}}
+    def on_pull_request(
+        self, name: str = "dver", *, fork: bool = False, author: str = "ada", secrets: dict[str, str] | None = None
+    ) -> dict[str, JobRun]:
+        event = {"pull_request": {"number": 7, "user": {"login": author}, "head": {"repo": {"fork": fork}}}}
         sha = self.git("rev-parse", "HEAD").strip()
         return self.github.run(
-            self.workflow("dver"),
+            self.workflow(name),
             event,
             sha=sha,
             ref="refs/pull/7/merge",
@@ -129,8 +133,10 @@ class Team:
             self.workflow(name), {}, sha=sha, ref="refs/heads/main", secrets=secrets, host=self._host({})
         )
 
-    def on_gitlab(self, sha: str, host: dict[str, str] | None = None, **variables: str) -> dict[str, JobRun]:
-        text = (self.root / ".gitlab/dver.yml").read_text()
+    def on_gitlab(
+        self, sha: str, host: dict[str, str] | None = None, *, name: str = "dver", **variables: str
+    ) -> dict[str, JobRun]:
+        text = (self.root / f".gitlab/{name}.yml").read_text()
         return self.gitlab.run(text, {"CI_DEFAULT_BRANCH": "main", **variables}, sha=sha, host=host or {})
 
     def _host(self, event: dict[str, Any]) -> dict[str, str]:
@@ -139,6 +145,15 @@ class Team:
         name = "workflow_run" if "workflow_run" in event else "pull_request" if event else "push"
         known = self.host.github(GITHUB_EVENT_PATH=str(file), GITHUB_EVENT_NAME=name)
         return {key: value for key, value in known.items() if key not in ("GITHUB_TOKEN", "GITHUB_REF")}
+
+
+def use_bucket(team: Team, server: S3Server) -> None:
+    """Move the data to a bucket that needs secrets."""
+    team.dver("remote", "set", "origin", "url", f"s3://{server.bucket}/{uuid.uuid4().hex}")
+    team.dver("remote", "set", "origin", "endpoint_url", server.endpoint_url)
+    team.dver("ci", "init", "github", "--force")
+    team.git("commit", "-qam", "Use a bucket")
+    team.git("push", "-q", str(team.origin), "main")
 
 
 @pytest.fixture
@@ -332,12 +347,60 @@ def test_gitlab_retrains_on_a_schedule(team: Team) -> None:
     assert "auc" in (job.workspace / "dver-report/report.md").read_text()
 
 
-def test_a_fork_gets_a_report_without_secrets(team: Team) -> None:
-    """The remote needs secrets, which pull requests from forks do not get."""
-    team.dver("remote", "set", "origin", "url", "s3://bucket/none")
-    team.dver("ci", "init", "github", "--force")
-    team.git("commit", "-qam", "Use a bucket")
+def test_secrets_reach_the_commands_that_need_them(
+    team: Team, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_bucket(team, s3_server)
+    with monkeypatch.context() as patch:
+        for name, value in s3_server.credentials().items():
+            patch.setenv(name, value)
+        team.change()
+    team.merge()
+    without = team.on_pull_request()
+    assert not without["check"].ok
+    assert "no credentials" in without["check"].log
+    jobs = team.on_pull_request(secrets=s3_server.credentials())
+    assert [(name, job.ok) for name, job in jobs.items()] == [("check", True), ("report", True)], jobs["report"].log
+    assert s3_server.secret_access_key not in jobs["report"].log
+    assert list(team.on_pull_request(author="dependabot[bot]")) == ["report"]
+
+
+def test_a_project_in_a_subdirectory_is_checked_and_reported(team: Team) -> None:
+    project = team.root / "models/a b"
+    project.mkdir(parents=True)
+    for name in ("dver.yaml", "train.py", "requirements.txt"):
+        shutil.copy(team.root / name, project)
+    run_dver("init", cwd=project)
+    run_dver("remote", "add", "-q", "origin", str(team.remote), cwd=project)
+    for host in ("github", "gitlab"):
+        run_dver("ci", "init", host, cwd=project)
+    team.git("add", "-A")
+    team.git("commit", "-qm", "Add a project")
     team.git("push", "-q", str(team.origin), "main")
+    base = team.git("rev-parse", "HEAD").strip()
+    team.git("checkout", "-qb", "topic")
+    (project / "data").mkdir()
+    (project / "data/a").write_text("a\n")
+    for args in (("add", "data"), ("repro",), ("push",)):
+        run_dver(*args, cwd=project)
+    team.git("add", "-A")
+    team.git("commit", "-qm", "Train the other")
+    team.git("push", "-q", str(team.origin), "topic")
+    head = team.git("rev-parse", "HEAD").strip()
+    team.merge()
+    jobs = team.on_pull_request("dver-models-a-b")
+    assert [(name, job.ok) for name, job in jobs.items()] == [("check", True), ("report", True)], jobs["report"].log
+    assert "auc" in (team.github.folder / "artifacts/dver-models-a-b-report/report.md").read_text()
+    assert (jobs["report"].workspace / ".git/dver/store").is_dir()
+    request = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_DIFF_BASE_SHA": base}
+    found = team.on_gitlab(head, {}, name="dver-models-a-b", **request)["dver-models-a-b:report"]
+    assert found.ok, found.log
+    assert "auc" in (found.workspace / "models/a b/dver-report/report.md").read_text()
+
+
+def test_a_fork_gets_a_report_without_secrets(team: Team, s3_server: S3Server) -> None:
+    """The remote needs secrets, which pull requests from forks do not get."""
+    use_bucket(team, s3_server)
     team.git("checkout", "-q", "-b", "topic")
     (team.root / "train.py").write_text(TRAIN + "\n")
     team.git("commit", "-qam", "Add a line")

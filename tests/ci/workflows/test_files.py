@@ -15,7 +15,8 @@ from dver.ci.workflows.template import render
 from dver.core.version import __version__
 
 S3 = access_of("origin", {"url": "s3://bucket/x"})
-FORK = "${{ !github.event.pull_request.head.repo.fork }}"
+PULL = "github.event.pull_request"
+GUARD = f"${{{{ !{PULL}.head.repo.fork && {PULL}.user.login != 'dependabot[bot]' }}}}"
 
 
 def github(access: RemoteAccess = S3, **more: object) -> dict[str, dict[str, object]]:
@@ -98,12 +99,12 @@ def test_the_version_of_python_comes_from_its_file() -> None:
     assert "python-version-file: m/.python-version" in text
 
 
-def test_jobs_that_need_secrets_do_not_run_for_forks() -> None:
+def test_jobs_that_need_secrets_do_not_run_for_forks_and_dependabot() -> None:
     jobs = github()["dver.yml"]["jobs"]
-    assert jobs["check"]["if"] == FORK  # type: ignore[index]
+    assert jobs["check"]["if"] == GUARD  # type: ignore[index]
     public = github(access_of("origin", {"url": "https://h/x"}))["dver.yml"]["jobs"]
     assert "if" not in public["check"]  # type: ignore[index]
-    assert FORK not in str(public)
+    assert GUARD not in str(public)
 
 
 def test_only_the_jobs_that_write_may_write() -> None:
