@@ -27,6 +27,7 @@ PAGES = [
             "remotes",
             "import",
             "experiments",
+            "models",
             "reports",
             "ci",
         )

@@ -82,4 +82,19 @@ def test_experiments_are_compared_brought_back_and_left_again(demo: DemoRun) -> 
     (applied,) = demo.outputs("dver exp diff")
     assert "train.forest.trees" in applied
     assert "models/forest.joblib (output)" in applied
-    assert "trees: 60" in (demo.project / "params.yaml").read_text()
+    (left,) = demo.outputs("dver exp undo")
+    assert left.startswith("undone: 3 files written")
+
+
+def test_the_model_is_released_reported_and_rolled_back(demo: DemoRun) -> None:
+    assert "registered digits v0.0.1 (models/forest.joblib, " in demo.outputs("dver model register digits")[0]
+    (report,) = demo.outputs("dver report --against HEAD~1")
+    assert "| `params.yaml` | `train.forest.trees` | 60 | 200 |" in report
+    assert "| `digits` | `models/forest.joblib` | " in report
+    card = (demo.project / "card.md").read_text()
+    assert "# `digits` `v0.0.2`" in card
+    assert "| `train.forest.trees` | 200 | 60 |" in card
+    (history,) = demo.outputs("dver model history digits")
+    changes = [line[18:].split("  ")[0] for line in history.splitlines()[:5]]
+    assert changes[0] == "v0.0.1 assigned to prod"
+    assert len(changes) == 5
