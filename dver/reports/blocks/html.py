@@ -34,7 +34,7 @@ code { font: .92em ui-monospace, monospace; background: var(--soft); border-radi
   overflow-wrap: anywhere; white-space: pre-wrap; }
 pre { background: var(--soft); border-radius: 6px; margin: .4rem 0; overflow-x: auto; padding: .6rem .75rem; }
 pre code { background: none; padding: 0; white-space: pre; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; } .scroll table { width: max-content; max-width: 62rem; }
 table { border-collapse: collapse; font-size: .93rem; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem; text-align: left; vertical-align: top; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }

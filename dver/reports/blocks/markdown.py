@@ -30,8 +30,8 @@ _MARKED: Final = re.compile(r"([\\`*_{}\[\]<>|~#&@])")
 _LINE_START: Final = re.compile(r"^(?:(?=[-+=])|(\d+)(?=[.)]))")
 """The start of a line that would make a list, a heading or a table of it."""
 _URL: Final = re.compile(r"(?<=[A-Za-z]):(?=//)")
-_PLAIN_CODE: Final = re.compile(r"[^`|\\]+")
-"""Text that a code span holds as it is, also in a table."""
+_FOR_TABLES: Final = re.compile(r"[^|\\]+")
+"""Text that a code span in a table holds as it is. Escapes in it differ between the hosts."""
 _MARKS: Final = {Tone.PLAIN: "", Tone.BETTER: "🟢 ", Tone.WORSE: "🔴 "}
 ROWS: Final = 10_000
 """The most rows of a table."""
@@ -47,18 +47,20 @@ class MarkdownForm:
     """URLs of pictures by file name."""
 
 
-def inline_markdown(text: Inline) -> str:
+def inline_markdown(text: Inline, *, in_table: bool = False) -> str:
     """A line of text as Markdown."""
-    return "".join(_part(one) for one in text)
+    return "".join(_part(one, in_table) for one in text)
 
 
-def code_markdown(code: Code) -> str:
+def code_markdown(code: Code, *, in_table: bool = False) -> str:
     """A name or value as code."""
     shown = code.shown
-    if _PLAIN_CODE.fullmatch(shown) and shown == shown.strip():
-        return f"`{shown}`"
-    # Escapes of code spans in tables differ between the hosts. Character references in HTML do not.
-    return f"<code>{_references(shown)}</code>"
+    if not shown.strip() or (in_table and not _FOR_TABLES.fullmatch(shown)):
+        return f"<code>{_references(shown)}</code>"
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    # Markdown takes one space from both ends, if there are any.
+    padding = " " if shown[0] in "` " or shown[-1] in "` " else ""
+    return f"{fence}{padding}{shown}{padding}{fence}"
 
 
 def block_markdown(block: Block, form: MarkdownForm) -> str:
@@ -84,10 +86,10 @@ def joined_blocks(parts: list[str]) -> str:
     return "\n\n".join(one for one in parts if one) + "\n"
 
 
-def _part(part: str | Code | Toned) -> str:
+def _part(part: str | Code | Toned, in_table: bool) -> str:
     match part:
         case Code():
-            return code_markdown(part)
+            return code_markdown(part, in_table=in_table)
         case Toned(text, tone):
             return _MARKS[tone] + _escaped(text)
     return _escaped(part)
@@ -114,7 +116,7 @@ def _table(table: ReportTable, form: MarkdownForm) -> str:
     if not rows:
         return _left_out(left, "row", table.more)
     line = ["---:" if at in table.right else "---" for at in range(len(table.header))]
-    cells = [[inline_markdown(one) for one in row] for row in (table.header, *rows)]
+    cells = [[inline_markdown(one, in_table=True) for one in row] for row in (table.header, *rows)]
     text = "\n".join(f"| {' | '.join(row)} |" for row in (cells[0], line, *cells[1:]))
     return f"{text}\n\n{_left_out(left, 'more row', table.more)}" if left else text
 

@@ -103,8 +103,8 @@ def test_a_name_is_shown_as_it_is_and_means_nothing(name: str) -> None:
 
 
 @given(NAMES)
-def test_code_is_one_line_without_a_bar(name: str) -> None:
-    text = code_markdown(Code(name))
+def test_code_in_a_table_is_one_line_without_a_bar(name: str) -> None:
+    text = code_markdown(Code(name), in_table=True)
 
     assert "\n" not in text
     assert "|" not in text

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +13,6 @@ from dver.core.oid import Oid
 from dver.core.phrasing import count, human_size
 from dver.formats.tree import Entry, Kind
 from dver.reports.blocks.model import Code, Inline, ItemList, ReportTable
-from dver.reports.difference import ChangeTotals, totals_of
 from dver.reports.pull_request.model import SectionBody
 from dver.reports.pull_request.sections.changes import FACTS_MAX
 from dver.reports.pull_request.subject import ReportSubject
@@ -50,16 +50,15 @@ def data_section(subject: ReportSubject) -> SectionBody:
     if not changed:
         return SectionBody()
     files = [one for data in changed for one in data.files or ()]
-    totals = totals_of(files)
     header: tuple[Inline, ...] = (("Path",), ("Files",), ("Size",), ("Changed files",))
     rows = tuple(_row(one) for one in changed)
     blocks: list[ReportTable | ItemList] = [
         ReportTable(header, rows, len(rows), frozenset((1, 2)), subject.command("diff"))
     ]
     if files:
-        blocks.append(_listed(files, subject.command("diff")))
+        blocks.append(_listed(files, subject))
     notes = tuple(error_note(one.error) for one in changed if one.error is not None)
-    return SectionBody(_summary(changed, files), tuple(blocks), notes, _facts(changed, files, totals))
+    return SectionBody(_summary(changed, files), tuple(blocks), notes, _facts(subject, changed, files))
 
 
 def _changed_data(subject: ReportSubject) -> list[_ChangedData]:
@@ -134,23 +133,23 @@ def _summary(changed: list[_ChangedData], files: list[TreeChange]) -> Inline:
     return (f"{count(len(changed), 'path')} changed{kinds}, {growth}.",)
 
 
-def _listed(files: list[TreeChange], more: Inline) -> ItemList:
+def _listed(files: list[TreeChange], subject: ReportSubject) -> ItemList:
     """The changed files, or the directories of very many."""
-    title = count(len(files), "changed file")
+    title, more, shown = count(len(files), "changed file"), subject.command("diff"), subject.repo.layout.shown
     if len(files) <= _BY_NAME:
-        return ItemList(tuple(map(_item, files)), len(files), title, more)
+        return ItemList(tuple(_item(one, shown) for one in files), len(files), title, more)
     directories: dict[bytes, list[TreeChange]] = {}
     for one in files:
         directories.setdefault(os.path.dirname(one.path), []).append(one)
     most = sorted(directories.items(), key=lambda found: -len(found[1]))
-    items = tuple((Code(os.fsdecode(path or b".")), f": {change_summary(found)}") for path, found in most[:FACTS_MAX])
+    items = tuple((Code(shown(path)), f": {change_summary(found)}") for path, found in most[:FACTS_MAX])
     return ItemList(items, len(most), f"{title} in {count(len(most), 'directory', 'directories')}", more)
 
 
-def _item(change: TreeChange) -> Inline:
-    name: Inline = (Code(os.fsdecode(change.path)),)
+def _item(change: TreeChange, shown: Callable[[bytes], str]) -> Inline:
+    name: Inline = (Code(shown(change.path)),)
     if change.old_path is not None:
-        name = (Code(os.fsdecode(change.old_path)), " → ", *name)
+        name = (Code(shown(change.old_path)), " → ", *name)
     sizes = [_size(one) for one in (change.old, change.new) if one is not None]
     return (f"{_LETTERS[change.status]} ", *name, f" ({' → '.join(dict.fromkeys(sizes))})")
 
@@ -159,7 +158,9 @@ def _size(entry: Entry) -> str:
     return "empty directory" if entry.kind is Kind.DIRECTORY else human_size(entry.size)
 
 
-def _facts(changed: list[_ChangedData], files: list[TreeChange], totals: ChangeTotals) -> dict[str, Any]:
+def _facts(subject: ReportSubject, changed: list[_ChangedData], files: list[TreeChange]) -> dict[str, Any]:
+    counts = Counter(one.status for one in files)
+    shown = subject.repo.layout.shown
     return {
         "paths": [
             {
@@ -170,9 +171,13 @@ def _facts(changed: list[_ChangedData], files: list[TreeChange], totals: ChangeT
             }
             for data in changed
         ],
-        **{status.value: totals.counts[status] for status in _LETTERS},
+        **{status.value: counts[status] for status in _LETTERS},
         "files": [
-            {"status": one.status.value, "path": os.fsdecode(one.path), "old_path": _text(one.old_path)}
+            {
+                "status": one.status.value,
+                "path": shown(one.path),
+                "old_path": shown(one.old_path) if one.old_path else None,
+            }
             for one in files[:FACTS_MAX]
         ],
     }
@@ -182,7 +187,3 @@ def _pointer_facts(data: TrackedData | None) -> dict[str, Any] | None:
     if data is None:
         return None
     return {"oid": str(data.pointer.oid), "files": data.pointer.files, "size": data.pointer.size}
-
-
-def _text(path: bytes | None) -> str | None:
-    return os.fsdecode(path) if path is not None else None

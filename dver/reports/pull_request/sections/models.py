@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ def models_section(subject: ReportSubject) -> SectionBody:
     header: tuple[Inline, ...] = (("Name",), ("Path",), ("Size",), ("Latest version",), ("Next version",), ("Stages",))
     return SectionBody(
         (f"{count(len(found), 'version')} to register: ", Code("dver model register --changed"), "."),
-        (ReportTable(header, tuple(map(_row, found)), len(found), frozenset((2,))),),
+        (ReportTable(header, tuple(_row(subject, one) for one in found), len(found), frozenset((2,))),),
         tuple(notes),
         {"models": list(map(_facts, found))},
     )
@@ -75,12 +76,12 @@ def _is_changed(
     return latest is None or source.registered_identity(latest, place_of(artifact)) != content.identity
 
 
-def _row(found: _ModelToRegister) -> tuple[Inline, ...]:
+def _row(subject: ReportSubject, found: _ModelToRegister) -> tuple[Inline, ...]:
     latest = found.registered.latest
     stages = [f"{name}: {stage.version}" for name, stage in found.registered.stages.items()]
     return (
         (Code(found.artifact.name),),
-        (Code(found.artifact.path),),
+        (Code(subject.repo.layout.shown(os.fsencode(found.artifact.path))),),
         (human_size(found.content.size) if found.content.size is not None else "-",),
         (Code(latest.version) if latest is not None else "-",),
         (Code(found.next),),
