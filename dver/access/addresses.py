@@ -12,7 +12,13 @@ from typing import Final
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCP: Final = re.compile(r"(?:[^@/:]+@)?[^@/:]+:(?!/?/)[^:]*|(?:[^@/:]+@)?[^@/:]+:/(?!/)[^:]*")
 """`git@host:path`, which is no URL; a local path has a slash before its first colon."""
-_REVISION: Final = re.compile(r"@(?P<rev>[^:@]*(?:@\{[^}]*\}[^:@]*)*):")
+_REVISION: Final = re.compile(
+    r"""@(?P<rev>
+        [^:@/]+@(?:latest|greatest|v?[0-9]+\.[0-9]+\.[0-9]+[^:@]*)  # a version in the registry: churn@v1.2.0
+        | [^:@]*(?:@\{[^}]*\}[^:@]*)*
+    ):""",
+    re.VERBOSE,
+)
 
 
 @dataclass(frozen=True, slots=True)

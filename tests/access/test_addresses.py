@@ -25,6 +25,11 @@ from dver.access.addresses import DataAddress, directory_of_url, is_url
         ("./data@:a", "./data", None, "a"),
         ("https://host/data@v1:", "https://host/data", "v1", ""),
         ("@v1:a/b", None, "v1", "a/b"),
+        ("https://me@host/data@churn@v1.2.0:a", "https://me@host/data", "churn@v1.2.0", "a"),
+        ("git@host:team/data.git@churn@latest:a", "git@host:team/data.git", "churn@latest", "a"),
+        ("git@host:team/data.git@churn#prod:a@v1.0.0:b", "git@host:team/data.git", "churn#prod", "a@v1.0.0:b"),
+        ("../data@churn@1.2.0-rc.1:a", "../data", "churn@1.2.0-rc.1", "a"),
+        ("@churn@latest:a/b", None, "churn@latest", "a/b"),
     ],
 )
 def test_an_address_has_repository_revision_and_path(text: str, repo: str | None, rev: str | None, path: str) -> None:
