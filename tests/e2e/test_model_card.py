@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions of a model, which were in stage prod one after the other."""
     root = make_git_repo(tmp_path_factory.mktemp("card") / "churn")
     copy = "import pathlib as p; p.Path({1!r}).write_text(p.Path({0!r}).read_text())"
-    train = "import json; json.dump(open('params.yaml').read().split()[1], open('model.json', 'w'))"
+    train = "import json\ntry: import numpy\nexcept ImportError: pass\n"
+    train += "json.dump(open('params.yaml').read().split()[1], open('model.json', 'w'))"
     score = "import json; x = float(json.load(open('predictions.json'))); "
     score += "json.dump({'accuracy': 1 - x, 'cost': x, 'rows': 10}, open('metrics.json', 'w'))"
     files = {
@@ -144,7 +146,8 @@ def test_a_card_compares_with_the_version_that_was_in_the_stage_before(run: Run)
     assert "| changed |" in next(line for line in card.splitlines() if line.startswith("| `data` "))
     assert "| unchanged |" in next(line for line in card.splitlines() if line.startswith("| `train.py` "))
     assert "`python train.py --log …/train.log --token ***`, with the environment variables `DB_URL`" in card
-    assert "other" not in card
+    assert re.search(r"^- Imported packages \(of \d+\): `numpy==[\d.]+`$", card, re.MULTILINE)
+    assert "others.json" not in card
 
 
 def test_nothing_private_is_in_a_card(run: Run, project: Path) -> None:

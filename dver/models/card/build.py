@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from dver.core.public_text import SecretFilter
 from dver.formats.pack import ObjectKind
@@ -51,7 +51,7 @@ def build_card(
         params=tuple(_params(facts, before, public)),
         data=tuple(_data(facts, before, public)),
         steps=tuple(_step(one, public) for one in steps),
-        environment=_environment(steps, public),
+        environment=_environment(facts, public),
         checks=public.value(details.checks),
         problems=tuple(dict.fromkeys(_problem(one, public) for one in problems)),
     )
@@ -116,13 +116,14 @@ def _step(step: LineageStep, public: SecretFilter) -> CardStep:
     )
 
 
-def _environment(steps: Iterable[LineageStep], public: SecretFilter) -> CardEnvironment | None:
-    """The environment of the last run that has a record: the first of `steps` is the one that made the model."""
-    record = next((one.record for one in steps if one.record is not None), None)
+def _environment(facts: VersionFacts, public: SecretFilter) -> CardEnvironment | None:
+    """The environment of the stage that made the model; None without a record of its run."""
+    record = facts.lineage.stages[0].record if facts.lineage is not None else None
     if record is None:
         return None
-    packages = {public.text(name): public.text(version) for name, version in record.packages.items()}
-    return CardEnvironment(record.python, record.platform, record.gpus, packages)
+    packages = {public.text(name): public.text(version) for name, version in facts.environment.packages.items()}
+    needed = {name: packages[name] for name in facts.environment.requirements if name in packages}
+    return CardEnvironment(record.python, record.platform, record.gpus, needed, packages)
 
 
 def _problem(problem: ReadProblem, public: SecretFilter) -> str:

@@ -73,12 +73,15 @@ class CardStep(Displayed):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CardEnvironment(Displayed):
-    """The environment in which the last stage ran."""
+    """The environment of the stage that made the model."""
 
     python: str | None
     platform: str | None
     gpus: tuple[str, ...]
+    requirements: Mapping[str, str]
+    """The versions of the packages that the sources of the stage import; of all packages if those are unknown."""
     packages: Mapping[str, str]
+    """The versions of all packages."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 from dver.core.display import Displayed
@@ -18,6 +19,8 @@ from dver.git.git_repo import CommitId
 from dver.git.registry.state import ArtifactVersion
 from dver.models.artifact_content import ArtifactContent, CommitContents
 from dver.models.artifacts import Artifact, artifacts_of
+from dver.models.package.environment import PackageEnvironment
+from dver.models.package.packaged_model import stage_environment
 from dver.models.related_metrics import related_metrics
 from dver.pipelines.compare.compared_versions import ReadProblem, Side, open_sides
 from dver.pipelines.compare.directions import MetricDirections, directions_of
@@ -43,6 +46,8 @@ class VersionFacts(Displayed):
     metrics: Values = field(default_factory=dict)
     directions: MetricDirections = field(default_factory=MetricDirections)
     lineage: Lineage | None = None
+    environment: PackageEnvironment = field(default_factory=PackageEnvironment)
+    """Of the stage that made the model; empty if this clone has no record of its run."""
     imports: Mapping[str, Source] = field(default_factory=dict)
     """The sources of imported data, by path."""
     problems: list[ReadProblem] = field(default_factory=list)
@@ -89,6 +94,8 @@ def _read_of_path(repo: Repository, side: Side, found: VersionFacts, path: str) 
         found.content = CommitContents(repo, commit, side.name).at(path)
     with _noting(found, LOCK_NAME):
         found.lineage = trace(repo, path, commit)
+        if found.lineage is not None:
+            found.environment = stage_environment(found.lineage, partial(_read_source, side))
         top = Layout(repo.root, repo.git, repo.git.worktree)
         wanted = related_metrics(side, locked_stages(repo, commit), path, found.problems)
         values = read_values(top, side, wanted, found.problems)
@@ -97,6 +104,12 @@ def _read_of_path(repo: Repository, side: Side, found: VersionFacts, path: str) 
     found.metrics = found.metrics or {_file_and_key(name): one for name, one in found.details.metrics.items()}
     with _noting(found, "pointers"):
         found.imports = _imports(repo, commit, [path, *(one.place for one in found.inputs())])
+
+
+def _read_source(side: Side, path: str) -> bytes | None:
+    with suppress(DverError):
+        return side.read(path)
+    return None
 
 
 def _imports(repo: Repository, commit: CommitId, paths: Iterable[str]) -> dict[str, Source]:

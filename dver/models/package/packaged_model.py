@@ -123,6 +123,12 @@ def _environment(
     )
 
 
+def stage_environment(lineage: Lineage, read_source: ReadSource) -> PackageEnvironment:
+    """The environment of the stage that made a model, with the packages that its sources import."""
+    imports = source_imports(_sources_of(lineage, read_source), read_source, _roots(lineage))
+    return find_environment(lineage.stages[0].record, imports.modules)
+
+
 def _is_standard(module: str) -> bool:
     return module in sys.stdlib_module_names
 

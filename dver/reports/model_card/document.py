@@ -114,11 +114,12 @@ def _environment(card: ModelCard) -> list[Block]:
     if found is None:
         return []
     facts = {"Python": found.python, "Platform": found.platform, "GPU": ", ".join(found.gpus)}
-    blocks = _lines([(f"{name}: ", Code(text)) for name, text in facts.items() if text])
-    if found.packages:
-        packages = listed_codes(f"{name}=={version}" for name, version in sorted(found.packages.items()))
-        blocks.append(ItemList((packages,), 1, title=count(len(found.packages), "package")))
-    return blocks
+    lines: list[Inline] = [(f"{name}: ", Code(text)) for name, text in facts.items() if text]
+    packages = listed_codes(f"{name}=={version}" for name, version in sorted(found.requirements.items()))
+    if found.requirements == found.packages:
+        folded = ItemList((packages,), 1, title=count(len(found.packages), "package")) if packages else None
+        return [*_lines(lines), *([folded] if folded is not None else [])]
+    return _lines([*lines, (f"Imported packages (of {len(found.packages):,}): ", *packages)])
 
 
 def _lines(items: list[Inline]) -> list[Block]:
