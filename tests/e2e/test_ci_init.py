@@ -75,7 +75,7 @@ def test_a_subdirectory_is_a_project_of_its_own(project: Path, run: Run) -> None
     (project / "models").mkdir()
     run("init", "--no-hooks", cwd=project / "models")
     found = run("ci", "init", "github", cwd=project / "models")
-    assert "wrote .github/workflows/dver-models.yml" in found.out
+    assert "wrote ../.github/workflows/dver-models.yml" in found.out
     assert "no remote is configured, so the check fails" in found.err
     assert "working-directory: models" in (project / ".github/workflows/dver-models.yml").read_text()
 

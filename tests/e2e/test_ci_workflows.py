@@ -14,12 +14,13 @@ import pytest
 from cirunner import READER, WRITER, GitHubRunner, GitLabRunner, JobRun, path_of_jobs
 from githooks import write_dver
 from gitserver import git_server
-from hostserver import GITHUB_TOKEN, GITLAB_TOKEN, PROJECT, Host, hosting
+from hostserver import GITHUB_TOKEN, PROJECT, Host, hosting
 from servers import S3Server
 from support import git, run_dver
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
+PUSH_TOKEN = "glpat-to-push"
 PIPELINE = """\
 stages:
   train:
@@ -167,7 +168,7 @@ def team(tmp_path: Path) -> Iterator[Team]:
         folder.mkdir()
     _make_project(root, remote, origin)
     programs = write_dver(tmp_path / "bin").parent
-    writers = (WRITER, f"oauth2:{GITLAB_TOKEN}")
+    writers = (WRITER, f"oauth2:{PUSH_TOKEN}")
     with git_server(tmp_path / "server", password=READER, writers=writers) as server, hosting() as host:
         runners = [
             kind(tmp_path / kind.__name__, server, path_of_jobs(programs)) for kind in (GitHubRunner, GitLabRunner)
@@ -323,7 +324,7 @@ def test_gitlab_reports_before_it_fails(team: Team) -> None:
 def test_gitlab_registers_after_a_merge(team: Team) -> None:
     push = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"}
     sha = team.git("rev-parse", "main").strip()
-    jobs = team.on_gitlab(sha, {"GITLAB_TOKEN": GITLAB_TOKEN}, **push)
+    jobs = team.on_gitlab(sha, {"GITLAB_PUSH_TOKEN": PUSH_TOKEN}, **push)
     assert {name: job.ok for name, job in jobs.items()} == {
         "dver:check": True,
         "dver:register": True,
@@ -331,7 +332,7 @@ def test_gitlab_registers_after_a_merge(team: Team) -> None:
     }, jobs["dver:register"].log
     assert team.tags() == ["churn@v0.0.1"]
     config = (jobs["dver:register"].workspace / ".git/config").read_text()
-    assert GITLAB_TOKEN not in config
+    assert PUSH_TOKEN not in config
     without = team.on_gitlab(sha, {}, **push, CI_COMMIT_TAG="")
     assert without["dver:register"].ok  # nothing changed, so nothing is pushed
 
@@ -341,7 +342,7 @@ def test_gitlab_retrains_on_a_schedule(team: Team) -> None:
     team.git("commit", "-qam", "Measure otherwise")
     team.git("push", "-q", str(team.origin), "main")
     sha = team.git("rev-parse", "main").strip()
-    [job] = team.on_gitlab(sha, {"GITLAB_TOKEN": GITLAB_TOKEN}, CI_PIPELINE_SOURCE="schedule").values()
+    [job] = team.on_gitlab(sha, {"GITLAB_PUSH_TOKEN": PUSH_TOKEN}, CI_PIPELINE_SOURCE="schedule").values()
     assert job.ok, job.log
     assert git("log", "-1", "--format=%an %s", "dver-retrain", cwd=team.origin).strip() == "GitLab CI Retrain"
     assert "auc" in (job.workspace / "dver-report/report.md").read_text()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
 import click
 
 from dver.ci.workflows.files import WorkflowHost, gitlab_include
@@ -33,14 +36,15 @@ def command(ctx: Context, *, host: str, retrain: bool, force: bool, as_json: boo
     """
     with Repository.open(ctx.cwd) as repo:
         result = ci_init(repo, WorkflowHost(host), retrain=retrain, force=force)
+        written = [repo.layout.shown(os.fsencode(path)) for path in result.written]
     if as_json:
         ctx.emit_json(result)
     else:
-        _print(ctx, result)
+        _print(ctx, result, written)
 
 
-def _print(ctx: Context, result: WrittenWorkflows) -> None:
-    for path in result.written:
+def _print(ctx: Context, result: WrittenWorkflows, written: Sequence[str]) -> None:
+    for path in written:
         ctx.say(f"wrote {printable(path)}")
     if not result.written:
         ctx.say("all workflows are up to date")
@@ -58,7 +62,7 @@ def _notes(result: WrittenWorkflows) -> list[str]:
     if result.secrets:
         notes.append(f"add the {where}: {', '.join(result.secrets)}")
     if result.host is WorkflowHost.GITLAB:
-        notes.append("add the CI/CD variable GITLAB_TOKEN, which posts comments and pushes tags")
+        notes.append("add the CI/CD variables GITLAB_TOKEN (posts comments) and GITLAB_PUSH_TOKEN (pushes tags)")
     if result.remote is None:
         notes.append("no remote is configured, so the check fails; `dver remote add -d origin URL` adds one")
     elif result.is_local_remote:
