@@ -255,3 +255,17 @@ def test_many_changed_files_are_listed_by_directory(project: Project) -> None:
     assert "<details><summary>300 changed files in 3 directories</summary>" in out
     assert "- `data/0`: 100 added" in out
     assert "… " not in out
+
+
+def test_data_that_moved_to_another_path_is_renamed(project: Project) -> None:
+    run_dver("move", "data", "moved", cwd=project.root)
+
+    out = report(project, "--against", "HEAD").out
+
+    assert "- R `data/c.csv` → `moved/c.csv` (2.0 kB)" in out
+    assert "2 paths changed (files: 3 renamed), +0 B." in out
+
+
+def test_forms_exclude_each_other(project: Project) -> None:
+    assert "--md and --json exclude each other" in report(project, "--md", "--json", rc=2).out
+    assert "--md and --html exclude each other" in report(project, "--md", "--html", rc=2).err

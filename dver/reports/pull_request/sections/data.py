@@ -49,7 +49,7 @@ def data_section(subject: ReportSubject) -> SectionBody:
     changed = _changed_data(subject)
     if not changed:
         return SectionBody()
-    files = [one for data in changed for one in data.files or ()]
+    files = with_renames(one for data in changed for one in data.files or ())  # also from one path to another
     header: tuple[Inline, ...] = (("Path",), ("Files",), ("Size",), ("Changed files",))
     rows = tuple(_row(one) for one in changed)
     blocks: list[ReportTable | ItemList] = [
@@ -127,7 +127,7 @@ def _summary(changed: list[_ChangedData], files: list[TreeChange]) -> Inline:
         for side in ([data.old for data in changed], [data.new for data in changed])
     )
     known = [change_summary(files)] if files else []
-    unknown = ["others unknown"] if any(data.files is None for data in changed) else []
+    unknown = ["others unknown" if known else "unknown"] if any(data.files is None for data in changed) else []
     kinds = f" (files: {', '.join([*known, *unknown])})" if known or unknown else ""
     growth = f"{'-' if new < old else '+'}{human_size(abs(new - old))}"
     return (f"{count(len(changed), 'path')} changed{kinds}, {growth}.",)
