@@ -122,6 +122,10 @@ class GitMirror:
         with locked(self.directory.with_suffix(".lock")), self._removed_on_error():
             return self._fetch_tags(artifact)
 
+    def tag_names(self) -> list[str]:
+        """The names of all tags of the other repository, as they are now. Fetches nothing else."""
+        return self._ref_names("--tags")
+
     # -- commits
 
     def _fetched(self, rev: str) -> CommitId:
@@ -210,11 +214,7 @@ class GitMirror:
     def _unknown(self, rev: str) -> DverError:
         from difflib import get_close_matches
 
-        try:
-            output = os.fsdecode(self._run(("ls-remote", "--quiet", "--heads", "--tags", "--refs", _REMOTE)))
-        except GitNetworkFailure as error:
-            return network_error(self.url, error)
-        names = [line.partition("\t")[2].split("/", 2)[2] for line in output.splitlines()]
+        names = self._ref_names("--heads", "--tags")
         close = get_close_matches(rev, names, n=3, cutoff=0.6)
         known = f"branches and tags: {join_limited(names)}" if names else "it has no commits yet"
         return UsageError(
@@ -222,6 +222,13 @@ class GitMirror:
             why="no branch, tag or commit there is called so",
             fix=f"did you mean {' or '.join(close)}?" if close else known,
         )
+
+    def _ref_names(self, *kinds: str) -> list[str]:
+        try:
+            output = os.fsdecode(self._run(("ls-remote", "--quiet", "--refs", *kinds, _REMOTE)))
+        except GitNetworkFailure as error:
+            raise network_error(self.url, error) from error
+        return [line.partition("\t")[2].split("/", 2)[2] for line in output.splitlines()]
 
     def _missing(self, ids: Iterable[str]) -> list[str]:
         lines = describe_objects(self.git, dict.fromkeys(ids), "%(objectname)")

@@ -52,7 +52,8 @@ def cached_copy(found: LocatedVersion, cache_dir: Path, *, progress: Progress = 
     with closing(found.files()) as files:
         directory = cache_dir / _DIRECTORY / _key(found, files)
         directory.parent.mkdir(parents=True, exist_ok=True)
-        directory.parent.chmod(0o700)  # it may have data of private repositories
+        with suppress(OSError):
+            directory.parent.chmod(0o700)  # it may have data of private repositories
         with locked(directory.with_suffix(".lock")):
             if not _is_unchanged(directory):
                 _make(directory, found, files, progress)

@@ -17,11 +17,18 @@ from dver.access.repositories import FilesAddress, LocalProject, MirroredReposit
 from dver.access.rooted_files import RootedAddress
 from dver.core.errors import CorruptError, UsageError
 from dver.core.phrasing import quoted
-from dver.formats.registry_tag import TagDetails
+from dver.formats.registry_tag import RegistryTag, TagDetails
 from dver.formats.tree import forbidden_name
 from dver.git.git_repo import CommitId
+from dver.git.mirror import GitMirror
 from dver.git.network import shown_url
-from dver.git.registry.references import ArtifactReference, find_version, read_artifact
+from dver.git.registry.references import (
+    ArtifactReference,
+    find_artifact,
+    find_version,
+    not_registered,
+    read_artifact,
+)
 from dver.git.registry.state import ArtifactVersion, RegisteredArtifact
 from dver.models.artifacts import Artifact, artifact_in
 from dver.models.gto_file import FILE_OF_GTO, artifact_of_gto
@@ -139,17 +146,27 @@ def locate_version(
     repo = None if repo is None else os.path.expanduser(repo)
     mirror = None if repo is None else mirror_of(repo, cwd)
     if mirror is not None:
-        artifact = read_artifact(mirror.registry(asked.artifact), asked.artifact)
+        artifact = _artifact_elsewhere(mirror, asked.artifact)
         version = find_version(artifact, asked, url=shown_url(mirror.url))
         commit = mirror.resolve(version.commit)
         return LocatedVersion(artifact, version, MirroredRepository(mirror, commit, remote, keeps, verify))
     directory = (cwd if repo is None else cwd / repo).resolve()
     with Repository.open(directory) as opened:
-        artifact = read_artifact(opened.git, asked.artifact)
+        read = read_artifact if repo is not None else find_artifact
+        artifact = read(opened.git, asked.artifact)
         version = find_version(artifact, asked, url=None if repo is None else os.fspath(directory))
         base = os.path.relpath(directory, os.fsdecode(opened.layout.top))
     address = LocalProject(directory, version.commit, remote, keeps, verify)
     return LocatedVersion(artifact, version, address, "" if base == "." else base)
+
+
+def _artifact_elsewhere(mirror: GitMirror, name: str) -> RegisteredArtifact:
+    """The state of an artifact of another repository. Raises UsageError with close matches if no tag names it."""
+    found = read_artifact(mirror.registry(name), name)
+    if found.events:
+        return found
+    tags = filter(None, map(RegistryTag.parse, mirror.tag_names()))
+    raise not_registered(name, shown_url(mirror.url), {one.artifact for one in tags})
 
 
 def _definition(files: Files, name: str, base: str) -> Artifact | None:

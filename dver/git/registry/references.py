@@ -95,11 +95,7 @@ def find_artifact(git: GitRepo, name: str) -> RegisteredArtifact:
             why="this clone has no tags of the registry",
             fix=f"get them with `git fetch --tags`, or register the first: dver model register {name}",
         )
-    raise UsageError(
-        f"{name!r} is not in the registry{_suggestion(name, known)}",
-        why="no tag of this clone names it",
-        fix="list artifacts with `dver model list --all`; get new tags with `git fetch --tags`",
-    )
+    raise not_registered(name, None, known)
 
 
 def _suggestion(name: str, known: Collection[str]) -> str:
@@ -117,7 +113,7 @@ def find_version(
     `url` is the address of the repository if it is not a clone of the user.
     """
     if not artifact.events:
-        raise _not_registered(artifact.name, url)
+        raise not_registered(artifact.name, url)
     if reference.stage is not None:
         current = artifact.stages.get(reference.stage)
         if current is None:
@@ -137,11 +133,12 @@ def find_version(
     return found
 
 
-def _not_registered(name: str, url: str | None) -> UsageError:
+def not_registered(name: str, url: str | None, known: Collection[str] = ()) -> UsageError:
+    """The error for an artifact without tags, in the repository `url` or in this clone. `known` are those with tags."""
     return UsageError(
-        f"{name!r} is not in the registry" + (f" of {url}" if url else ""),
+        f"{name!r} is not in the registry" + (f" of {url}" if url else "") + _suggestion(name, known),
         why="no tag there names it" if url else "no tag of this clone names it",
-        fix=_list_tags("", url) or "list artifacts with `dver model list`; get new tags with `git fetch --tags`",
+        fix=_list_tags("", url) or "list artifacts with `dver model list --all`; get new tags with `git fetch --tags`",
     )
 
 

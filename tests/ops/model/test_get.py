@@ -125,6 +125,7 @@ def test_errors_name_what_exists(source: Project, here: Path) -> None:
         ("churn@v9.0.0", "no version v9.0.0"),
         ("churn#dev", "in stage 'dev'"),
         ("other", "not in the registry of"),
+        ("chrun", "did you mean 'churn'"),
     ):
         with pytest.raises(UsageError, match=message):
             get_model(url, reference, cwd=here)
