@@ -110,6 +110,17 @@ def test_a_remote_in_a_directory_is_reported(project: Path, run: Run, tmp_path: 
     )
 
 
+def test_a_remote_that_jobs_do_not_have_is_reported(project: Path, run: Run) -> None:
+    run("remote", "remove", "origin")
+    run("config", "set", "--local", "remote.mine.url", "s3://bucket/mine")
+    found = run("ci", "init", "github").err
+    assert "the project does not name the remote mine, so jobs do not have it" in found
+    fix = found.split("`")[1].replace("URL", "s3://bucket/mine")
+    run(*shlex.split(fix)[1:])
+    run("config", "unset", "--local", "remote.mine.url")
+    assert "the project does not name" not in run("ci", "init", "github").err
+
+
 @pytest.mark.parametrize(
     ("url", "key", "value"),
     [

@@ -39,6 +39,8 @@ class WrittenWorkflows(Displayed):
     """The default remote of the project; None if it has none."""
     is_local_remote: bool
     """Whether that remote is a directory of this machine."""
+    is_unshared_remote: bool
+    """Whether only the settings of this clone or user name that remote, so that jobs do not have it."""
     to_include: str | None = None
     """The file that the user's `.gitlab-ci.yml` is to include, if it does not do so."""
 
@@ -76,6 +78,7 @@ def ci_init(repo: Repository, host: WorkflowHost, *, retrain: bool = False, forc
         access.all_secrets,
         name,
         access.is_local,
+        name is not None and repo.config.origin(f"remote.{name}.url") != "project",
         to_include,
     )
 

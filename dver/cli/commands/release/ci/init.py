@@ -65,6 +65,11 @@ def _notes(result: WrittenWorkflows) -> list[str]:
         notes.append("add the CI/CD variables GITLAB_TOKEN (posts comments) and GITLAB_PUSH_TOKEN (pushes tags)")
     if result.remote is None:
         notes.append("no remote is configured, so the check fails; `dver remote add -d origin URL` adds one")
+    elif result.is_unshared_remote:
+        command = f"dver remote set {result.remote} url URL"
+        notes.append(
+            f"the project does not name the remote {result.remote}, so jobs do not have it; `{command}` adds it"
+        )
     elif result.is_local_remote:
         notes.append(f"remote {result.remote} is a directory, which only a runner on this machine can reach")
     return notes
