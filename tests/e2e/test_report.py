@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -123,9 +125,27 @@ def test_a_clone_without_data_reports_what_pointers_and_locks_say(project: Proje
     out = run("report", "--against", "origin/main", cwd=clone).out
 
     assert "| `data` | 2 → 3 | 4 B → 2.0 kB | unknown: not in the store |" in out
-    assert "`the content of 'data' is not in the store`" in out
-    assert "1 file not in the store at `origin/main`; fix: `dver fetch --rev origin/main roc.csv`" in out
+    assert "> 1 path not in the store at `origin/main`; fix: `dver fetch --rev origin/main data`" in out
+    assert "> 1 path not in the store at `origin/main`; fix: `dver fetch --rev origin/main roc.csv`" in out
     assert "ll stages are up to date" in out
+
+
+def test_the_fixes_of_a_clone_without_data_can_be_typed(project: Project, run: Run) -> None:
+    run("remote", "add", "-d", "store", str(project.root.parent / "store"), cwd=project.root)
+    project.commit("a remote")
+    run("push", "--all-commits", cwd=project.root)
+    git("clone", "-q", str(project.root), "clone", cwd=project.root.parent)
+    clone = project.root.parent / "clone"
+    fixes = set(re.findall(r"fix: `(dver fetch [^`]+)`", run("report", "--against", "origin/main", cwd=clone).out))
+    assert len(fixes) == 4
+
+    for one in fixes:
+        run(*shlex.split(one)[1:], cwd=clone)
+
+    out = run("report", "--against", "origin/main", cwd=clone).out
+    assert "fix:" not in out
+    assert "| `data` | 2 → 3 | 4 B → 2.0 kB | 1 added |" in out
+    assert "1 of 1 plot changed." in out
 
 
 def test_a_clone_without_data_knows_that_a_stage_did_not_run_on_new_data(project: Project, run: Run) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from dver.core.errors import DverError, MissingObjectError
 from dver.core.phrasing import count, quoted
-from dver.pipelines.compare.compared_versions import ReadProblem
+from dver.pipelines.compare.compared_versions import WORKSPACE, ReadProblem
 from dver.reports.blocks.model import Code, Inline, Toned
 from dver.reports.pull_request.model import PullRequestReport, ReportedVersion
 
@@ -33,7 +33,7 @@ def error_note(error: DverError, where: Inline = ()) -> Inline:
     parts: list[str | Code | Toned] = [*where, Code(error.what)]
     for label, text in (("why", error.why), ("fix", error.fix)):
         if text:
-            parts += [f"; {label}: ", Code(text)]
+            parts += [f"; {label}: ", Code(text, is_whole=label == "fix")]
     return tuple(parts)
 
 
@@ -59,8 +59,14 @@ def problem_notes(problems: Iterable[ReadProblem]) -> tuple[Inline, ...]:
 
 def _absent_note(side: str, paths: Sequence[str]) -> Inline:
     names = " ".join(map(quoted, paths)) if len(paths) <= _FETCHED else ""
-    fix = f"dver fetch --rev {quoted(side)} {names}".rstrip()
-    return (f"{count(len(paths), 'file')} not in the store at ", Code(side), "; fix: ", Code(fix))
+    rev = "" if side == WORKSPACE else f"--rev {quoted(side)} "
+    what = f"{count(len(paths), 'path')} not in the store"
+    return (
+        what,
+        *((" at ", Code(side)) if rev else ()),
+        "; fix: ",
+        Code(f"dver fetch {rev}{names}".rstrip(), is_whole=True),
+    )
 
 
 def part_of(number: int, of: int, noun: str) -> str:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dver.core.errors import CorruptError, DverError, MissingObjectError
+from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.phrasing import count, human_size
 from dver.formats.tree import Entry, Kind
+from dver.pipelines.compare.compared_versions import ReadProblem
 from dver.reports.blocks.model import Code, Inline, ItemList, ReportTable
-from dver.reports.pull_request.model import SectionBody
+from dver.reports.pull_request.model import ReportedVersion, SectionBody
 from dver.reports.pull_request.sections.changes import FACTS_MAX
 from dver.reports.pull_request.subject import ReportSubject
-from dver.reports.pull_request.wording import error_note
+from dver.reports.pull_request.wording import problem_notes
 from dver.store.trees.compare import ChangeStatus, TreeChange, TreeReader, change_summary, compare, with_renames
 from dver.tracking.browse import explain_errors
 from dver.tracking.targets import Target, TrackedData
@@ -27,8 +29,6 @@ _LETTERS: Final = {
     ChangeStatus.MODIFIED: "M",
     ChangeStatus.RENAMED: "R",
 }
-
-
 _BY_NAME: Final = 200
 """The most changed files that are listed by name."""
 
@@ -41,7 +41,7 @@ class _ChangedData:
     old: TrackedData | None
     new: TrackedData | None
     files: tuple[TreeChange, ...] | None
-    error: DverError | None = None
+    problems: tuple[ReadProblem, ...] = ()
 
 
 def data_section(subject: ReportSubject) -> SectionBody:
@@ -57,7 +57,7 @@ def data_section(subject: ReportSubject) -> SectionBody:
     ]
     if files:
         blocks.append(_listed(files, subject))
-    notes = tuple(error_note(one.error) for one in changed if one.error is not None)
+    notes = problem_notes(one for data in changed for one in data.problems)
     return SectionBody(_summary(changed, files), tuple(blocks), notes, _facts(subject, changed, files))
 
 
@@ -75,28 +75,37 @@ def _compared(
     subject: ReportSubject, path: bytes, old: Mapping[bytes, TrackedData], new: Mapping[bytes, TrackedData]
 ) -> _ChangedData:
     before, after = old.get(path), new.get(path)
-    shown = subject.repo.layout.shown(path)
-    try:
-        read_old, read_new = (
-            _reader(subject, one, commit) for one, (_, commit) in zip((before, after), subject.sides, strict=True)
-        )
-        changes = with_renames(compare(_entry(before), _entry(after), read_old, read_new, path=path))
-    except (MissingObjectError, CorruptError) as error:
-        return _ChangedData(shown, before, after, None, error)
-    return _ChangedData(shown, before, after, tuple(changes))
+    left, right = _entry(before), _entry(after)
+    problems: list[ReadProblem] = []
+    read_old = _reader(subject, before, subject.old, problems)
+    read_new = _reader(subject, after, subject.new, problems)
+    changes: list[TreeChange] | None = None
+    with suppress(MissingObjectError, CorruptError):
+        changes = with_renames(compare(left, right, read_old, read_new, path=path))
+    if changes is None and right is not None and right.kind is Kind.DIRECTORY and len(problems) == 1:
+        with suppress(MissingObjectError, CorruptError):
+            read_new(right.oid)  # one report names what is missing on both sides
+    files = tuple(changes) if changes is not None else None
+    return _ChangedData(subject.repo.layout.shown(path), before, after, files, tuple(problems))
 
 
 def _entry(data: TrackedData | None) -> Entry | None:
     return data.entry if data is not None else None
 
 
-def _reader(subject: ReportSubject, data: TrackedData | None, rev: str | None) -> TreeReader:
-    """Reads directories from the store, with errors that name the path and the fix."""
+def _reader(
+    subject: ReportSubject, data: TrackedData | None, version: ReportedVersion, problems: list[ReadProblem]
+) -> TreeReader:
+    """Reads directories from the store. Adds errors to the `problems`."""
 
     def read(oid: Oid) -> Sequence[Entry]:
         assert data is not None  # a side without data has no directories
-        with explain_errors(subject.repo, Target(data), rev=rev):
-            return subject.repo.store.tree(oid)
+        try:
+            with explain_errors(subject.repo, Target(data), rev=version.commit):
+                return subject.repo.store.tree(oid)
+        except (MissingObjectError, CorruptError) as error:
+            problems.append(ReadProblem(version.rev, subject.repo.layout.shown(data.path), error))
+            raise
 
     return read
 

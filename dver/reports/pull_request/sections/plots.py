@@ -40,7 +40,7 @@ def plots_section(subject: ReportSubject) -> SectionBody:
         drawn, errors = _pictures([one for one in both.plots if one.name in changed])
         blocks += drawn
         notes = (*notes, *errors)
-    else:
+    if not blocks:
         items = tuple((Code(name),) for name in changed)
         blocks.append(ItemList(items, len(items), more=subject.command("plots diff")))
     return SectionBody(
