@@ -17,7 +17,7 @@ from dver.formats.registry_tag import RegistryAction, TagDetails, encode_message
 from dver.git.git_repo import CommitId, GitRepo
 from dver.git.registry.events import RegistryEvent, read_registry_tags
 from dver.git.registry.state import RegisteredArtifact, artifact_state
-from dver.git.registry.writing import TagTakenError, place_tag, remove_tag, tag_id, write_tag
+from dver.git.registry.writing import TagTakenError, make_tag_object, place_tag, tag_id
 from dver.git.remotes.identity import git_remotes
 from dver.git.remotes.outgoing import RefUpdate, new_commits
 from dver.git.remotes.ref_exchange import RefMovedError
@@ -172,14 +172,12 @@ class _Change:
         metrics = {public.text(key): value for key, value in planned.details.metrics.items()}
         message = encode_message(public.text(planned.message), replace(planned.details, metrics=metrics))
         seconds = tag_time(known.artifact, int(time.time()))
-        if self._remote is None:
-            write_tag(self._git, name, planned.commit, message, seconds)
-            return
-        self._upload(planned.commit, _path_of(planned))
-        made = write_tag(self._git, name, planned.commit, message, seconds)
+        if self._remote is not None:
+            self._upload(planned.commit, _path_of(planned))
+        made = make_tag_object(self._git, name, planned.commit, message, seconds)
         # Without its name until the remote has it: the tag of a lost race, or of a killed process, would be in the way.
-        remove_tag(self._git, name, made)
-        self._push({**_ids(self._git, planned.requires), name: made})
+        if self._remote is not None:
+            self._push({**_ids(self._git, planned.requires), name: made})
         place_tag(self._git, name, made)
 
     def _push_existing(self, existing: RegistryEvent, requires: Sequence[RegistryEvent]) -> None:

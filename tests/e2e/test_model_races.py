@@ -107,7 +107,8 @@ def test_processes_of_one_clone_that_assign_at_once_all_succeed(clones: list[Mod
     clone = clones[0]
     for words in (["--push"], []):
         processes = [start(clone, "assign", "churn", "prod", version, *words) for version in VERSIONS]
-        assert [code for code, _ in ended(processes)] == [0] * len(VERSIONS)
+        results = ended(processes)
+        assert [code for code, _ in results] == [0] * len(VERSIONS), results
     numbers = sorted(tag.number or 0 for one in clone.tags() if (tag := RegistryTag.parse(one)) and tag.stage)
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) >= 9
