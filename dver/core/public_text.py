@@ -11,6 +11,8 @@ MASK: Final = "***"
 """The text that replaces a secret."""
 _SHORTEST: Final = 6
 """The shortest known secret that is looked for. Shorter ones, such as `true`, also occur in other text."""
+_PASSES: Final = 4
+"""What a replacement leaves may be a secret again: part of an odd path, or the end of a quoted value."""
 
 # -- names of secrets
 
@@ -91,6 +93,14 @@ class SecretFilter:
 
     def text(self, text: str) -> str:
         """`text` without secrets and absolute paths."""
+        for _ in range(_PASSES):
+            found = self._filtered(text)
+            if found == text:
+                break
+            text = found
+        return text
+
+    def _filtered(self, text: str) -> str:
         found = self._secrets.sub(MASK, text) if self._secrets is not None else text
         found = _PRIVATE_KEY.sub(MASK, found)
         found = _USER_INFO.sub(_without_user, found)
@@ -156,4 +166,6 @@ def _last_name(found: re.Match[str]) -> str:
     if _HOME.fullmatch(path):
         return "~"
     name = re.split(r"[\\/]+", path.rstrip("\\/"))[-1]
+    if name.endswith(":"):  # the root of a drive
+        return "…/"
     return f"…/{name}" + ("/" if path[-1] in "\\/" else "")

@@ -62,6 +62,7 @@ def test_secrets_are_masked(text: str, public: str) -> None:
         ("PATH=/usr/bin:/opt/x/bin", "PATH=…/bin:…/bin"),
         (r"C:\Users\bob\data\x.csv", "…/x.csv"),
         (r"C:\Users\bob", "~"),
+        ("C:/", "…/"),
         (r'"D:\\data\\x.csv"', '"…/x.csv"'),
         (r"\\server\share\x.csv", "…/x.csv"),
     ],
