@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dver.ops.model.doctor import RegistryDiagnosis
     from dver.ops.model.export import ModelExport
     from dver.ops.model.get import ModelGetResult
-    from dver.ops.model.history import HistoryEvent
+    from dver.ops.model.history import ModelHistory
     from dver.ops.model.list_models import ModelList
     from dver.ops.model.show import ModelDescription
 
@@ -134,7 +134,7 @@ class ModelMethods(ModelChangeMethods):
         with self._open() as repo:
             return show_model(repo, reference)
 
-    def history(self, name: str, *, limit: int | None = None) -> tuple[HistoryEvent, ...]:
+    def history(self, name: str, *, limit: int | None = None) -> ModelHistory:
         """What happened to a model, newest first: registrations, stages and deprecations.
 
         Args:

@@ -172,4 +172,14 @@ def test_history_has_the_version_of_each_event_newest_first(project: Path, tag: 
         ("deprecation", None, "churn@deprecated"),
         ("unassignment", "v1.0.0", "churn#prod!#2"),
     ]
-    assert [one.tag for one in dver.Project.find().model.history("churn", limit=1)] == ["churn@deprecated"]
+    assert [one.tag for one in dver.Project.find().model.history("churn", limit=1).events] == ["churn@deprecated"]
+
+
+def test_long_histories_and_lists_end_early(project: Path, tag: Callable[..., None], run: Run) -> None:
+    tag(*(f"churn@v1.{number}.0" for number in range(23)))
+    assert run("model", "history", "churn").out.splitlines()[-1] == "… and 3 more (-v lists them)"
+    assert len(run("model", "history", "churn", "-v").out.splitlines()) == 23
+    assert run("model", "history", "churn", "-n", "1").out.splitlines()[-1] == "… and 22 more (-v lists them)"
+    assert len(run("model", "history", "churn", "--json").json) == 23
+    assert run("model", "show", "churn").out.splitlines()[-1] == "  … and 13 more (-v lists them)"
+    assert len(run("model", "show", "churn", "-v").out.splitlines()) == 24

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dver.cli.render.experiments import value_text
 from dver.cli.render.models import SHORT, day_text, minute_text, version_text
 from dver.cli.render.terminal import Style, columns, one_line, printable
 from dver.core.phrasing import human_size
@@ -48,7 +47,7 @@ def version_rows(model: ModelDescription, version: VersionDescription, style: St
         yield ["content", f"{version.content}{size}"]
     yield ["data", version.data.value]
     for key, value in sorted(version.metrics.items()):
-        yield ["metric", f"{printable(key)} = {value_text(value)}"]
+        yield ["metric", f"{printable(key)} = {value:.5g}"]
     if version.experiment:
         yield ["experiment", printable(version.experiment)]
     if version.lineage:

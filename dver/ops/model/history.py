@@ -29,14 +29,23 @@ class HistoryEvent(Displayed):
     tag: str
 
 
-def model_history(repo: Repository, name: str, *, limit: int | None = None) -> tuple[HistoryEvent, ...]:
+@dataclass(frozen=True, slots=True, repr=False)
+class ModelHistory(Displayed):
+    """The events of an artifact, newest first."""
+
+    events: tuple[HistoryEvent, ...]
+    older: int
+    """The number of older events that are left out."""
+
+
+def model_history(repo: Repository, name: str, *, limit: int | None = None) -> ModelHistory:
     """The events of the artifact `name`, newest first; at most `limit`.
 
     Raises UsageError if the registry has no such artifact, RepositoryError if Git cannot list its tags.
     """
     artifact = find_artifact(repo.git, name)
     newest_first = zip(reversed(artifact.events), reversed(artifact.versions_of_events), strict=True)
-    return tuple(
+    events = tuple(
         HistoryEvent(
             event.time,
             event.tag.action,
@@ -50,3 +59,4 @@ def model_history(repo: Repository, name: str, *, limit: int | None = None) -> t
         )
         for event, version in islice(newest_first, limit)
     )
+    return ModelHistory(events, len(artifact.events) - len(events))

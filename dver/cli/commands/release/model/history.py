@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from dver.cli import options
@@ -10,22 +12,31 @@ from dver.cli.render.models import event_json, event_rows
 from dver.ops.model.history import model_history
 from dver.repo import Repository
 
+_LAST: Final = 20
+
 
 @options.command(
     examples=[
         ("dver model history churn", "Show what happened to churn, newest first."),
-        ("dver model history churn -n 5", "Show the last five events."),
+        ("dver model history churn -v", "Show all events, not only the last 20."),
     ],
 )
 @click.argument("name", metavar="NAME")
-@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Show at most N events.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Show at most N events; -v shows all.")
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, name: str, limit: int | None, as_json: bool) -> None:
-    """Show the registrations and stages of a model, newest first."""
+    """Show the registrations and stages of a model, newest first.
+
+    Prints the last 20 events, or all with -v. JSON has all of them.
+    """
+    if limit is None and not as_json and not ctx.verbose:
+        limit = _LAST
     with Repository.open(ctx.cwd) as repo:
-        events = model_history(repo, name, limit=limit)
+        history = model_history(repo, name, limit=limit)
     if as_json:
-        ctx.emit_json_list(map(event_json, events))
-    else:
-        ctx.table(event_rows(events))
+        ctx.emit_json_list(map(event_json, history.events))
+        return
+    ctx.table(event_rows(history.events))
+    if history.older:
+        ctx.say(f"… and {history.older:,} more (-v lists them)")

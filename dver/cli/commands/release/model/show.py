@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dver.cli import options
-from dver.cli.context import Context
+from dver.cli.context import LISTED, Context
 from dver.cli.render.model_versions import version_rows, versions_lines
 from dver.cli.render.terminal import one_line, printable
 from dver.ops.model.show import ModelDescription, VersionDescription, show_model
@@ -50,7 +50,11 @@ def _print_model(ctx: Context, model: ModelDescription, latest: VersionDescripti
         ctx.say(one_line(latest.desc))
     if latest is not None and latest.path:
         ctx.say(f"path: {printable(latest.path)}")
-    ctx.listing(versions_lines(model.versions, ctx.style))
+    shown = model.versions if ctx.verbose else model.versions[:LISTED]
+    for line in versions_lines(shown, ctx.style):
+        ctx.say(line)
+    if rest := len(model.versions) - len(shown):
+        ctx.say(f"  … and {rest:,} more (-v lists them)")
     if not model.versions:
         ctx.note(f"it has no version: dver model register {model.name}")
 
