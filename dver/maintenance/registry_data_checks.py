@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,9 +14,8 @@ from dver.core.progress import Progress
 from dver.formats.registry_tag import TagDetails
 from dver.git.registry.state import ArtifactVersion, RegisteredArtifact
 from dver.maintenance.project_checks import Finding, Level
-from dver.models.artifacts import artifacts_of
+from dver.models.definitions import definition_at
 from dver.models.version_data import VersionData, VersionDataReader, VersionDataState
-from dver.pipelines.compare.compared_versions import open_sides
 from dver.remote.repair.lost_packs import find_missing_in_packs, lost_packs
 from dver.remote.transfer.push_plan import missing_on_remote
 from dver.repo import Repository
@@ -91,12 +91,10 @@ def _data_of(repo: Repository, reader: VersionDataReader, version: ArtifactVersi
 
 
 def _defined_path(repo: Repository, version: ArtifactVersion) -> str | None:
-    try:
-        with open_sides(repo, [(version.version, version.commit)]) as (side,):
-            found = artifacts_of(side, []).get(version.artifact)
-    except DverError:  # the commit is missing, which the reader says
-        return None
-    return found.path if found is not None else None
+    with suppress(DverError):  # an unreadable file names no path
+        found = definition_at(repo.git, version.commit, version.artifact)
+        return found.path if found is not None else None
+    return None
 
 
 def _check_places(repo: Repository, checked: Iterable[_Checked], *, offline: bool) -> Iterator[Finding]:

@@ -11,8 +11,9 @@ from dver.core.errors import DverError
 from dver.formats.registry_tag import TagDetails
 from dver.git.git_repo import CommitId
 from dver.git.registry.state import ArtifactVersion, RegisteredArtifact
+from dver.models.artifact import Artifact
 from dver.models.artifact_content import CommitContents
-from dver.models.artifacts import Artifact, artifacts_of
+from dver.models.artifacts import artifacts_of
 from dver.models.planned_tags import KnownTags, PlannedTag
 from dver.models.registered_paths import ArtifactPlace
 from dver.models.registration_details import DetailsReader

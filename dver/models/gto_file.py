@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dver.models.artifacts import Artifact, artifact_in
+from dver.models.artifact import Artifact, artifact_in
 from dver.pipelines.definition.artifact import ArtifactDefinition
 from dver.pipelines.definition.yaml_fields import list_items, mapping, optional_text
 from dver.pipelines.definition.yaml_tree import parse_yaml

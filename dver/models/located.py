@@ -8,7 +8,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
 
 from dver.access.errors import NotAFile, PathNotFound
 from dver.access.files import Files
@@ -30,12 +29,9 @@ from dver.git.registry.references import (
     read_artifact,
 )
 from dver.git.registry.state import ArtifactVersion, RegisteredArtifact
-from dver.models.artifacts import Artifact, artifact_in
-from dver.models.gto_file import FILE_OF_GTO, artifact_of_gto
-from dver.pipelines.definition.load import load_artifacts
+from dver.models.artifact import Artifact
+from dver.models.definitions import definition_in
 from dver.repo import Repository
-
-_PIPELINE_FILES: Final = ("dver.yaml", "dvc.yaml")
 
 
 @dataclass(frozen=True)
@@ -171,18 +167,10 @@ def _artifact_elsewhere(mirror: GitMirror, name: str) -> RegisteredArtifact:
 
 def _definition(files: Files, name: str, base: str) -> Artifact | None:
     """The definition of the artifact `name` in `files`, whose paths start from `base`."""
-    folder, _, plain = name.rpartition(":")
 
     def read(path: str) -> bytes | None:
-        outer = posixpath.join(folder, path)
         with suppress(PathNotFound, NotAFile):
-            return files.read(posixpath.relpath(outer, base) if base else outer)
+            return files.read(posixpath.relpath(path, base) if base else path)
         return None
 
-    for file in _PIPELINE_FILES:
-        content = read(file)
-        found = {} if content is None else load_artifacts(content, read, name=posixpath.join(folder, file))
-        if plain in found:
-            return artifact_in(folder, found[plain])
-    content = None if folder else read(FILE_OF_GTO)
-    return None if content is None else artifact_of_gto(content, plain)
+    return definition_in(read, name)

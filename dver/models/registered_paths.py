@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dver.core.errors import UsageError
 from dver.core.phrasing import quoted
 from dver.git.registry.state import RegisteredArtifact
-from dver.models.artifacts import Artifact
+from dver.models.artifact import Artifact
 from dver.pipelines.compare.compared_versions import ReadProblem
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from dver.core.errors import PipelineError
-from dver.models.artifacts import artifact_in
+from dver.models.artifact import artifact_in
 from dver.pipelines.definition.edit import add_stage, remove_stage
 from dver.pipelines.definition.load import load_pipeline_file
 from dver.pipelines.definition.param_files import is_selected, parse_values, select_keys

@@ -85,10 +85,11 @@ def test_show_lists_the_versions_of_a_model(project: Path, tag: Callable[..., No
     commit_model(project, run, "one")
     tag("churn@v1.0.0", "churn#prod#1", "churn@v0.9.0", "churn@v0.9.0!")
     commit_model(project, run, "two")
-    tag("churn@v1.1.0", "churn#dev#2")
+    tag("churn@v1.1.0", message=encode_message("text", TagDetails(path="m.bin", type="model")))
+    tag("churn#dev#2")
     lines = run("model", "show", "churn").out.splitlines()
-    assert lines[:3] == ["churn (model)", "Predicts who leaves", "path: m.bin"]
-    assert [(line.split()[0], line.split()[-1]) for line in lines[3:]] == [("v1.1.0", "dev"), ("v1.0.0", "prod")]
+    assert lines[:2] == ["churn (model)", "path: m.bin"]
+    assert [(line.split()[0], line.split()[-1]) for line in lines[2:]] == [("v1.1.0", "dev"), ("v1.0.0", "prod")]
 
 
 @pytest.mark.parametrize("reference", ["churn@v1.0.0", "churn@1.0.0", "churn#prod"])
@@ -105,6 +106,7 @@ def test_show_says_what_a_version_has(project: Path, tag: Callable[..., None], r
     assert shown["data"] == "in the store"
     assert shown["content"].startswith("blake3:")
     assert "(3 B)" in shown["content"]
+    assert (shown["about"], shown["labels"], shown["type"]) == ("Predicts who leaves", "trees", "model")
     assert (shown["stages"], shown["experiment"], shown["path"]) == ("prod", "brave-otter", "m.bin")
     selected = run("model", "show", reference, "--json").json["selected"]
     assert (selected["tag"], selected["data"], selected["commit"]) == ("churn@v1.0.0", "in the store", commit)

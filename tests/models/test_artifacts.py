@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dver.core.errors import PipelineError
-from dver.models.artifacts import artifact_in
+from dver.models.artifact import artifact_in
 from dver.pipelines.definition.artifact import ArtifactDefinition
 from dver.pipelines.definition.yaml_tree import Mark
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from dver.cli.render.models import SHORT, day_text, minute_text, version_text
 from dver.cli.render.terminal import Style, columns, one_line, printable
 from dver.core.phrasing import human_size
-from dver.ops.model.show import ModelDescription, ShownVersion, VersionDescription
+
+if TYPE_CHECKING:
+    from dver.models.version_description import VersionDescription
+    from dver.ops.model.show import ModelDescription, ShownVersion
 
 
 def versions_lines(versions: Sequence[ShownVersion], style: Style) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
 from dver.core.errors import UsageError
@@ -100,6 +99,8 @@ def find_artifact(git: GitRepo, name: str) -> RegisteredArtifact:
 
 def _suggestion(name: str, known: Collection[str]) -> str:
     """The artifact of another directory with this name, or the one with the most similar name."""
+    from difflib import get_close_matches  # takes 5 ms, and only errors need it
+
     same = sorted(one for one in known if one.rpartition(":")[2] == name)
     near = same[:1] or get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -17,8 +17,9 @@ from dver.formats.pointer_source import Source
 from dver.formats.registry_tag import TagDetails
 from dver.git.git_repo import CommitId
 from dver.git.registry.state import ArtifactVersion
+from dver.models.artifact import Artifact
 from dver.models.artifact_content import ArtifactContent, CommitContents
-from dver.models.artifacts import Artifact, artifacts_of
+from dver.models.artifacts import artifacts_of
 from dver.models.package.environment import PackageEnvironment
 from dver.models.package.packaged_model import stage_environment
 from dver.models.related_metrics import related_metrics

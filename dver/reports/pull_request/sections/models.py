@@ -11,8 +11,8 @@ from dver.core.phrasing import count, human_size
 from dver.git import revisions
 from dver.git.registry.events import RegistryTags, read_registry_tags
 from dver.git.registry.state import RegisteredArtifact
+from dver.models.artifact import Artifact
 from dver.models.artifact_content import ArtifactContent, CommitContents
-from dver.models.artifacts import Artifact
 from dver.models.commit_to_register import CommitToRegister
 from dver.models.planned_tags import KnownTags
 from dver.models.registered_paths import place_of

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from dver.cli import options
 from dver.cli.context import LISTED, Context
 from dver.cli.render.model_versions import version_rows, versions_lines
-from dver.cli.render.terminal import one_line, printable
-from dver.ops.model.show import ModelDescription, VersionDescription, show_model
+from dver.cli.render.terminal import printable
+from dver.ops.model.show import ModelDescription, show_model
 from dver.repo import Repository
+
+if TYPE_CHECKING:
+    from dver.models.version_description import VersionDescription
 
 
 @options.command(
@@ -35,21 +40,18 @@ def command(ctx: Context, *, reference: str, as_json: bool) -> None:
     selected = found.selected
     for problem in selected.problems if selected is not None else ():
         ctx.warn_about(problem)
-    if "@" in reference or "#" in reference:
-        assert selected is not None  # find_version raises an error without one
+    if selected is not None:
         _print_version(ctx, found, selected)
     else:
-        _print_model(ctx, found, selected)
+        _print_model(ctx, found)
 
 
-def _print_model(ctx: Context, model: ModelDescription, latest: VersionDescription | None) -> None:
+def _print_model(ctx: Context, model: ModelDescription) -> None:
     status = f"  {ctx.style.yellow('deprecated')}" if model.deprecated else ""
-    kind = f" ({printable(latest.type)})" if latest is not None and latest.type else ""
+    kind = f" ({printable(model.type)})" if model.type else ""
     ctx.say(f"{ctx.style.bold(model.name)}{kind}{status}")
-    if latest is not None and latest.desc:
-        ctx.say(one_line(latest.desc))
-    if latest is not None and latest.path:
-        ctx.say(f"path: {printable(latest.path)}")
+    if model.path:
+        ctx.say(f"path: {printable(model.path)}")
     shown = model.versions if ctx.verbose else model.versions[:LISTED]
     for line in versions_lines(shown, ctx.style):
         ctx.say(line)
