@@ -102,6 +102,14 @@ def test_tables_of_experiments_are_measured(tmp_path: Path) -> None:
     assert "| 7 experiments, sorted and filtered |" in measured
 
 
+def test_the_registry_is_measured(tmp_path: Path) -> None:
+    command = [sys.executable, os.fspath(BENCH / "registry.py"), os.fspath(tmp_path), "--tags", "400", "--rounds", "1"]
+    done = subprocess.run([*command, "--gto-tags", "4"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode in (0, 1), done.stderr  # 1: a bar about time is missed, as on a busy machine
+    assert done.stdout.count("`dver model show m0#prod`") == 4
+    assert "| 4 packed tags of 1 model: `gto show` |" in done.stdout
+
+
 def test_sharing_experiments_is_measured(tmp_path: Path) -> None:
     output = run("exp_share.py", tmp_path, "--experiments", "6")
     assert output.startswith("6 experiments\n")
