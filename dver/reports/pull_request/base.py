@@ -49,7 +49,7 @@ def compared_versions(
 
 def _has_changes(git: GitRepo) -> bool:
     """Whether the index or the working tree differs from HEAD, or has new files of dver."""
-    if run(git, ["status", "--porcelain", "-z", "--untracked-files=no"]):
+    if run(git, ["status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=dirty"]):
         return True
     return bool(run(git, ["ls-files", "--others", "--exclude-standard", "-z", "--", *_NEW_FILES], literal=False))
 

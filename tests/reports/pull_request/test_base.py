@@ -238,3 +238,13 @@ def test_branches_without_a_common_commit(origin: Path) -> None:
         compared(origin)
     assert "dver report --against main" in str(caught.value.fix)
     assert compared(origin, "main")[0].commit == id_of(origin, "main")
+
+
+def test_files_that_a_submodule_has_not_committed_are_no_changes(origin: Path) -> None:
+    root = clone(origin)
+    inner = make_git_repo(origin.parent / "inner")
+    git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "inner", cwd=root)
+    git("commit", "-q", "-m", "submodule", cwd=root)
+    (root / "inner/README").write_text("changed")
+
+    assert compared(root)[1].name == "HEAD"
