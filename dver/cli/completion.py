@@ -72,7 +72,9 @@ def add_completion(params: Iterable[click.Parameter], *, verb: str | None, part:
     for param in params:
         if param.type is click.STRING:
             names = re.findall(r"[A-Z]+", param.metavar or (param.name or "").upper())
-            if verb in ("exp", "queue"):
+            if verb == "model":
+                words = [word for name in names if (word := _word_of_model(name, param)) is not None]
+            elif verb in ("exp", "queue"):
                 words = [word for name in names if (word := _word_of_experiment(name, param)) is not None]
             else:
                 words = [word for name in names if (word := _word(name, param, of_remote=of_remote)) is not None]
@@ -92,6 +94,16 @@ def _word_of_experiment(name: str, param: click.Parameter) -> WordKind | None:
     if name == "NAME" and isinstance(param, click.Option):
         return WordKind.SWEEP if "--sweep" in param.opts else None
     return _OF_EXPERIMENTS.get(name) or _WORDS.get(name)
+
+
+def _word_of_model(name: str, param: click.Parameter) -> WordKind | None:
+    if name == "REMOTE":
+        return WordKind.GIT_REMOTE
+    if isinstance(param, click.Option):
+        return WordKind.EXPERIMENT if "--exp" in param.opts else _word(name, param, of_remote=False)
+    if name == "STAGE":  # and not a part of NAME[@VERSION|#STAGE]
+        return WordKind.MODEL_STAGE if param.metavar in (None, name) else None
+    return WordKind.MODEL if name == "NAME" else None
 
 
 class _Bash(BashComplete):

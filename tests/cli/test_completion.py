@@ -186,6 +186,29 @@ def test_words_of_experiments_are_completed(line: str, found: list[str], run: Ru
     assert [one for one in printed if one and not one.startswith("file,")] == found
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("dver model show ch", ["plain,churn"]),
+        ("dver model show churn@", ["plain,churn@v1.0.0"]),
+        ("dver model show churn#", ["plain,churn#prod"]),
+        ("dver model show pre", []),
+        ("dver model history te", ["plain,team:churn"]),
+        ("dver model assign churn p", ["plain,prod"]),
+        ("dver model register churn --exp bra", ["plain,brave"]),
+        ("dver model register churn --rev season", ["plain,season-1"]),
+    ],
+)
+def test_words_of_models_are_completed(line: str, found: list[str], run: Run, experiments: Path) -> None:
+    if "churn@v1.0.0" not in git("tag", cwd=experiments):
+        for name in ("churn@v1.0.0", "churn#prod#1", "team=churn@v1.0.0"):
+            git("tag", "-a", "-m", "text", name, cwd=experiments)
+    words = line.split(" ")
+    asked = {"_DVER_COMPLETE": "bash_complete", "COMP_CWORD": str(len(words) - 1), "COMP_WORDS": line}
+    printed = run(env=asked, cwd=experiments).out.splitlines()
+    assert [one for one in printed if one and not one.startswith("file,")] == found
+
+
 def test_completing_goes_nowhere(run: Run, project: Path) -> None:
     asked = {"_DVER_COMPLETE": "bash_complete", "COMP_CWORD": "3", "COMP_WORDS": "dver --cd /nowhere st"}
     assert "plain,status" in run(env=asked, cwd=project).out

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dver.config.schema import BY_KEY
 from dver.core.remote_schema import BY_NAME
@@ -17,6 +18,9 @@ from dver.repo import Repository
 from dver.store.trees.compare import join
 from dver.tracking.browse import entry_at
 from dver.tracking.targets import resolve_data_path, target_containing, tracked_in_worktree
+
+if TYPE_CHECKING:
+    from dver.git.registry.state import RegisteredArtifact
 
 
 class WordKind(Enum):
@@ -35,6 +39,9 @@ class WordKind(Enum):
     PARAMETER = "parameter"
     """A parameter with `=`, as `dver exp run -S` takes it."""
     SWEEP = "sweep"
+    MODEL = "model"
+    """A model of the registry, or one of its versions, such as `churn@v1.0.0` and `churn#prod`."""
+    MODEL_STAGE = "model stage"
 
 
 def completions(repo: Repository, word: WordKind, typed: str, *, cwd: Path) -> list[str]:
@@ -67,6 +74,10 @@ def _all(repo: Repository, word: WordKind, typed: str, cwd: Path) -> Iterable[st
             return _of_experiments(repo, word)
         case WordKind.SWEEP:
             return _sweeps(repo)
+        case WordKind.MODEL:
+            return _models(repo, typed)
+        case WordKind.MODEL_STAGE:
+            return sorted({stage for model in _registry(repo).values() for stage in model.stages})
 
 
 def _absent(repo: Repository, typed: str, cwd: Path) -> list[str]:
@@ -121,6 +132,22 @@ def _of_experiments(repo: Repository, word: WordKind) -> list[str]:
     if word is WordKind.EXPERIMENT:
         return list(dict.fromkeys(one.name for one in reversed(found)))
     return [one.title for one in columns_of(found)]
+
+
+def _models(repo: Repository, typed: str) -> Iterator[str]:
+    found = _registry(repo)
+    yield from found
+    for name, model in found.items():
+        if typed.startswith((f"{name}@", f"{name}#")):
+            yield from (f"{name}@{one.version}" for one in model.versions if one.is_active and one.registration)
+            yield from (f"{name}#{stage}" for stage in model.stages)
+
+
+def _registry(repo: Repository) -> Mapping[str, RegisteredArtifact]:
+    from dver.git.registry.events import read_registry_tags  # slow to import
+    from dver.git.registry.state import registry_state
+
+    return registry_state(read_registry_tags(repo.git).events)
 
 
 def _keys(remote_names: Iterable[str]) -> Iterator[str]:
