@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -289,3 +291,26 @@ def test_data_that_moved_to_another_path_is_renamed(project: Project) -> None:
 def test_forms_exclude_each_other(project: Project) -> None:
     assert "--md and --json exclude each other" in report(project, "--md", "--json", rc=2).out
     assert "--md and --html exclude each other" in report(project, "--md", "--html", rc=2).err
+
+
+def test_an_image_is_shown_before_and_after(project: Project) -> None:
+    write(project.root, {"dver.yaml": STAGES + b"plots: [fig.png]\n", "fig.png": png(b"\0")})
+    project.git("add", "-A")
+    project.commit("an image")
+    write(project.root, {"fig.png": png(b"\xff")})
+
+    report(project, "--against", "HEAD", "-o", "report.md")
+
+    found = {one.name: one.read_bytes() for one in (project.root / "report_files").glob("*.png")}
+    assert found == {"fig-HEAD.png": png(b"\0"), "fig-workspace.png": png(b"\xff")}
+    assert "1 of 2 plots changed." in (project.root / "report.md").read_text()
+
+
+def png(pixel: bytes) -> bytes:
+    """A grey image of one pixel."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" + pixel)) + chunk(b"IEND", b"")

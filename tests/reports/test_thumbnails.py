@@ -10,7 +10,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from dver.reports.thumbnails import EDGE, ORIGINAL_MAX, Thumbnail, is_image, thumbnail_of
+from dver.reports.thumbnails import EDGE, ORIGINAL_MAX, Thumbnail, is_image, png_thumbnail, thumbnail_of
 
 
 def picture(width: int, height: int, form: str = "PNG", mode: str = "RGB") -> bytes:
@@ -73,3 +73,27 @@ def test_without_pillow_small_originals_are_shown() -> None:
 
 def test_suffixes_decide_what_is_an_image() -> None:
     assert [is_image(name) for name in ("a.PNG", "b/c.webp", "a.txt", "png")] == [True, True, False, False]
+
+
+def test_a_small_png_stays_as_it_is_in_png_form() -> None:
+    small = picture(8, 8)
+    assert png_thumbnail("a.png", small) == small
+
+
+def test_other_images_become_png() -> None:
+    for content, name in ((picture(4000, 1000, "JPEG"), "a.jpg"), (picture(8, 8, "GIF"), "a.gif")):
+        found = png_thumbnail(name, content)
+        assert isinstance(found, bytes)
+        assert Image.open(io.BytesIO(found)).format == "PNG"
+
+
+def test_an_image_without_a_png_form_has_a_reason() -> None:
+    assert png_thumbnail("a.svg", b"<svg/>") == "not shown: 6 B"
+    assert png_thumbnail("a.png", b"no image") == "not an image that can be read, 8 B"
+
+
+@pytest.mark.usefixtures("without_pillow")
+def test_without_pillow_only_small_png_files_have_a_png_form() -> None:
+    small = picture(8, 8)
+    assert png_thumbnail("a.png", small) == small
+    assert "pip install" in str(png_thumbnail("a.jpg", b"jpeg"))

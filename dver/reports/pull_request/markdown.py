@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from dver.core.phrasing import count
@@ -14,10 +15,11 @@ from dver.reports.pull_request.wording import title_of, unchanged_line
 LIMIT: Final = 60_000
 """The most bytes by default. GitHub refuses comments of more than 65,536 characters."""
 _NOTES: Final = 20
+_WHOLE: Final = "Run `dver report -o report.html` to see everything."
 
 
 def render_markdown(
-    report: PullRequestReport, *, limit: int = LIMIT, links: Mapping[str, str] | None = None, heading: bool = True
+    report: PullRequestReport, *, limit: int = LIMIT, links: Mapping[str, str] = MappingProxyType({})
 ) -> str:
     """The report as Markdown of at most `limit` bytes in UTF-8.
 
@@ -29,38 +31,36 @@ def render_markdown(
         raise ValueError("a report needs at least 1,000 bytes")
     most = max((_length(block) for one in report.sections for block in one.body.blocks), default=0)
     low, high = 0, min(most, ROWS)
-    whole = _render(report, MarkdownForm(high, links or {}), heading)
+    whole = _render(report, MarkdownForm(high, links))
     if _size(whole) <= limit:
         return whole
     while low < high:  # the largest number of rows that fits
         middle = (low + high + 1) // 2
-        if _size(_render(report, MarkdownForm(middle, links or {}), heading)) <= limit:
+        if _size(_render(report, MarkdownForm(middle, links))) <= limit:
             low = middle
         else:
             high = middle - 1
-    found = _render(report, MarkdownForm(low, links or {}), heading)
-    return found if _size(found) <= limit else _without_sections(report, links or {}, limit, heading)
+    found = _render(report, MarkdownForm(low, links))
+    return found if _size(found) <= limit else _without_sections(report, links, limit)
 
 
-def _render(report: PullRequestReport, form: MarkdownForm, heading: bool) -> str:
-    parts = [_title(report)] if heading else []
-    parts += [_section(one, form) for one in report.shown()]
-    return joined_blocks([*parts, *map(_own_words, unchanged_line(report))])
+def _render(report: PullRequestReport, form: MarkdownForm) -> str:
+    sections = (_section(one, form) for one in report.shown())
+    return joined_blocks([_title(report), *sections, *map(_own_words, unchanged_line(report))])
 
 
-def _without_sections(report: PullRequestReport, links: Mapping[str, str], limit: int, heading: bool) -> str:
+def _without_sections(report: PullRequestReport, links: Mapping[str, str], limit: int) -> str:
     """The first sections that fit, without rows, and the summaries or names of the others."""
     shown = list(report.shown())
     for kept in range(len(shown) - 1, -1, -1):
-        parts = [_title(report)] if heading else []
-        parts += [_section(one, MarkdownForm(0, links)) for one in shown[:kept]]
+        sections = (_section(one, MarkdownForm(0, links)) for one in shown[:kept])
         left = ", ".join(one.title for one in shown[kept:])
         found = joined_blocks(
-            [*parts, f"Left out, because the report is too long: {left}. Run `dver report` to see it."]
+            [_title(report), *sections, f"Left out, because the report is too long: {left}. {_WHOLE}"]
         )
         if _size(found) <= limit:
             return found
-    return f"The report is too long: {count(len(shown), 'section')}. Run `dver report` to see it.\n"
+    return f"The report is too long: {count(len(shown), 'section')}. {_WHOLE}\n"
 
 
 def _title(report: PullRequestReport) -> str:

@@ -172,4 +172,4 @@ def test_sections_that_do_not_fit_are_named() -> None:
     text = render_markdown(many, limit=5000)
 
     assert len(text.encode()) <= 5000
-    assert "Left out, because the report is too long: Data, Data. Run `dver report` to see it." in text
+    assert "Left out, because the report is too long: Data, Data. Run `dver report -o report.html`" in text

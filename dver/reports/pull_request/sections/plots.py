@@ -95,9 +95,9 @@ def _pictures(plots: Sequence[RenderedPlot]) -> tuple[list[Picture], list[Inline
     taken: set[str] = set()
     for one in plots[:DRAWN_MAX]:
         try:
-            for caption, content in _drawn(one):
+            for caption, stem, content in _drawn(one):
                 if isinstance(content, bytes):
-                    pictures.append(Picture(_file_name(caption, taken), caption, content))
+                    pictures.append(Picture(_file_name(stem, taken), caption, content))
                 else:
                     notes.append((Code(caption), f": {content}"))
         except DverError as error:
@@ -108,18 +108,19 @@ def _pictures(plots: Sequence[RenderedPlot]) -> tuple[list[Picture], list[Inline
     return pictures, list(dict.fromkeys(notes))
 
 
-def _drawn(plot: RenderedPlot) -> Iterator[tuple[str, bytes | str]]:
-    """The caption and content of each picture of a plot; for an image that is not shown, the reason."""
+def _drawn(plot: RenderedPlot) -> Iterator[tuple[str, str, bytes | str]]:
+    """Caption, file name without suffix, and content of each picture; for an image that is not shown, the reason."""
+    stem = os.path.splitext(plot.name)[0]
     if isinstance(plot, VegaPlot):
-        yield plot.name, to_png(plot.spec, plot.name)
+        yield plot.name, stem, to_png(plot.spec, plot.name)
         return
     for one in plot.pictures:
-        yield f"{plot.name} ({one.rev})", png_thumbnail(one.name, one.content)
+        yield f"{plot.name} ({one.rev})", f"{stem}-{one.rev}", png_thumbnail(one.name, one.content)
 
 
-def _file_name(caption: str, taken: set[str]) -> str:
+def _file_name(stem: str, taken: set[str]) -> str:
     """A free name of a file for a picture."""
-    stem = _UNFIT.sub("-", os.path.splitext(caption)[0]).strip("-")[:50] or "plot"
+    stem = _UNFIT.sub("-", stem).strip("-")[:50] or "plot"
     number, free = 1, f"{stem}.png"
     while free.lower() in taken:
         number += 1
