@@ -52,7 +52,7 @@ artifacts:
 
       - Trained in https://ada:hunter2@example.org/x_y
     labels: [tabular, "a|b"]
-    meta: {{framework: none, limits: {{age: 18}}}}
+    meta: {{framework: none, limits: {{age: 18}}, use: "{"For one thing only. " * 12}"}}
   table: {{path: data, type: dataset}}
   notes: {{path: train.py}}
 """
@@ -133,6 +133,7 @@ def test_a_card_compares_with_the_version_that_was_in_the_stage_before(run: Run)
         "| Message | `A better one, by …/train.py` |",
         "| Labels | `tabular`, <code>a&#124;b</code> |",
         "| `limits.age` | 18 |",
+        f"| `use` | `{'For one thing only. ' * 11}For one thing only.` |",
         "From `metrics.json`:",
         "| Metric | `v1.0.0` | `v1.1.0` | Change | Verdict |",
         "| `accuracy` | 0.75 | 0.875 | +0.125 ↑ | 🟢 better (higher is better) |",

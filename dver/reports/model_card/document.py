@@ -90,9 +90,14 @@ def _facts(card: ModelCard) -> Iterator[tuple[Inline, Inline]]:
 def _details(value: Any) -> list[Block]:
     """Nested values as a table of dotted keys."""
     if not isinstance(value, Mapping):
-        return [Paragraph(value_inline(value))] if value not in (None, "", []) else []
-    rows: list[tuple[Inline, ...]] = [((Code(key),), value_inline(one)) for key, one in flatten(dict(value)).items()]
+        return [Paragraph(_whole(value))] if value not in (None, "", []) else []
+    rows: list[tuple[Inline, ...]] = [((Code(key),), _whole(one)) for key, one in flatten(dict(value)).items()]
     return [ReportTable((("Key",), ("Value",)), tuple(rows[:ROWS]), len(rows))] if rows else []
+
+
+def _whole(value: Any) -> Inline:
+    """A value in full: people write sentences into `meta`."""
+    return (Code(" ".join(value.split()), is_whole=True),) if isinstance(value, str) else value_inline(value)
 
 
 def _steps(card: ModelCard) -> list[Block]:
