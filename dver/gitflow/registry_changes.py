@@ -25,7 +25,7 @@ from dver.git.remotes.refs import ids_on_remote
 from dver.git.remotes.tag_exchange import fetch_new_tags, push_new_tags, remote_tags
 from dver.gitflow.push_data import NewPointerFile, all_pointer_files, new_pointer_files
 from dver.gitflow.upload_data import UploadOptions, upload_data
-from dver.models.planned_tags import KnownTags, PlannedTag, tag_time
+from dver.models.planned_tags import KnownTags, PlannedTag, readable_details, tag_time
 from dver.project.public_text import secret_filter
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
@@ -66,6 +66,8 @@ class RegistryChange(Displayed):
     dry_run: bool
     git_remote: str | None = None
     """The Git remote that has the tag now."""
+    pushed: bool = False
+    """Whether the tag was pushed. Otherwise the Git remote had it."""
     before: str | None = None
     """The version that was in the stage."""
     after: str | None = None
@@ -147,10 +149,10 @@ class _Change:
                 if self._options.dry_run:
                     return self._result(known, planned, created=planned.existing is None)
                 if planned.existing is not None:
-                    self._push_existing(planned.existing, planned.requires)
-                    return self._result(known, planned, created=False)
+                    pushed = self._push_existing(planned.existing, planned.requires)
+                    return self._result(known, planned, created=False, pushed=pushed)
                 self._make(known, planned)
-                return self._result(known, planned, created=True)
+                return self._result(known, planned, created=True, pushed=self._remote is not None)
             except (RefMovedError, TagTakenError):
                 self._lost.append(str(planned.tag))
         raise ConflictError(
@@ -180,16 +182,17 @@ class _Change:
             self._push({**_ids(self._git, planned.requires), name: made})
         place_tag(self._git, name, made)
 
-    def _push_existing(self, existing: RegistryEvent, requires: Sequence[RegistryEvent]) -> None:
-        """Push a tag of this clone, unless the remote has it."""
+    def _push_existing(self, existing: RegistryEvent, requires: Sequence[RegistryEvent]) -> bool:
+        """Push a tag of this clone, and return True, unless the remote has it."""
         if self._remote is None:
-            return
+            return False
         wanted = _ids(self._git, (*requires, existing))
         there = remote_tags(self._git, self._remote)
         missing = {name: one for name, one in wanted.items() if name not in there}
         if missing:
-            self._upload(existing.commit, existing.details.path)
+            self._upload(existing.commit, readable_details(existing).path)
             self._push(missing)
+        return bool(missing)
 
     def _push(self, tags: Mapping[str, str]) -> None:
         assert self._remote is not None
@@ -208,7 +211,7 @@ class _Change:
             sent = upload_data(git, files, [commit], options=options, progress=self._progress)
             self._uploaded[commit] = sent.remotes
 
-    def _result(self, known: KnownTags, planned: PlannedTag, *, created: bool) -> RegistryChange:
+    def _result(self, known: KnownTags, planned: PlannedTag, *, created: bool, pushed: bool = False) -> RegistryChange:
         artifact, stage = known.artifact, planned.tag.stage
         after = _after(artifact, planned) if created else artifact
         return RegistryChange(
@@ -221,6 +224,7 @@ class _Change:
             created,
             self._options.dry_run,
             self._remote,
+            pushed,
             _current(artifact, stage),
             _current(after, stage),
             _sharing(after, planned),
@@ -259,7 +263,7 @@ def _ids(git: GitRepo, events: Sequence[RegistryEvent]) -> dict[str, str]:
 
 def _path_of(planned: PlannedTag) -> str | None:
     """The path of the artifact: of a registration, or of the version that the tag is about."""
-    paths = (planned.details.path, *(one.details.path for one in planned.requires))
+    paths = (planned.details.path, *(readable_details(one).path for one in planned.requires))
     return next((one for one in paths if one is not None), None)
 
 

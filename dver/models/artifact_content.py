@@ -89,13 +89,15 @@ class CommitContents:
         return tracked_in_commit(self.repo, self.commit)
 
     def _missing(self, path: str) -> UsageError:
-        shown = self.repo.layout.shown(os.fsencode(path))
-        if self.repo.layout.exists(os.fsencode(path)):
-            tracked = target_containing(tracked_in_worktree(self.repo), os.fsencode(path))
-            add = "" if tracked is not None else f"dver add {quoted(shown)}; "
-            fix = f"commit it: {add}git add --all; git commit"
+        layout, encoded = self.repo.layout, os.fsencode(path)
+        shown = layout.shown(encoded)
+        tracked = target_containing(tracked_in_worktree(self.repo), encoded)
+        if tracked is not None:
+            fix = f"git add -- {quoted(layout.shown(tracked.tracked.source))} && git commit"
+        elif layout.exists(encoded):
+            fix = f"dver add {quoted(shown)} && git commit; if Git should track it, git add instead"
         else:
-            fix = f"correct its path; dver ls -R --rev {quoted(self.shown)} lists data"
+            fix = f"correct its path; `dver ls -R --rev {quoted(self.shown)}` lists data"
         return UsageError(
             f"{shown!r} is not in commit {self.commit[:10]}",
             why="neither Git nor dver tracks it there",

@@ -14,7 +14,7 @@ from dver.git.registry.state import ArtifactVersion, RegisteredArtifact
 from dver.models.artifact import Artifact
 from dver.models.artifact_content import CommitContents
 from dver.models.artifacts import artifacts_of
-from dver.models.planned_tags import KnownTags, PlannedTag
+from dver.models.planned_tags import KnownTags, PlannedTag, readable_details
 from dver.models.registered_paths import ArtifactPlace
 from dver.models.registration_details import DetailsReader
 from dver.models.registration_plan import RegistrationRequest, plan_registration
@@ -71,7 +71,7 @@ class CommitToRegister:
 
     def registered_identity(self, latest: ArtifactVersion, place: ArtifactPlace) -> str | None:
         """The identity of the content of a version; None if it cannot be read any more."""
-        details = latest.registration.details if latest.registration is not None else TagDetails()
+        details = readable_details(latest.registration) if latest.registration is not None else TagDetails()
         if details.content is not None:
             return str(details.content)
         contents = CommitContents(self.repo, latest.commit, latest.version)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dver.core.display import Displayed
-from dver.core.errors import UsageError
+from dver.core.errors import CorruptError, UsageError
 from dver.core.phrasing import join_limited, quoted
 from dver.formats.registry_tag import RegistryAction, RegistryTag, TagDetails, is_artifact_name, is_stage_name
 from dver.git.git_repo import CommitId
@@ -117,6 +117,14 @@ def selected_version(artifact: RegisteredArtifact, version: str | None) -> Artif
     text = version or "@latest"
     reference = ArtifactReference.parse(artifact.name + (text if text[0] in "@#" else f"@{text}"))
     return find_version(artifact, reference)
+
+
+def readable_details(event: RegistryEvent) -> TagDetails:
+    """The details of a tag; empty if another program or a newer dver wrote them in a way that this one cannot read."""
+    try:
+        return event.details
+    except CorruptError:
+        return TagDetails()
 
 
 def registration_of(version: ArtifactVersion) -> tuple[RegistryEvent, ...]:

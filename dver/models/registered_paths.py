@@ -9,6 +9,7 @@ from dver.core.errors import UsageError
 from dver.core.phrasing import quoted
 from dver.git.registry.state import RegisteredArtifact
 from dver.models.artifact import Artifact
+from dver.models.planned_tags import readable_details
 from dver.pipelines.compare.compared_versions import ReadProblem
 
 
@@ -49,7 +50,7 @@ def find_place(
     if path is not None:
         return ArtifactPlace(name, path)
     latest = registered.latest
-    details = latest.registration.details if latest is not None and latest.registration is not None else None
+    details = readable_details(latest.registration) if latest is not None and latest.registration is not None else None
     if details is not None and details.path is not None:
         return ArtifactPlace(name, details.path, details.type)
     if problems:

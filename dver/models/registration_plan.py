@@ -10,7 +10,7 @@ from dver.formats.registry_tag import RegistryAction, RegistryTag, TagDetails
 from dver.formats.semantic_version import FIRST_VERSION, SemanticVersion, VersionPart
 from dver.git.git_repo import CommitId
 from dver.git.registry.state import ArtifactVersion
-from dver.models.planned_tags import KnownTags, PlannedTag
+from dver.models.planned_tags import KnownTags, PlannedTag, readable_details
 
 _ZERO = SemanticVersion(0, 0, 0)
 
@@ -75,7 +75,12 @@ def _registered(known: KnownTags, found: ArtifactVersion, request: RegistrationR
     artifact, registration = known.artifact, found.registration
     if found.commit == request.commit and registration is not None:
         return PlannedTag(
-            registration.tag, found.commit, registration.message, registration.details, found.version, registration
+            registration.tag,
+            found.commit,
+            registration.message,
+            readable_details(registration),
+            found.version,
+            registration,
         )
     raise ConflictError(
         f"{artifact.name!r} has another version {found.version}",

@@ -6,7 +6,7 @@ from dver.core.errors import ConflictError, UsageError
 from dver.core.phrasing import join_limited, quoted
 from dver.formats.registry_tag import RegistryAction, RegistryTag, TagDetails
 from dver.git.registry.references import ArtifactReference, find_version
-from dver.models.planned_tags import KnownTags, PlannedTag, registration_of, selected_version
+from dver.models.planned_tags import KnownTags, PlannedTag, readable_details, registration_of, selected_version
 
 
 def plan_deregistration(known: KnownTags, version: str | None, message: str | None = None) -> PlannedTag:
@@ -44,7 +44,7 @@ def plan_deprecation(known: KnownTags, message: str | None = None) -> PlannedTag
     """The tag that deprecates an artifact; the existing one if it is deprecated. Raises UsageError."""
     artifact, event = known.artifact, known.artifact.deprecation
     if event is not None:
-        return PlannedTag(event.tag, event.commit, event.message, event.details, existing=event)
+        return PlannedTag(event.tag, event.commit, event.message, readable_details(event), existing=event)
     if not artifact.events:
         find_version(artifact, ArtifactReference(artifact.name))  # raises the error for an unknown artifact
     tag = known.free(RegistryTag(artifact.name, RegistryAction.DEPRECATE))

@@ -13,6 +13,7 @@ from dver.models.planned_tags import (
     PlannedTag,
     check_stage,
     no_current_version,
+    readable_details,
     registration_of,
     selected_version,
 )
@@ -29,7 +30,7 @@ def plan_assignment(known: KnownTags, stage: str, version: str | None, message: 
     planned = _planned(known, RegistryAction.ASSIGN, stage, chosen, message)
     if current is not None and current.version == chosen.version:
         event = current.event
-        return replace(planned, tag=event.tag, message=event.message, details=event.details, existing=event)
+        return replace(planned, tag=event.tag, message=event.message, details=readable_details(event), existing=event)
     return planned
 
 

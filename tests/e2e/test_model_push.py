@@ -75,6 +75,8 @@ def test_a_change_that_was_not_pushed_is_pushed_by_the_same_command(project: Mod
     again = project.model("assign", "churn", "prod", "--push")
     assert again.out == "stage prod of churn is v1.0.0 already\npushed the tag churn#prod#1 to origin\n"
     assert tags(origin) == ["churn#prod#1", "churn@v1.0.0"]
+    third = project.model("assign", "churn", "prod", "--push")
+    assert third.out == "stage prod of churn is v1.0.0 already\norigin has the tag churn#prod#1\n"
     project.model("deprecate", "churn")
     project.model("deprecate", "churn", "--push")
     assert "churn@deprecated" in tags(origin)
@@ -218,8 +220,8 @@ def test_the_clock_of_another_machine_does_not_hide_a_change(project: ModelClone
     assert project.dates()["churn#prod#2"] == future + 2
 
 
-def test_a_registration_needs_few_git_processes_and_one_upload(project: ModelClone, origin: Path) -> None:
+def test_registering_the_same_version_again_makes_no_tag(project: ModelClone, origin: Path) -> None:
     project.model("register", "churn", "--push")
     again = project.model("register", "churn", "v0.0.1", "--push")
-    assert again.out == "churn v0.0.1 is registered already\npushed the tag churn@v0.0.1 to origin\n"
+    assert again.out == "churn v0.0.1 is registered already\norigin has the tag churn@v0.0.1\n"
     assert tags(origin) == ["churn@v0.0.1"]

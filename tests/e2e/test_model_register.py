@@ -88,10 +88,34 @@ def test_uncommitted_content_is_not_registered_and_said(project: ModelClone) -> 
     assert "the workspace has other content of churn; the commit was registered" in found.err
     assert project.details("churn@v0.0.1")["size"] == 3
     again = project.model("register", "churn", rc=4)
-    assert "why: its new content is not committed\nfix: git commit -a, then: dver model register churn" in again.err
+    assert "why: its new content is not committed\nfix: git commit -a && dver model register churn" in again.err
     project.git("commit", "-aqm", "others")
     project.model("register", "churn")
     assert project.details("churn@v0.0.2")["size"] == 6
+
+
+def test_the_fix_for_content_that_no_commit_has_commits_it(project: ModelClone) -> None:
+    (project.root / "new.pkl").write_text("new")
+    found = project.model("register", "new", "--path", "new.pkl", rc=2)
+    add, _, rest = found.err.rpartition("fix: ")[2].partition(" && ")
+    assert (add, rest) == ("dver add new.pkl", "git commit; if Git should track it, git add instead\n")
+    project.dver(*add.split()[1:])
+    tracked = project.model("register", "new", "--path", "new.pkl", rc=2)
+    assert tracked.err.endswith("fix: git add -- new.pkl.dver && git commit\n")
+    project.git("add", "--", "new.pkl.dver")
+    project.git("commit", "-qm", "Add a model")
+    project.model("register", "new", "--path", "new.pkl")
+
+
+def test_details_that_cannot_be_read_stop_nothing(project: ModelClone) -> None:
+    for number, details in enumerate(('{"format": 99}', "broken", "[]")):
+        project.git("tag", "-a", "-m", f"text\n\ndver: {details}", f"churn@v{number}.0.0")
+        project.git("commit", "-qm", "nothing", "--allow-empty")
+    assert project.model("register", "--changed", "--json").json["unchanged"] == ["churn"]
+    project.model("register", "churn", "v3.0.0", "--push")
+    project.model("assign", "churn", "prod", "v1.0.0", "--push")
+    project.model("assign", "churn", "prod", "v1.0.0", "--push")
+    project.model("rollback", "churn", "prod", rc=2)
 
 
 def test_bump_rev_and_versions_choose_what_is_registered(project: ModelClone) -> None:

@@ -23,7 +23,9 @@ def print_change(ctx: Context, git: GitRepo, change: RegistryChange, text: str) 
     ctx.say(text)
     for lost in change.lost:
         ctx.note(f"another process made the tag {lost} meanwhile, so this one is {change.tag}")
-    if change.git_remote is not None:
+    if change.git_remote is not None and not change.pushed:
+        ctx.say(f"{printable(change.git_remote)} has the tag {change.tag}")
+    elif change.git_remote is not None:
         ctx.say(f"pushed the tag {change.tag} to {printable(change.git_remote)}")
     elif change.created and not change.dry_run:
         _print_how_to_push(ctx, git, change)

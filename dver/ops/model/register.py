@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from dver.core.display import Displayed
 from dver.core.errors import DverError, RepositoryError
@@ -26,7 +27,9 @@ from dver.pipelines.compare.compared_versions import ReadProblem
 from dver.repo import Repository
 from dver.tracking.targets import resolve_data_path
 
-_HEAD = "HEAD"
+_HEAD: Final = "HEAD"
+_SHORT: Final = 10
+"""Digits of an abbreviated commit in messages."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -143,7 +146,7 @@ def _not_committed(name: str, error: AlreadyRegisteredError) -> AlreadyRegistere
     return AlreadyRegisteredError(
         error.what,
         why="its new content is not committed",
-        fix=f"git commit -a, then: dver model register {quoted(name)}",
+        fix=f"git commit -a && dver model register {quoted(name)}",
     )
 
 
@@ -160,4 +163,4 @@ def _commit(repo: Repository, source: RegistrationSource) -> tuple[str, CommitId
             why=f"Git does not have {found.commit}",
             fix=f"dver exp pull {quoted(found.name)}",
         )
-    return found.name, CommitId(found.commit)
+    return found.commit[:_SHORT], CommitId(found.commit)
