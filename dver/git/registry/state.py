@@ -157,11 +157,12 @@ def _stages(
         if event.tag.action is RegistryAction.ASSIGN:
             assigned[stage, version] = event  # a dict keeps the order of assignments
     current = {
-        stage: StageAssignment(stage, version, versions[version].commit, event)
-        for (stage, version), event in assigned.items()
-        if versions[version].is_active
+        stage: (version, event) for (stage, version), event in assigned.items() if versions[version].removed is None
     }
-    return dict(sorted(current.items()))
+    return {
+        stage: StageAssignment(stage, version, versions[version].commit, event)
+        for stage, (version, event) in sorted(current.items())
+    }
 
 
 def _version_of(event: RegistryEvent, at_commit: Sequence[ArtifactVersion]) -> str:
