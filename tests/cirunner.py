@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -116,9 +117,17 @@ class GitHubRunner(Runner):
     """Runs workflows of GitHub Actions."""
 
     def run(
-        self, text: str, event: dict[str, Any], *, sha: str, ref: str, secrets: dict[str, str], host: dict[str, str]
+        self,
+        text: str,
+        event: dict[str, Any],
+        *,
+        sha: str,
+        ref: str,
+        secrets: dict[str, str],
+        host: dict[str, str],
+        only: str | None = None,
     ) -> dict[str, JobRun]:
-        """Run all jobs of the workflow `text`. `host` are variables of the service's API."""
+        """Run all jobs of the workflow `text`, or `only` one. `host` are variables of the service's API."""
         workflow = yaml.safe_load(text)
         context: dict[str, Any] = {
             "github": {"event": event, "workflow": workflow["name"], "ref": ref, "sha": sha},
@@ -127,7 +136,7 @@ class GitHubRunner(Runner):
         found = {}
         for name, job in workflow["jobs"].items():
             permissions = job.get("permissions", workflow["permissions"])
-            if is_true(job.get("if"), context, {"success": lambda: True}):
+            if only in (None, name) and is_true(job.get("if"), context, {"success": lambda: True}):
                 found[name] = _GitHubJob(self, workflow, job, permissions, context, host).run()
         return found
 
@@ -376,5 +385,12 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
 
 
 def path_of_jobs(programs: Path) -> str:
-    """The PATH of jobs: `programs`, then this environment, then the system."""
+    """The PATH of jobs: `programs`, then this environment, then the system.
+
+    pip takes seconds to find that all is installed. It runs once for the same arguments.
+    """
+    pip = Path(sys.executable).parent / "pip"
+    done = '"$(dirname "$0")/pip-$(printf %s "$*" | cksum | tr " " -)"'
+    (programs / "pip").write_text(f'#!/bin/sh\n[ -e {done} ] || {{ {shlex.quote(str(pip))} "$@" && touch {done}; }}\n')
+    (programs / "pip").chmod(0o755)
     return os.pathsep.join([str(programs), str(Path(sys.executable).parent), "/usr/bin", "/bin"])
