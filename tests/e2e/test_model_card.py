@@ -246,6 +246,11 @@ def test_a_card_of_tags_of_gto_and_of_a_commit_without_a_version(tag: Tag, run: 
     assert (gone["path"], gone["metrics"], gone["desc"]) == (None, [], None)
 
 
+def test_the_path_that_was_registered_comes_before_that_of_the_definition(tag: Tag, run: Run) -> None:
+    tag("churn@v3.0.0", encode_message("Another file", TagDetails(path="train.py")))
+    assert run("model", "card", "churn", "--json").json["path"] == "train.py"
+
+
 def test_a_deprecated_model_says_so(tag: Tag, run: Run) -> None:
     tag("churn@deprecated")
     assert "🔴 Deprecated: do not use this model in new work." in run("model", "card", "churn").out

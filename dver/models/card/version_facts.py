@@ -55,8 +55,8 @@ class VersionFacts(Displayed):
 
     @property
     def path(self) -> str | None:
-        """The model's path, relative to the top of the Git repository."""
-        return self.artifact.path if self.artifact is not None else self.details.path
+        """The model's path, relative to the top of the Git repository. The one that was registered comes first."""
+        return self.details.path or (self.artifact.path if self.artifact is not None else None)
 
     @property
     def params(self) -> Values:
