@@ -251,6 +251,18 @@ def test_the_path_that_was_registered_comes_before_that_of_the_definition(tag: T
     assert run("model", "card", "churn", "--json").json["path"] == "train.py"
 
 
+def test_a_clone_without_the_record_of_the_run_says_how_to_get_it(project: Path, run: Run, tmp_path: Path) -> None:
+    run("remote", "add", "store", "../store", cwd=project)
+    git("commit", "-qam", "Add a remote", cwd=project)
+    run("push", cwd=project)
+    git("clone", "-q", project, tmp_path / "clone", cwd=tmp_path)
+    found = run("model", "card", "churn", cwd=tmp_path / "clone")
+    assert "## Environment" not in found.out
+    fix = found.err.strip().rpartition("get it: dver ")[2]
+    run(*fix.split(), cwd=tmp_path / "clone")
+    assert "## Environment" in run("model", "card", "churn", cwd=tmp_path / "clone").out
+
+
 def test_a_deprecated_model_says_so(tag: Tag, run: Run) -> None:
     tag("churn@deprecated")
     assert "🔴 Deprecated: do not use this model in new work." in run("model", "card", "churn").out

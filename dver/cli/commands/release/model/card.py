@@ -41,6 +41,8 @@ def command(ctx: Context, *, name: str, as_md: bool, as_html: bool, as_json: boo
     with Repository.open(ctx.cwd) as repo:
         gathered = gather_card(repo, name)
     print_problems(ctx, gathered.problems, nothing=False, named=False)
+    if gathered.card.steps and gathered.card.environment is None:
+        ctx.note("the environment is unknown: this clone has no record of the run; get it: dver fetch --run-cache")
     chosen = CardForm.HTML if as_html else CardForm.MARKDOWN
     if as_json:
         ctx.emit_json(gathered.card)
