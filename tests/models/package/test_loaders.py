@@ -39,5 +39,6 @@ def test_an_unknown_loader_is_refused_with_the_known_ones() -> None:
 @pytest.mark.parametrize("name", ["pickle", "xgboost", "onnx", "lightgbm", "torch", "keras"])
 def test_modules_are_valid_python(name: str) -> None:
     for wrapped in (False, True):
-        compile(loader_module(loader_named(name), path="model/a b'\udcff.pkl", wrapped=wrapped), "m.py", "exec")
-        compile(loader_module(loader_named(name), wrapped=wrapped), "m.py", "exec")
+        for path in ("model/a b'\udcff.pkl", None):
+            code = compile(loader_module(loader_named(name), path=path, wrapped=wrapped), "m.py", "exec")
+            assert "load" in code.co_names
