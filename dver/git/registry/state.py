@@ -168,7 +168,7 @@ def _stages(
 def _version_of(event: RegistryEvent, at_commit: Sequence[ArtifactVersion]) -> str:
     """The version that an assignment is about: the recorded one, or the last one of its commit at the time."""
     if len(at_commit) > 1:
-        recorded = event.details.version
+        recorded = _recorded_version(event)
         if any(one.version == recorded for one in at_commit):
             return str(recorded)
         before = [one for one in at_commit if one.registration and one.registration.order <= event.order]
