@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from dver.core.progress import Task
 from dver.models.package.lineage_json import iso_time
 from dver.models.package.package_files import write_package
 from dver.models.package.packaged_model import PackagedModel
-from dver.models.package.sinks import PackageWriter, TarSink
+from dver.models.package.sinks import HashingFile, PackageWriter, TarSink
 
 _TOP: Final = "models"
 """The directory in the image. Servers that mount images, such as KServe, look there."""
@@ -25,7 +24,7 @@ _INDEX: Final = "application/vnd.oci.image.index.v1+json"
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 _LAYER: Final = "application/vnd.oci.image.layer.v1.tar"
-_PIECE: Final = 1 << 20
+_BLOBS: Final = "blobs/sha256"
 
 Descriptor = dict[str, Any]
 
@@ -38,7 +37,8 @@ def write_layout(writer: PackageWriter, packed: PackagedModel, scratch: Path, ta
     layer_file = scratch / "layer"
     layer = _write_layer(layer_file, packed, task)
     writer.file("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-    _add_blob_file(writer, layer, layer_file)
+    sha256 = str(layer["digest"]).partition(":")[2]
+    writer.move(f"{_BLOBS}/{sha256}", layer_file, sha256)
     manifests = [_add_image(writer, layer, packed, architecture) for architecture in _ARCHITECTURES]
     index = _add_json(writer, _INDEX, {"mediaType": _INDEX, "manifests": manifests, "annotations": _labels(packed)})
     named = {**index, "annotations": {"org.opencontainers.image.ref.name": packed.version.version}}
@@ -48,13 +48,12 @@ def write_layout(writer: PackageWriter, packed: PackagedModel, scratch: Path, ta
 
 def _write_layer(path: Path, packed: PackagedModel, task: Task) -> Descriptor:
     with open(path, "xb") as file:
-        tar = TarSink(file, packed.version.time, below=_TOP)
+        hashed = HashingFile(file)
+        tar = TarSink(hashed, packed.version.time, below=_TOP)
         tar.directory("")
         write_package(PackageWriter(tar), packed, task)
         tar.close()
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"mediaType": _LAYER, "digest": f"sha256:{digest}", "size": path.stat().st_size}
+    return {"mediaType": _LAYER, "digest": f"sha256:{hashed.sha256}", "size": path.stat().st_size}
 
 
 def _add_image(writer: PackageWriter, layer: Descriptor, packed: PackagedModel, architecture: str) -> Descriptor:
@@ -92,17 +91,10 @@ def _labels(packed: PackagedModel) -> dict[str, str]:
 def _add_json(writer: PackageWriter, kind: str, value: dict[str, Any]) -> Descriptor:
     content = _json({"schemaVersion": 2, **value} if kind != _CONFIG else value)
     digest = hashlib.sha256(content).hexdigest()
-    name = f"blobs/sha256/{digest}"
+    name = f"{_BLOBS}/{digest}"
     if name not in writer.files:
         writer.file(name, content)
     return {"mediaType": kind, "digest": f"sha256:{digest}", "size": len(content)}
-
-
-def _add_blob_file(writer: PackageWriter, layer: Descriptor, path: Path) -> None:
-    name = f"blobs/{str(layer['digest']).replace(':', '/')}"
-    with open(path, "rb") as file:
-        writer.file(name, iter(lambda: file.read(_PIECE), b""), layer["size"])
-    os.unlink(path)
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -10,13 +10,15 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Final, Protocol
+from pathlib import Path
+from typing import IO, Final, Protocol, cast
 
 from dver.core.errors import CorruptError
 from dver.core.sparse_files import write_sparsely
 
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _IN_MEMORY: Final = 8 << 20
+_PIECE: Final = 1 << 20
 
 
 class PackageSink(Protocol):
@@ -28,6 +30,10 @@ class PackageSink(Protocol):
 
     def file(self, name: str, pieces: Iterable[bytes], size: int | None, *, executable: bool = False) -> None:
         """Add a file. Raises the errors of `pieces`, and CorruptError if they do not have `size` bytes."""
+        ...
+
+    def move(self, name: str, path: Path) -> None:
+        """Add the file at `path`, which is on the same disk and is deleted."""
         ...
 
     def link(self, name: str, target: bytes) -> None:
@@ -51,6 +57,9 @@ class DirectorySink:
         finally:
             os.close(fd)
 
+    def move(self, name: str, path: Path) -> None:
+        os.rename(path, self._path(name))
+
     def link(self, name: str, target: bytes) -> None:
         os.symlink(target, self._path(name))
 
@@ -61,8 +70,9 @@ class DirectorySink:
 class TarSink:
     """Writes a tar file: without users, with the times `time` and the modes 644 and 755. `close` ends it."""
 
-    def __init__(self, file: IO[bytes], time: int, *, below: str = "") -> None:
-        self._tar = tarfile.TarFile(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)
+    def __init__(self, file: IO[bytes] | HashingFile, time: int, *, below: str = "") -> None:
+        written = cast("IO[bytes]", file)  # tarfile only writes to it and asks for its position
+        self._tar = tarfile.TarFile(fileobj=written, mode="w", format=tarfile.PAX_FORMAT)
         self._time = time
         self._below = below
 
@@ -90,6 +100,11 @@ class TarSink:
             raise
         if reader.read(1):
             raise CorruptError(f"{name!r} has more bytes than its commit records")
+
+    def move(self, name: str, path: Path) -> None:
+        with open(path, "rb") as file:
+            self.file(name, iter(lambda: file.read(_PIECE), b""), path.stat().st_size)
+        os.unlink(path)
 
     def link(self, name: str, target: bytes) -> None:
         info = self._info(name, 0o777)
@@ -130,6 +145,28 @@ class _Pieces(io.RawIOBase):
             found += taken
             self._rest = self._rest[len(taken) :]
         return bytes(found)
+
+
+class HashingFile:
+    """A file to write that computes the SHA-256 of what is written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def write(self, content: bytes) -> int:
+        """Write to the file."""
+        self._digest.update(content)
+        return self._file.write(content)
+
+    def tell(self) -> int:
+        """The position in the file."""
+        return self._file.tell()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of what was written, in hexadecimal digits."""
+        return self._digest.hexdigest()
 
 
 @dataclass(slots=True)
@@ -179,6 +216,13 @@ class PackageWriter:
 
         self._sink.file(name, counted(), size, executable=executable)
         self.files[name] = WrittenFile(name, written, digest.hexdigest())
+
+    def move(self, name: str, path: Path, sha256: str) -> None:
+        """Add the file at `path`, whose digest is known. It is on the same disk and is deleted."""
+        self.directory(posixpath.dirname(name))
+        size = path.stat().st_size
+        self._sink.move(name, path)
+        self.files[name] = WrittenFile(name, size, sha256)
 
     def link(self, name: str, target: bytes) -> None:
         """Add a symbolic link."""
