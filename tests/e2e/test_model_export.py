@@ -248,6 +248,30 @@ def test_a_link_that_leads_out_of_the_model_is_refused(target: str, project: Pat
     assert {one.name for one in tmp_path.iterdir()} == {"project", "remote"}
 
 
+def test_a_module_with_a_secret_is_warned_of(project: Path, tmp_path: Path, run: Run) -> None:
+    assert "may have secrets" not in run("model", "export", "churn", "-o", "../a", cwd=project).err
+    with open(project / "src/scaling.py", "a") as file:
+        file.write('TOKEN = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"\n')
+    run("repro", "-q", cwd=project)
+    git("commit", "-qam", "Train again", cwd=project)
+    git("tag", "-a", "-m", "text", "churn@v1.1.0", cwd=project)
+    assert (
+        "read before you publish the package: code/scaling.py"
+        in run("model", "export", "churn", "-o", "../b", cwd=project).err
+    )
+
+
+def test_a_class_of_the_script_is_warned_of(project: Path, tmp_path: Path, run: Run) -> None:
+    script = "import pickle\nclass Own: pass\npickle.dump(Own(), open('models/churn.pkl', 'wb'))\n"
+    (project / "src/train.py").write_text(script)
+    run("repro", "-q", cwd=project)
+    git("commit", "-qam", "Train again", cwd=project)
+    git("tag", "-a", "-m", "text", "churn@v2.0.0", cwd=project)
+    result = run("model", "export", "churn", "-o", "../a", cwd=project)
+    assert "the model needs classes of the script that made it" in result.err
+    assert "Define them in `__main__`" in (tmp_path / "a/README.md").read_text()
+
+
 def test_an_existing_file_stays_without_force(project: Path, tmp_path: Path, run: Run) -> None:
     (tmp_path / "churn.tar").write_text("other")
     refused = run("model", "export", "churn", "-o", "../churn.tar", cwd=project, rc=4)

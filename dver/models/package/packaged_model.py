@@ -74,6 +74,12 @@ class PackagedModel(Displayed):
     secrets: SecretFilter
 
     @property
+    def suspect_sources(self) -> tuple[str, ...]:
+        """The modules of the repository whose text may have a secret or an absolute path. They are not changed."""
+        texts = ((name, content.decode(errors="replace")) for name, content in self.sources)
+        return tuple(name for name, text in texts if self.secrets.text(text) != text)
+
+    @property
     def public_meta(self) -> Any:
         """The `meta` of the artifact, without secrets."""
         return self.secrets.value(self.version.definition.meta) if self.version.definition else None

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from dver.core.display import Displayed
+from dver.models.package.compressed_pickles import DecompressionErrors, decompressed
 
 _MOST_OPCODES: Final = 2_000_000
 """How much of a pickle is read: about two seconds."""
 _MODULE: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _JOBLIB: Final = "joblib.numpy_pickle"
 _PIECE: Final = 1 << 20
+_MOST_SEARCHED: Final = 64 << 30
+"""The number of bytes after which a search for names ends. A small file may be many when it is decompressed."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -26,24 +29,28 @@ class PickledModules(Displayed):
     names: tuple[str, ...] = ()
     """Dotted, in order."""
     is_joblib: bool = False
-    """Are there arrays of joblib in it, which `pickle` alone cannot load?"""
+    """Is it compressed, or are there arrays of joblib in it? Then `pickle` alone cannot load it."""
     is_pickle: bool = True
-    """False if it is compressed, encrypted or something else."""
+    """False if it is encrypted, compressed in an unknown way or something else."""
 
 
 def pickled_modules(file: IO[bytes], candidates: Collection[str] = ()) -> PickledModules:
     """The modules that `file` names. After arrays of joblib, only the `candidates` are found."""
     found: dict[str, None] = {}
-    is_pickle = file.read(1) == b"\x80"
-    file.seek(0)
-    if is_pickle:
-        # It ends at the bytes of an array, or is no pickle after all.
-        with suppress(ValueError, IndexError, OverflowError, RecursionError, MemoryError):
-            _read_names(file, found)
-    is_joblib = _JOBLIB in found
-    if is_joblib:
-        _search(file, found, [name for name in candidates if name not in found])
-    return PickledModules(tuple(found), is_joblib, is_pickle)
+    content = decompressed(file)
+    plain = content or file
+    is_pickle = False
+    # It may end early, at the bytes of an array, or be something else after all.
+    with suppress(ValueError, IndexError, OverflowError, RecursionError, MemoryError, *DecompressionErrors):
+        is_pickle = plain.read(1) == b"\x80"
+        plain.seek(0)
+        if is_pickle:
+            _read_names(plain, found)
+    has_arrays = _JOBLIB in found
+    if has_arrays:
+        with suppress(*DecompressionErrors):
+            _search(plain, found, [name for name in candidates if name not in found])
+    return PickledModules(tuple(found), has_arrays or (is_pickle and content is not None), is_pickle)
 
 
 def _read_names(file: IO[bytes], found: dict[str, None]) -> None:
@@ -79,8 +86,9 @@ def _search(file: IO[bytes], found: dict[str, None], candidates: list[str]) -> N
     patterns = {_as_pickled(name): name for name in candidates}
     overlap = max(map(len, patterns))
     file.seek(0)
-    before = b""
-    while piece := file.read(_PIECE):
+    before, left = b"", _MOST_SEARCHED
+    while patterns and left > 0 and (piece := file.read(_PIECE)):
+        left -= len(piece)
         window = before + piece
         for pattern in [one for one in patterns if one in window]:
             found[patterns.pop(pattern)] = None

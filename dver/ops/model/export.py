@@ -45,6 +45,8 @@ class ModelExport(Displayed):
     """Why the package has no requirements; None if it has them."""
     unknown_modules: tuple[str, ...]
     """Imported modules that no package of the run has as its name."""
+    suspect_sources: tuple[str, ...]
+    """Modules of the repository in the package whose text may have a secret or an absolute path."""
     has_signature: bool
     needs_main: bool
     """Does the model need a class of the script that made it?"""
@@ -90,6 +92,7 @@ def export_model(
         tuple(f"{one}=={environment.packages[one]}" for one in environment.requirements),
         environment.missing,
         environment.unknown_modules,
+        packed.suspect_sources,
         packed.signature is not None,
         packed.needs_main,
     )

@@ -42,6 +42,20 @@ def test_arrays_of_joblib_are_noticed_and_candidates_after_them_found(tmp_path: 
     assert "datetime" not in found.names
 
 
+@pytest.mark.parametrize("method", ["zlib", "gzip", "bz2", "xz", "lzma"])
+def test_compressed_files_of_joblib_are_read(method: str, tmp_path: Path) -> None:
+    value = [decimal.Decimal(1), numpy.arange(300_000), datetime.date(2026, 1, 2)]
+    joblib.dump(value, tmp_path / "model", compress=(method, 3))
+    with open(tmp_path / "model", "rb") as file:
+        found = pickled_modules(file, ["datetime", "fractions"])
+    assert found.is_joblib
+    assert {"decimal", "datetime"} <= set(found.names)
+    assert "fractions" not in found.names
+    whole = (tmp_path / "model").read_bytes()
+    for length in (1, 2, 10, len(whole) // 2, len(whole) - 1):
+        assert "fractions" not in pickled_modules(io.BytesIO(whole[:length]), ["fractions"]).names
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"\x80", b"\x80\x04", b"\x1f\x8b more", b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\x7f", b"text"]
 )

@@ -74,5 +74,8 @@ def _print(ctx: Context, result: ModelExport) -> None:
     if result.unknown_modules:
         modules = printable(join_limited(result.unknown_modules))
         ctx.warn(f"imported, but no package of the run has the name: {modules}")
+    if result.suspect_sources:
+        sources = printable(join_limited([f"code/{name}" for name in result.suspect_sources]))
+        ctx.warn(f"may have secrets or absolute paths; read before you publish the package: {sources}")
     if result.needs_main:
         ctx.warn("the model needs classes of the script that made it; move them to a module and train it again")
