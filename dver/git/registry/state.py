@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dver.core.display import Displayed
+from dver.core.errors import CorruptError, NewerVersionError
 from dver.formats.registry_tag import RegistryAction
 from dver.formats.semantic_version import SemanticVersion
 from dver.git.git_repo import CommitId
@@ -180,3 +181,13 @@ def _rank(version: ArtifactVersion) -> tuple[object, ...]:
     """Sorts versions as GTO does. Of versions that differ in build metadata only, the one registered last is higher."""
     semantic = version.semantic
     return (True, semantic.precedence) if semantic is not None else (False, version.version)
+
+
+def _recorded_version(event: RegistryEvent) -> str | None:
+    """The version in the details of a tag; None if they are corrupt. Raises NewerVersionError."""
+    try:
+        return event.details.version
+    except NewerVersionError:
+        raise
+    except CorruptError:
+        return None

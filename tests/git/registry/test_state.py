@@ -60,6 +60,13 @@ def test_the_details_say_which_of_two_versions_on_one_commit_a_stage_has() -> No
     assert {name: one.version for name, one in found.stages.items()} == {"prod": "v1.0.0-rc.1", "dev": "v1.0.0"}
 
 
+def test_corrupt_details_do_not_hide_the_registry() -> None:
+    broken = event(2, "churn#prod#1", "a")
+    broken = RegistryEvent(broken.tag, broken.commit, broken.time, b"object a\n\ntext\n\ndver: broken")
+    found = artifact_state("churn", [event(0, "churn@v1.0.0", "a"), event(1, "churn@v2.0.0", "a"), broken])
+    assert found.stages["prod"].version == "v2.0.0"
+
+
 def test_a_stage_of_a_commit_without_a_version_has_the_commit() -> None:
     found = state(("churn#prod#1", "abc"))
     assert found.stages["prod"].version == "abc"
