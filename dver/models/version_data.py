@@ -28,7 +28,7 @@ class VersionDataState(Enum):
     MOVED = "not what was registered"
     """The commit has other data than the tag records: somebody moved the tag."""
     NOT_IN_COMMIT = "not in the commit"
-    NO_COMMIT = "its commit is missing in this clone"
+    NO_COMMIT = "unknown, since its commit is missing in this clone"
     NO_PATH = "unknown, since no dver.yaml of the commit names its path"
     UNREADABLE = "unreadable"
 

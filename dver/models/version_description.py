@@ -14,7 +14,6 @@ from dver.core.phrasing import quoted
 from dver.formats.registry_tag import TagDetails
 from dver.git.git_repo import CommitId
 from dver.git.registry.state import ArtifactVersion
-from dver.git.revisions import is_shallow
 from dver.models.artifact import Artifact
 from dver.models.definitions import definition_at
 from dver.models.version_data import VersionDataReader, VersionDataState
@@ -99,10 +98,8 @@ def _fix_of(repo: Repository, state: VersionDataState, rev: str, path: str | Non
             if not repo.config.remote_names:
                 return "dver remote add --default NAME URL"
             return f"dver fetch --rev {quoted(rev)} {quoted(repo.layout.shown(os.fsencode(path)))}"
-        case VersionDataState.MOVED:
+        case VersionDataState.MOVED | VersionDataState.NO_COMMIT:
             return "dver model doctor"
-        case VersionDataState.NO_COMMIT:
-            return "git fetch --tags --unshallow" if is_shallow(repo.git) else "git fetch --tags"
         case _:
             return None
 

@@ -238,6 +238,22 @@ def test_a_commit_with_other_data_than_the_tag_records(project: Path, run: Run) 
     }
 
 
+def test_a_commit_that_the_clone_does_not_have(project: Path, run: Run) -> None:
+    train(project, run, "two")
+    tag(project, "churn@v1.0.0")
+    git("push", "-q", "origin", "HEAD:refs/heads/other", "--tags", cwd=project)
+    lost = git("rev-parse", "HEAD", cwd=project).strip()
+    git("reset", "-q", "--hard", "HEAD~1", cwd=project)
+    git("update-ref", "-d", "refs/remotes/origin/other", cwd=project)
+    git("reflog", "expire", "--expire=now", "--all", cwd=project)
+    (project / ".git/objects" / lost[:2] / lost[2:]).unlink()
+    assert "dver model doctor" in run("model", "show", "churn@v1.0.0").err
+    (found,) = findings(run)
+    assert found["text"] == f"churn@v1.0.0 names commit {lost}, which this clone does not have"
+    type_fix(found["fix"], project, run)
+    assert findings(run, rc=0) == []
+
+
 def test_an_unreachable_git_remote_is_a_finding(project: Path, run: Run, tmp_path: Path) -> None:
     tag(project, "churn@v1.0.0")
     shutil.rmtree(tmp_path / "git-remote")
