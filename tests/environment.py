@@ -91,10 +91,13 @@ def _can_hold_tests(folder: str) -> bool:
 
 def _path() -> str:
     """The PATH, with the Python that runs the tests before the scripts by which a version manager finds one: stages and
-    records of runs start `python` often, and the scripts cost more than most commands."""
+    records of runs start `python` often, and the scripts cost more than most commands. Where the machine has only
+    `python3`, the one of the tests' environment is found last."""
     entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
     first = next((at for at, entry in enumerate(entries) if os.path.exists(os.path.join(entry, "python"))), None)
-    if first is not None and os.path.basename(entries[first]) == "shims":
+    if first is None:
+        entries.append(os.path.dirname(sys.executable))
+    elif os.path.basename(entries[first]) == "shims":
         entries.insert(first, os.path.join(sys.base_prefix, "bin"))
     return os.pathsep.join(entries)
 

@@ -142,11 +142,15 @@ class KilledQueue:
         )
 
     def _goes_on(self, jobs: int) -> bool:
-        """Whether tasks are left; starts another supervisor after one was killed."""
+        """Whether tasks are left; starts another supervisor after one was killed.
+
+        Workers of a killed supervisor finish their tasks, and the next supervisor does not wait for them. The task of
+        one that is killed last of all is in the queue again.
+        """
         assert self._supervisor is not None
         if self._supervisor.poll() is None:
             return True
-        if self._supervisor.returncode == -signal.SIGKILL:
+        if self._supervisor.returncode == -signal.SIGKILL or (self.supervisor_kills and self.statuses()["queued"]):
             self._start(jobs)
             return True
         assert self._supervisor.returncode in (0, 10), self._supervisor.returncode

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -116,6 +117,11 @@ def git(*args: str | bytes | os.PathLike[str], cwd: str | os.PathLike[str], rc: 
     out, err = os.fsdecode(process.stdout), os.fsdecode(process.stderr)
     assert rc is None or process.returncode == rc, f"git {args} exited with {process.returncode}\n{out}\n{err}"
     return out
+
+
+def unpack(tar: tarfile.TarFile, to: Path) -> None:
+    """Unpack `tar` into `to`; with the filter that Python 3.14 uses, where this Python has it (since 3.11.4)."""
+    tar.extractall(to, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
 
 
 def make_git_repo(path: Path) -> Path:

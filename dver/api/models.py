@@ -77,7 +77,7 @@ class ModelMethods(ModelChangeMethods):
         from dver.ops.model.list_models import list_models
 
         with self._open() as repo:
-            return list_models(repo, everything=everything)
+            return list_models(repo.git, everything=everything)
 
     def get(
         self,
@@ -147,7 +147,7 @@ class ModelMethods(ModelChangeMethods):
         from dver.ops.model.history import model_history
 
         with self._open() as repo:
-            return model_history(repo, name, limit=limit)
+            return model_history(repo.git, name, limit=limit)
 
     def doctor(
         self, *, everything: bool = False, offline: bool = False, progress: ProgressCallback | None = None

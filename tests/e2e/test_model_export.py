@@ -12,7 +12,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from support import Run, Templates, git
+from support import Run, Templates, git, unpack
 from wheels import write_wheels
 
 import dver
@@ -184,7 +184,7 @@ def test_the_same_version_has_the_same_bytes_in_every_clone(form: str, project: 
     assert "numpy==" in result.out, "the record came from the remote"
     run("model", "export", "churn", "-o", tmp_path / "plain", "--format", form, cwd=project)
     with tarfile.open(tmp_path / "a.tar") as tar:
-        tar.extractall(tmp_path / "unpacked", filter="data")
+        unpack(tar, tmp_path / "unpacked")
     assert contents(tmp_path / "unpacked") == contents(tmp_path / "plain")
 
 
@@ -347,7 +347,7 @@ def test_an_image_has_one_layer_with_the_package(project: Path, tmp_path: Path, 
     assert len(layers) == 1
     (tmp_path / "layer.tar").write_bytes(content)
     with tarfile.open(tmp_path / "layer.tar") as tar:
-        tar.extractall(tmp_path / "unpacked", filter="data")
+        unpack(tar, tmp_path / "unpacked")
     assert contents(tmp_path / "unpacked/models") == contents(tmp_path / "plain")
 
 

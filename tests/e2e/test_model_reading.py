@@ -185,3 +185,11 @@ def test_long_histories_and_lists_end_early(project: Path, tag: Callable[..., No
     assert len(run("model", "history", "churn", "--json").json) == 23
     assert run("model", "show", "churn").out.splitlines()[-1] == "  … and 13 more (-v lists them)"
     assert len(run("model", "show", "churn", "-v").out.splitlines()) == 24
+
+
+def test_list_and_history_need_no_dver_project(git_repo: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(git_repo)
+    git("commit", "-qm", "first", "--allow-empty", cwd=git_repo)
+    git("tag", "-a", "-m", "text", "churn@v1.0.0", cwd=git_repo)
+    assert run("model", "list").out.split()[:2] == ["churn", "v1.0.0"]
+    assert "v1.0.0 registered" in run("model", "history", "churn").out

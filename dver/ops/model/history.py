@@ -7,9 +7,8 @@ from itertools import islice
 
 from dver.core.display import Displayed
 from dver.formats.registry_tag import RegistryAction
-from dver.git.git_repo import CommitId
+from dver.git.git_repo import CommitId, GitRepo
 from dver.git.registry.references import find_artifact
-from dver.repo import Repository
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,12 +37,13 @@ class ModelHistory(Displayed):
     """The number of older events that are left out."""
 
 
-def model_history(repo: Repository, name: str, *, limit: int | None = None) -> ModelHistory:
+def model_history(git: GitRepo, name: str, *, limit: int | None = None) -> ModelHistory:
     """The events of the artifact `name`, newest first; at most `limit`.
 
-    Raises UsageError if the registry has no such artifact, RepositoryError if Git cannot list its tags.
+    Needs no dver project. Raises UsageError if the registry has no such artifact, RepositoryError if Git cannot list
+    its tags.
     """
-    artifact = find_artifact(repo.git, name)
+    artifact = find_artifact(git, name)
     newest_first = zip(reversed(artifact.events), reversed(artifact.versions_of_events), strict=True)
     events = tuple(
         HistoryEvent(

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dver.core.display import Displayed
+from dver.git.git_repo import GitRepo
 from dver.git.registry.events import read_registry_tags
 from dver.git.registry.state import RegisteredArtifact, registry_state
-from dver.repo import Repository
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,12 +36,12 @@ class ModelList(Displayed):
     """The number of deprecated ones that are left out."""
 
 
-def list_models(repo: Repository, *, everything: bool = False) -> ModelList:
+def list_models(git: GitRepo, *, everything: bool = False) -> ModelList:
     """The artifacts that are in the registry; with `everything`, also deprecated ones.
 
-    Raises RepositoryError if Git cannot list its tags.
+    Needs no dver project. Raises RepositoryError if Git cannot list its tags.
     """
-    state = registry_state(read_registry_tags(repo.git).events)
+    state = registry_state(read_registry_tags(git).events)
     found = tuple(_listed(one) for one in state.values() if everything or one.deprecation is None)
     return ModelList(found, len(state) - len(found))
 

@@ -9,8 +9,8 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render.models import event_json, event_rows
+from dver.git.git_repo import discover
 from dver.ops.model.history import model_history
-from dver.repo import Repository
 
 _LAST: Final = 20
 
@@ -28,12 +28,12 @@ _LAST: Final = 20
 def command(ctx: Context, *, name: str, limit: int | None, as_json: bool) -> None:
     """Show the registrations and stages of a model, newest first.
 
-    Prints the last 20 events, or all with -v. JSON has all of them.
+    Prints the last 20 events, or all with -v. JSON has all of them. Works in every Git repository, also without a dver
+    project.
     """
     if limit is None and not as_json and not ctx.verbose:
         limit = _LAST
-    with Repository.open(ctx.cwd) as repo:
-        history = model_history(repo, name, limit=limit)
+    history = model_history(discover(ctx.cwd), name, limit=limit)
     if as_json:
         ctx.emit_json_list(map(event_json, history.events))
         return

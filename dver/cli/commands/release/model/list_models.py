@@ -8,8 +8,8 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render.models import model_row
 from dver.cli.render.terminal import count
+from dver.git.git_repo import discover
 from dver.ops.model.list_models import list_models
-from dver.repo import Repository
 
 
 @options.command(
@@ -22,9 +22,11 @@ from dver.repo import Repository
 @options.json_option
 @click.pass_obj
 def command(ctx: Context, *, everything: bool, as_json: bool) -> None:
-    """List the models and datasets of the registry."""
-    with Repository.open(ctx.cwd) as repo:
-        found = list_models(repo, everything=everything)
+    """List the models and datasets of the registry.
+
+    Works in every Git repository, also without a dver project.
+    """
+    found = list_models(discover(ctx.cwd), everything=everything)
     if as_json:
         ctx.emit_json_list(found.models)
         return
