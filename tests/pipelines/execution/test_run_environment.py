@@ -30,8 +30,10 @@ def test_python_tells_its_version_and_packages() -> None:
 
 
 def test_a_package_counts_where_python_finds_it_first(tmp_path: Path) -> None:
-    (tmp_path / "click-99.0.dist-info").mkdir()
-    (tmp_path / "two_words-1.0+local.dist-info").mkdir()
+    for name, number in (("click", "99.0"), ("two-words", "1.0+local")):
+        folder = tmp_path / f"{name.replace('-', '_')}-{number}.dist-info"
+        folder.mkdir()  # with metadata, for an environment that has packages of old, too
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n")
     _, packages = asked(tmp_path)
     assert (packages["click"], packages["two-words"]) == ("99.0", "1.0+local")
 
