@@ -19,7 +19,7 @@ _MANY: Final = 2000
 """Tags in files of their own, from which on reading them takes noticeable time."""
 
 
-def default_git_remote(git: GitRepo) -> str | None:
+def compared_git_remote(git: GitRepo) -> str | None:
     """The Git remote that is compared: the one that `git push` uses, or `origin`, or the only one."""
     remotes = git_remotes(git)
     if remotes.push in remotes.urls:
@@ -29,7 +29,7 @@ def default_git_remote(git: GitRepo) -> str | None:
 
 def check_clone(git: GitRepo, state: Collection[RegisteredArtifact], *, offline: bool) -> Iterator[Finding]:
     """Check that the clone fetches tags, and has the commits that they name."""
-    remote = default_git_remote(git)
+    remote = compared_git_remote(git)
     if offline and is_shallow(git):
         yield Finding(Level.WARNING, "clone", "this clone is shallow, and may lack tags", "git fetch --tags")
     if remote is not None and _leaves_tags_out(git, remote):

@@ -13,6 +13,7 @@ import click
 import pytest
 from support import Run, git, make_git_repo
 
+from dver.cli.commands.release.model import history, list_models
 from dver.cli.main import cli, main
 from dver.cli.verbs import SUMMARIES, module_of
 from dver.core import errors
@@ -123,6 +124,8 @@ def test_every_error_of_every_verb_is_json_on_stdout_and_text_on_stderr(
             module = import_module(module_of(verb.split()[0]))
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, fail)
+        for module in (list_models, history):
+            monkeypatch.setattr(module, "discover", fail)
         code, answer, err = run_here(capsys, command_line(verb))
         assert list(answer) == ["error"], verb
         assert list(answer["error"]) == ["what", "why", "fix", "exit_code"]

@@ -272,6 +272,13 @@ def test_processes_share_a_mirror(source: Path, mirror: GitMirror) -> None:
     assert found == [expected] * 3
 
 
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_ctrl_c_ends_git_and_leaves_a_usable_mirror(source: Path, tmp_path: Path) -> None:
     """A server that accepts and never answers: git waits until dver is interrupted."""
     program = tmp_path / "wait"
@@ -290,7 +297,8 @@ def test_ctrl_c_ends_git_and_leaves_a_usable_mirror(source: Path, tmp_path: Path
     process.send_signal(2)
     assert process.wait(timeout=60) != 0
     pid = int((tmp_path / "pid").read_text())
-    assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text()
+    while is_running(pid):  # the kernel needs a moment on a busy machine
+        assert time.monotonic() < deadline
     assert list((tmp_path / "cache" / "mirrors").glob("*[!k]")) == []
 
 

@@ -13,7 +13,7 @@ from dver.git.registry.state import RegisteredArtifact, registry_state
 from dver.git.remotes.registry_tags import tag_names
 from dver.maintenance.project_checks import Finding, Level, run_check
 from dver.maintenance.registry_checks import check_artifact, check_similar_names, check_unusable
-from dver.maintenance.registry_clone_checks import check_clone, check_git_remote, default_git_remote
+from dver.maintenance.registry_clone_checks import check_clone, check_git_remote, compared_git_remote
 from dver.maintenance.registry_data_checks import check_data, versions_to_check
 from dver.repo import Repository
 
@@ -49,7 +49,7 @@ def model_doctor(
 def _findings(repo: Repository, everything: bool, offline: bool, progress: Progress) -> Iterator[Finding]:
     tags = read_registry_tags(repo.git)
     state = registry_state(tags.events)
-    remote = default_git_remote(repo.git)
+    remote = compared_git_remote(repo.git)
     yield _tags_finding(state, remote)
     yield from check_unusable(tags.unusable, remote)
     yield from check_similar_names(tag_names(repo.git))
