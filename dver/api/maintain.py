@@ -13,8 +13,8 @@ from dver.core.errors import UsageError
 
 if TYPE_CHECKING:
     from dver.maintenance.fsck_result import FsckResult
+    from dver.maintenance.project_checks import Diagnosis
     from dver.ops.maintain.cache import CacheContents
-    from dver.ops.maintain.doctor import Diagnosis
     from dver.ops.maintain.gc import GcReport, RestoreReport
     from dver.ops.maintain.gc_remote import RemoteGcReport
 

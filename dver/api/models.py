@@ -10,9 +10,9 @@ from dver.api.model_changes import ModelChangeMethods
 from dver.api.progress import ProgressCallback, progress_for
 
 if TYPE_CHECKING:
+    from dver.maintenance.project_checks import Diagnosis
     from dver.models.card.card import ModelCard
     from dver.models.package.write import PackageFormat
-    from dver.ops.model.doctor import RegistryDiagnosis
     from dver.ops.model.export import ModelExport
     from dver.ops.model.get import ModelGetResult
     from dver.ops.model.history import ModelHistory
@@ -151,7 +151,7 @@ class ModelMethods(ModelChangeMethods):
 
     def doctor(
         self, *, everything: bool = False, offline: bool = False, progress: ProgressCallback | None = None
-    ) -> RegistryDiagnosis:
+    ) -> Diagnosis:
         """Check the tags of the registry, and that the data of versions exists. Changes nothing.
 
         Args:

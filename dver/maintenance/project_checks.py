@@ -49,6 +49,23 @@ class Finding(Displayed):
     fix: str | None = None
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Diagnosis(Displayed):
+    """What `dver doctor` or `dver model doctor` found."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def problems(self) -> int:
+        """The number of problems."""
+        return sum(finding.level is Level.PROBLEM for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """The number of warnings."""
+        return sum(finding.level is Level.WARNING for finding in self.findings)
+
+
 def run_check(topic: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """The findings of `check`. An error of the check is a finding, too."""
     found: list[Finding] = []

@@ -5,17 +5,15 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from dver.core.display import Displayed
 from dver.core.errors import RepositoryError
 from dver.core.version import __version__
 from dver.git import git_repo
 from dver.maintenance import project_checks
-from dver.maintenance.project_checks import Finding, Level, run_check
+from dver.maintenance.project_checks import Diagnosis, Finding, Level, run_check
 from dver.maintenance.shared_store_checks import check_shared_store
 from dver.repo import Repository
 
@@ -23,19 +21,6 @@ _NEEDED: Final = ("blake3", "click", "fsspec", "GitPython", "pathspec", "PyYAML"
 _NEEDED_TOO: Final = ("tqdm", "xxhash", "zstandard")
 _OLDEST_GIT: Final = (2, 31)
 _PATIENCE: Final = 20.0
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Diagnosis(Displayed):
-    findings: tuple[Finding, ...]
-
-    @property
-    def problems(self) -> int:
-        return sum(finding.level is Level.PROBLEM for finding in self.findings)
-
-    @property
-    def warnings(self) -> int:
-        return sum(finding.level is Level.WARNING for finding in self.findings)
 
 
 def doctor(cwd: Path, *, offline: bool = False, seconds: float = _PATIENCE) -> Diagnosis:

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from dver.core.display import Displayed
 from dver.core.phrasing import count
 from dver.core.progress import SILENT, Progress
 from dver.git.registry.events import read_registry_tags
 from dver.git.registry.state import RegisteredArtifact, registry_state
 from dver.git.remotes.registry_tags import tag_names
-from dver.maintenance.project_checks import Finding, Level, run_check
+from dver.maintenance.project_checks import Diagnosis, Finding, Level, run_check
 from dver.maintenance.registry_checks import check_artifact, check_similar_names, check_unusable
 from dver.maintenance.registry_clone_checks import check_clone, check_git_remote, compared_git_remote
 from dver.maintenance.registry_data_checks import check_data, versions_to_check
 from dver.repo import Repository
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class RegistryDiagnosis(Displayed):
-    """What the checks of the registry found."""
-
-    findings: tuple[Finding, ...]
-
-    @property
-    def problems(self) -> int:
-        """The number of problems."""
-        return sum(finding.level is Level.PROBLEM for finding in self.findings)
-
-    @property
-    def warnings(self) -> int:
-        """The number of warnings."""
-        return sum(finding.level is Level.WARNING for finding in self.findings)
-
-
 def model_doctor(
     repo: Repository, *, everything: bool = False, offline: bool = False, progress: Progress = SILENT
-) -> RegistryDiagnosis:
+) -> Diagnosis:
     """Check the tags, and the data of the versions in use: the latest ones and those in stages.
 
     With `everything`, the data of all versions. Asks the Git remote and the remotes of data unless `offline`. Changes
     nothing. Raises RepositoryError if Git cannot list its tags.
     """
-    return RegistryDiagnosis(tuple(_findings(repo, everything, offline, progress)))
+    return Diagnosis(tuple(_findings(repo, everything, offline, progress)))
 
 
 def _findings(repo: Repository, everything: bool, offline: bool, progress: Progress) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.findings import print_finding, summary_line
+from dver.cli.render.findings import print_diagnosis
 from dver.ops.maintain.doctor import doctor
 
 
@@ -34,10 +34,4 @@ def command(ctx: Context, *, offline: bool, timeout: float, as_json: bool) -> in
     each problem, and changes nothing.
     """
     diagnosis = doctor(ctx.cwd, offline=offline, seconds=timeout)
-    if as_json:
-        ctx.emit_json(diagnosis)
-    else:
-        for finding in diagnosis.findings:
-            print_finding(ctx, finding)
-        ctx.say(summary_line(diagnosis.problems, diagnosis.warnings))
-    return 1 if diagnosis.problems else 0
+    return print_diagnosis(ctx, diagnosis, as_json=as_json)

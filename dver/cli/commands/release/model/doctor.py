@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.findings import print_finding, summary_line
+from dver.cli.render.findings import print_diagnosis
 from dver.ops.model.doctor import model_doctor
 from dver.repo import Repository
 
@@ -31,10 +31,4 @@ def command(ctx: Context, *, everything: bool, offline: bool, as_json: bool) -> 
     """
     with Repository.open(ctx.cwd) as repo:
         diagnosis = model_doctor(repo, everything=everything, offline=offline, progress=ctx.progress)
-    if as_json:
-        ctx.emit_json(diagnosis)
-    else:
-        for finding in diagnosis.findings:
-            print_finding(ctx, finding)
-        ctx.say(summary_line(diagnosis.problems, diagnosis.warnings))
-    return 1 if diagnosis.problems else 0
+    return print_diagnosis(ctx, diagnosis, as_json=as_json)
