@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import profile_samples
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ from dver.formats import (
     lock,
     pack,
     pointer,
+    profile,
     recipe,
     registered_clone,
     remote_index,
@@ -170,6 +172,13 @@ def head_of(index: remote_index.RemoteIndex) -> bytes:
 
 
 WORDS = st.text(alphabet='aé "\\/.\u2028', max_size=20)
+TARGETS["profile"] = Target(
+    st.builds(
+        profile_samples.profile_of,
+        st.lists(st.tuples(WORDS, st.sampled_from(profile.ColumnType), st.binary(min_size=1)), max_size=4),
+    ).map(profile.encode),
+    lambda content: profile.encode(profile.decode(content)),
+)
 TARGETS["index head"] = Target(indexes().map(head_of), lambda content: remote_index.decode_head(content).encoded)
 TARGETS["clone in the register"] = Target(
     st.builds(

@@ -1,0 +1,426 @@
+"""Profiles: what is known of data without the data (docs/format/profile.md).
+
+A profile has collections: the tables of one kind, the images, the recordings, the texts of a directory, or the one
+table that a file is. A collection has columns: those of the table, or one for each measurement of its media
+files. So checks and drift know columns alone.
+
+The bytes are a line with format and version, the length of the header as eight bytes (little-endian), the header as
+JSON, and the sketches that it names by offset and length. Sketches stay bytes here:
+dver.profiles.sketches knows what is in them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+from dver.core.display import Displayed
+from dver.core.errors import CorruptError, NewerVersionError
+
+VERSION: Final = 1
+PROFILER: Final = 1
+"""The version of what is measured and how. Profiles of different profilers are not merged."""
+MAX_SIZE: Final = 1 << 30
+"""The largest profile in bytes. One of 10,000 columns takes up to 120 MB."""
+_MAGIC: Final = b"dver profile "
+
+Value: TypeAlias = str | int | float | bool
+"""A value of a column. Times are ISO 8601 texts."""
+
+
+class ColumnType(Enum):
+    """What the values of a column are. A column of texts that are all numbers has numbers."""
+
+    EMPTY = "empty"
+    """Only nulls."""
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    NUMBER = "number"
+    TIME = "time"
+    """Dates and times; as numbers they are Unix seconds."""
+    TEXT = "text"
+    BYTES = "bytes"
+    NESTED = "nested"
+    """Lists, structures and maps: their lengths only."""
+
+
+class CollectionKind(Enum):
+    """What the files of a collection are."""
+
+    TABLE = "table"
+    IMAGES = "images"
+    AUDIO = "audio"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NumberSummary(Displayed):
+    """A summary of numbers: of values, of Unix seconds, or of lengths. NaN and infinities are not part of it."""
+
+    count: int
+    minimum: float
+    maximum: float
+    mean: float
+    m2: float
+    """The sum of squared differences from the mean."""
+    quantiles: bytes
+    """The encoded quantile sketch."""
+
+    @property
+    def variance(self) -> float:
+        """The sample variance; 0 for a single value."""
+        return self.m2 / (self.count - 1) if self.count > 1 else 0.0
+
+    @property
+    def deviation(self) -> float:
+        """The sample standard deviation."""
+        return math.sqrt(max(0.0, self.variance))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ValueCounts(Displayed):
+    """The most frequent values of a column, most frequent first; ties in the order of their texts."""
+
+    values: tuple[tuple[Value, int], ...]
+    complete: bool
+    """Are these all values? Then the counts are exact."""
+    sketch: bytes = b""
+    """For merging, where not complete: the encoded sketch of frequent values."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ColumnProfile(Displayed):
+    """One column."""
+
+    name: str
+    type: ColumnType
+    count: int
+    """Rows, with nulls."""
+    nulls: int
+    declared: str | None = None
+    """The type in the file's own schema, such as `int32` or `list<string>`; None for CSV and JSON."""
+    nans: int = 0
+    infinities: int = 0
+    mixed: int = 0
+    """Values that are not of the column's type: numbers in a text column that also has other texts."""
+    true: int = 0
+    """Of a boolean column."""
+    distinct: bytes = b""
+    """The encoded sketch of distinct values; empty for nested columns."""
+    numbers: NumberSummary | None = None
+    """Of booleans (0 and 1), integers, numbers and times."""
+    lengths: NumberSummary | None = None
+    """Characters of texts, bytes of bytes, items of lists."""
+    first: str | None = None
+    """The smallest text, at most 100 characters; None for a private column."""
+    last: str | None = None
+    counts: ValueCounts | None = None
+    """None for a private column, and for nested ones."""
+    private: bool = False
+    """Were values left out on request?"""
+
+    @property
+    def null_share(self) -> float:
+        """The share of nulls, 0 to 1."""
+        return self.nulls / self.count if self.count else 0.0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Unreadable(Displayed):
+    """A file that could not be read."""
+
+    path: str
+    """Relative to the profiled directory."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CollectionProfile(Displayed):
+    """Files with the same columns."""
+
+    name: str
+    """Relative to the profiled directory, such as `images/`; empty for a file."""
+    kind: CollectionKind
+    rows: int
+    """Of a table; of media, the readable files."""
+    files: int
+    bytes: int
+    columns: tuple[ColumnProfile, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+    """The first 20 in the order of their paths."""
+    unreadable_count: int = 0
+    parts: tuple[PartSummary, ...] = ()
+    """What thresholds of drift are calibrated on: up to 20 consecutive parts of the rows or files."""
+
+    def column(self, name: str) -> ColumnProfile | None:
+        """The column with this name: the first, where there are several."""
+        return next((one for one in self.columns if one.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PartSummary(Displayed):
+    """How the columns were distributed in one consecutive part of a collection."""
+
+    rows: int
+    columns: Mapping[str, PartColumn] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PartColumn(Displayed):
+    """One column of a part."""
+
+    count: int
+    """Values that are not null, NaN or infinite."""
+    quantiles: tuple[float, ...] = ()
+    """Of numbers and times: the quantiles 0, 1/16, 2/16 … 1."""
+    counts: tuple[tuple[Value, int], ...] = ()
+    """Of other columns, and of numbers with few values: the 16 most frequent values."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Profile(Displayed):
+    """The profile of a file or a directory."""
+
+    collections: tuple[CollectionProfile, ...]
+    """In the order of their names. A file has one."""
+    profiler: int = PROFILER
+    ignored: int = 0
+    """Files that are neither tables nor media."""
+
+    @property
+    def table(self) -> CollectionProfile | None:
+        """The collection, if there is only one."""
+        return self.collections[0] if len(self.collections) == 1 else None
+
+
+def encode(profile: Profile) -> bytes:
+    """The bytes of `profile`."""
+    sketches = _Sketches()
+    head = {
+        "profiler": profile.profiler,
+        "ignored": profile.ignored,
+        "collections": [_collection_fields(one, sketches) for one in profile.collections],
+    }
+    header = _json(head)
+    return b"".join((_MAGIC, b"%d\n" % VERSION, len(header).to_bytes(8, "little"), header, *sketches.found))
+
+
+def decode(content: bytes) -> Profile:
+    """Decode a profile. Raises CorruptError, and NewerVersionError for a format of a later dver."""
+    line, newline, rest = content[:64].partition(b"\n")
+    digits = line.removeprefix(_MAGIC)
+    if not newline or not line.startswith(_MAGIC) or not digits.isdigit() or digits.startswith(b"0"):
+        raise CorruptError("not a profile", why="it does not begin with its version")
+    if int(digits) > VERSION:
+        raise NewerVersionError.of_format("a profile", int(digits), VERSION)
+    start = len(line) + 1 + 8
+    end = start + int.from_bytes(rest[:8], "little")
+    if len(content) < start or len(content) < end:
+        raise _corrupt("it is cut off")
+    header = content[start:end]
+    try:
+        said = json.loads(header)
+        if _json(said) != header:
+            raise _corrupt("its header is not written as dver writes it")
+        return _profile_of(said, _SketchReader(content, end))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+        raise _corrupt("its header cannot be read") from error
+
+
+class _Sketches:
+    """Collects sketches, and gives each its place."""
+
+    def __init__(self) -> None:
+        self.found: list[bytes] = []
+        self._size = 0
+
+    def add(self, sketch: bytes) -> list[int]:
+        place = [self._size, len(sketch)]
+        self.found.append(sketch)
+        self._size += len(sketch)
+        return place
+
+
+class _SketchReader:
+    """Gives sketches back. They must follow each other, and fill the rest of the content."""
+
+    def __init__(self, content: bytes, start: int) -> None:
+        self._content = content
+        self._at = start
+        self._start = start
+
+    def take(self, place: Any) -> bytes:
+        offset, length = place
+        if type(offset) is not int or type(length) is not int or length <= 0 or self._start + offset != self._at:
+            raise _corrupt("a sketch is not where it should be")
+        self._at += length
+        if self._at > len(self._content):
+            raise _corrupt("it is cut off")
+        return self._content[self._at - length : self._at]
+
+    def end(self) -> None:
+        if self._at != len(self._content):
+            raise _corrupt("something follows its end")
+
+
+def _profile_of(said: dict[str, Any], sketches: _SketchReader) -> Profile:
+    found = tuple(_collection(one, sketches) for one in said["collections"])
+    sketches.end()
+    profile = Profile(found, _whole(said["profiler"]), _whole(said["ignored"]))
+    if [one.name for one in found] != sorted({one.name for one in found}) or set(said) != _PROFILE_KEYS:
+        raise _corrupt("its header has other parts than a profile")
+    return profile
+
+
+def _collection_fields(one: CollectionProfile, sketches: _Sketches) -> dict[str, Any]:
+    said = _without_defaults(one, ("columns", "kind", "parts", "unreadable"))
+    said["kind"] = one.kind.value
+    said["columns"] = [_column_fields(column, sketches) for column in one.columns]
+    if one.unreadable:
+        said["unreadable"] = [[file.path, file.why] for file in one.unreadable]
+    if one.parts:
+        said["parts"] = [
+            [part.rows, {name: _part_fields(it) for name, it in part.columns.items()}] for part in one.parts
+        ]
+    return said
+
+
+def _collection(said: dict[str, Any], sketches: _SketchReader) -> CollectionProfile:
+    rest = {key: value for key, value in said.items() if key not in ("columns", "kind", "parts", "unreadable")}
+    one = CollectionProfile(
+        **rest,
+        kind=CollectionKind(said["kind"]),
+        columns=tuple(_column(column, sketches) for column in said["columns"]),
+        unreadable=tuple(Unreadable(_text(path), _text(why)) for path, why in said.get("unreadable", ())),
+        parts=tuple(
+            PartSummary(_whole(rows), {name: _part(it) for name, it in columns.items()})
+            for rows, columns in said.get("parts", ())
+        ),
+    )
+    _text(one.name)
+    for number in (one.rows, one.files, one.bytes, one.unreadable_count):
+        _whole(number)
+    _same_keys(said, _collection_fields(one, _Sketches()))
+    return one
+
+
+def _column_fields(one: ColumnProfile, sketches: _Sketches) -> dict[str, Any]:
+    said = _without_defaults(one, ("type", "distinct", "numbers", "lengths", "counts"))
+    said["type"] = one.type.value
+    if one.distinct:
+        said["distinct"] = sketches.add(one.distinct)
+    for name in ("numbers", "lengths"):
+        summary: NumberSummary | None = getattr(one, name)
+        if summary is not None:
+            numbers = [summary.count, summary.minimum, summary.maximum, summary.mean, summary.m2]
+            said[name] = [*numbers, sketches.add(summary.quantiles)]
+    if one.counts is not None:
+        values = [list(pair) for pair in one.counts.values]
+        said["counts"] = [
+            values,
+            one.counts.complete,
+            *([sketches.add(one.counts.sketch)] if one.counts.sketch else []),
+        ]
+    return said
+
+
+def _column(said: dict[str, Any], sketches: _SketchReader) -> ColumnProfile:
+    nested = ("type", "distinct", "numbers", "lengths", "counts")
+    rest = {key: value for key, value in said.items() if key not in nested}
+    one = ColumnProfile(
+        **rest,
+        type=ColumnType(said["type"]),
+        distinct=sketches.take(said["distinct"]) if "distinct" in said else b"",
+        numbers=_summary(said.get("numbers"), sketches),
+        lengths=_summary(said.get("lengths"), sketches),
+        counts=_counts(said.get("counts"), sketches),
+    )
+    _text(one.name)
+    for text in (one.declared, one.first, one.last):
+        _text(text or "")
+    for number in (one.count, one.nulls, one.nans, one.infinities, one.mixed, one.true):
+        _whole(number)
+    if type(one.private) is not bool:
+        raise _corrupt("a flag is not true or false")
+    _same_keys(said, _column_fields(one, _Sketches()))
+    return one
+
+
+def _summary(said: Any, sketches: _SketchReader) -> NumberSummary | None:
+    if said is None:
+        return None
+    count, minimum, maximum, mean, m2, place = said
+    for number in (minimum, maximum, mean, m2):
+        if type(number) is not float or not math.isfinite(number):
+            raise _corrupt("a number is not finite")
+    return NumberSummary(_whole(count), minimum, maximum, mean, m2, sketches.take(place))
+
+
+def _counts(said: Any, sketches: _SketchReader) -> ValueCounts | None:
+    if said is None:
+        return None
+    values, complete, *places = said
+    if type(complete) is not bool or len(places) > 1:
+        raise _corrupt("counts of values are not as they should be")
+    sketch = sketches.take(places[0]) if places else b""
+    return ValueCounts(_pairs(values), complete, sketch)
+
+
+def _part_fields(one: PartColumn) -> list[Any]:
+    return [one.count, list(one.quantiles), [list(pair) for pair in one.counts]]
+
+
+def _part(said: Any) -> PartColumn:
+    count, quantiles, counts = said
+    if any(type(number) is not float or not math.isfinite(number) for number in quantiles):
+        raise _corrupt("a quantile is not a finite number")
+    return PartColumn(_whole(count), tuple(quantiles), _pairs(counts))
+
+
+def _pairs(said: Any) -> tuple[tuple[Value, int], ...]:
+    return tuple((_value(value), _whole(times)) for value, times in said)
+
+
+def _value(value: Any) -> Value:
+    if not isinstance(value, str | int | float | bool) or (isinstance(value, float) and not math.isfinite(value)):
+        raise _corrupt("a value is not text, a finite number, true or false")
+    return value
+
+
+def _whole(number: Any) -> int:
+    if type(number) is not int or number < 0:
+        raise _corrupt("a count is not a whole number")
+    return number
+
+
+def _text(text: Any) -> str:
+    if type(text) is not str:
+        raise _corrupt("a name is not text")
+    text.encode()
+    return text
+
+
+def _without_defaults(one: Any, but: tuple[str, ...]) -> dict[str, Any]:
+    """The fields that differ from their defaults."""
+    said = {each.name: (getattr(one, each.name), each.default) for each in fields(one) if each.name not in but}
+    return {name: value for name, (value, default) in said.items() if value != default}
+
+
+def _same_keys(said: dict[str, Any], written: dict[str, Any]) -> None:
+    if set(said) != set(written):
+        raise _corrupt("it has parts that dver does not write")
+
+
+def _json(said: Any) -> bytes:
+    return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _corrupt(why: str) -> CorruptError:
+    return CorruptError("a damaged profile", why=why)
+
+
+_PROFILE_KEYS: Final = {"profiler", "ignored", "collections"}

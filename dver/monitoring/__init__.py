@@ -1,0 +1,1 @@
+"""Live data against a reference: windows, performance, alarms."""

@@ -1,0 +1,1 @@
+"""Files of data turned into profiles, in one pass."""
