@@ -15,6 +15,7 @@ from dver.api.handle import StrPath
 from dver.api.inspect import InspectMethods
 from dver.api.maintain import MaintainMethods
 from dver.api.progress import ProgressCallback
+from dver.api.quality import QualityMethods
 from dver.api.release import ReleaseMethods
 from dver.api.run import RunMethods
 from dver.api.setup import SetupMethods
@@ -27,6 +28,7 @@ class Project(
     TrackMethods,
     InspectMethods,
     ShareMethods,
+    QualityMethods,
     RunMethods,
     ExperimentMethods,
     CompareMethods,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dver.api.handle import ProjectHandle, RemoteSelection, StrPath, raise_worst, remote_name, text_of, texts
+from dver.api.handle import ProjectHandle, StrPath, raise_worst, text_of, texts
 from dver.api.progress import ProgressCallback, progress_for
 from dver.api.remotes import RemoteMethods
 
 if TYPE_CHECKING:
-    from dver.ops.share.check import CheckResult
     from dver.ops.share.fetch import FetchResult
     from dver.ops.share.import_data import ImportResult
     from dver.ops.share.import_url import ImportUrlResult
@@ -143,36 +142,6 @@ class ShareMethods(ProjectHandle):
         raise_worst([one.error() for one in result.remotes], check=check)
         raise_worst([None if result.restored is None else result.restored.error()], check=check)
         return result
-
-    def check(
-        self,
-        *paths: StrPath,
-        remote: RemoteSelection = False,
-        rev: str | None = None,
-        all_branches: bool = False,
-        all_tags: bool = False,
-        all_commits: bool = False,
-    ) -> CheckResult:
-        """Check that all data of a commit is available. `absent` of the result lists missing data.
-
-        Args:
-            paths: Check only data at or below them.
-            remote: Check this remote, or with True the default one, instead of the store.
-            rev: By default HEAD.
-            all_branches, all_tags, all_commits: Check the data of all of them.
-
-        Raises:
-            RemoteError: The remote cannot be reached.
-        """
-        from dver.ops.share.check import check
-        from dver.tracking.revision_scope import CURRENT, RevisionScope
-
-        scope = RevisionScope(rev, all_branches, all_tags, all_commits)
-        if scope == CURRENT:
-            scope = RevisionScope("HEAD")
-        with self._open() as repo:
-            name = remote_name(repo, remote)
-            return check(repo, texts(paths), cwd=self.cwd, scope=scope, on_remote=bool(remote), remote=name)
 
     def import_data(
         self,

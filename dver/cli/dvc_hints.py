@@ -191,7 +191,7 @@ OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "dver status": {
         "-R": _RECURSIVE,
         "-c": "use `dver status --remote`",
-        **dict.fromkeys(_BRANCHES, "`dver check --all-commits --remote` checks the data of every commit"),
+        **dict.fromkeys(_BRANCHES, "`dver check available --all-commits --remote` checks the data of every commit"),
     },
     "dver model assign": {
         **_NO_REPOSITORY,

@@ -186,10 +186,10 @@ def command(*, examples: Sequence[Example] = (), acts: bool = False) -> Callable
 
 
 def lazy_group(
-    *, modules: Mapping[str, str], examples: Sequence[Example] = ()
+    *, modules: Mapping[str, str], examples: Sequence[Example] = (), cls: type[LazyGroup] = LazyGroup
 ) -> Callable[[Callable[..., Any]], LazyGroup]:
     """The decorator for a verb whose subcommands are the functions `command` of `modules`, by name."""
-    return click.group(cls=LazyGroup, modules=modules, examples=examples, context_settings=_SETTINGS)
+    return click.group(cls=cls, modules=modules, examples=examples, context_settings=_SETTINGS)
 
 
 def group(*, examples: Sequence[Example] = (), cls: type[Group] = Group) -> Callable[[Callable[..., Any]], Group]:

@@ -25,12 +25,14 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "push": "Upload data to a remote.",
         "fetch": "Download data into the store without checking it out.",
         "pull": "Download data and check it out.",
-        "check": "Check that all data of a commit is available.",
         "import": "Track a copy of data of another repository.",
         "get": "Download files of a repository without cloning it.",
         "list": "List the files of a repository without cloning it.",
         "import-url": "Track a copy of the files at a URL.",
         "update": "Download what changed at the sources of imports.",
+    },
+    "Check and monitor data": {
+        "check": "Check data against rules, and that it is available.",
     },
     "Run pipelines": {
         "stage": "Add, list and remove stages.",
@@ -85,6 +87,7 @@ _PACKAGES: Final = {
     "Track data": "track",
     "Inspect data": "inspect",
     "Share data": "share",
+    "Check and monitor data": "quality",
     "Run pipelines": "run",
     "Run experiments": "experiments",
     "Compare runs": "compare",

@@ -135,12 +135,12 @@ class TestTrackingData:
 
 class TestSharingData:
     def test_push_fetch_pull_and_check(self, project: dver.Project, tmp_path: Path) -> None:
-        assert project.check(remote=True).absent[0].path == "data"
+        assert project.check.available(remote=True).absent[0].path == "data"
         assert project.push(dry_run=True).dry_run
         project.push()
-        assert project.check(remote="origin").absent == ()
+        assert project.check.available(remote="origin").absent == ()
         clone = dver.Project.clone(project.root, tmp_path / "clone", hooks=False, pull=False)
-        assert clone.check().absent
+        assert clone.check.available().absent
         clone.fetch("data/a.csv")
         assert clone.cat("data/a.csv") == b"changed"
         clone.pull(jobs=2)

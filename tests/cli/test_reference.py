@@ -47,7 +47,7 @@ def test_every_option_is_explained(verb: str) -> None:
         assert not unexplained
 
 
-@pytest.mark.parametrize("verb", ["status", "diff", "ls", "check", "doctor", "version"])
+@pytest.mark.parametrize("verb", ["status", "diff", "ls", "doctor", "version"])
 def test_reading_verbs_speak_json(verb: str) -> None:
     assert any("--json" in param.opts for param in command_of(verb).params)
 

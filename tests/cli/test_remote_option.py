@@ -12,7 +12,7 @@ from support import Run, git
 
 from dver.cli.main import cli
 
-ASKING = {"check", "fsck", "gc", "status"}
+ASKING = {"check available", "fsck", "gc", "status"}
 """Verbs that answer from the store, unless the option turns the question to a remote."""
 
 
@@ -51,19 +51,19 @@ def project(run: Run, git_repo: Path) -> Path:
 
 @pytest.mark.parametrize("asked", [["-r", "origin"], ["--remote", "origin"], ["--remote=origin"], ["-r"], ["--remote"]])
 def test_check_asks_the_remote_however_it_is_named(run: Run, project: Path, asked: list[str]) -> None:
-    run("check", cwd=project)
-    assert "missing data/a  (not on origin)\n" in run("check", *asked, cwd=project, rc=1).out
+    run("check", "available", cwd=project)
+    assert "missing data/a  (not on origin)\n" in run("check", "available", *asked, cwd=project, rc=1).out
     run("push", cwd=project)
-    assert run("check", *asked, cwd=project).out == "complete on origin: 1 pointer\n"
-    assert run("check", "data", *asked, cwd=project).out == "complete on origin: 1 pointer\n"
-    assert "missing data/a  (not on backup)\n" in run("check", "-r", "backup", cwd=project, rc=1).out
+    assert run("check", "available", *asked, cwd=project).out == "complete on origin: 1 pointer\n"
+    assert run("check", "available", "data", *asked, cwd=project).out == "complete on origin: 1 pointer\n"
+    assert "missing data/a  (not on backup)\n" in run("check", "available", "-r", "backup", cwd=project, rc=1).out
 
 
 def test_check_of_a_remote_that_is_gone_is_not_answered_from_what_is_known(run: Run, project: Path) -> None:
     run("push", cwd=project)
     (project.parent / "origin").rename(project.parent / "unplugged")
     (project.parent / "origin").write_text("no directory")
-    run("check", "-r", "origin", cwd=project, rc=7)
+    run("check", "available", "-r", "origin", cwd=project, rc=7)
     run("fsck", "-r", "origin", cwd=project, rc=7)
     run("gc", "-r", "origin", "--offline", cwd=project, rc=7)
 
@@ -78,13 +78,28 @@ def test_fsck_and_gc_take_the_default_remote_where_no_name_is_given(run: Run, pr
 
 def test_a_path_after_the_option_is_not_taken_for_a_remote(run: Run, project: Path) -> None:
     run("push", cwd=project)
-    err = run("check", "--remote", "data/", cwd=project, rc=2).err
+    err = run("check", "available", "--remote", "data/", cwd=project, rc=2).err
     fix = err.split("fix: ")[1].strip()
-    assert fix == "dver check --remote origin data/"
+    assert fix == "dver check available --remote origin data/"
     run(*shlex.split(fix)[1:], cwd=project)
-    run("check", "--remote", "--", "data/", cwd=project)
+    run("check", "available", "--remote", "--", "data/", cwd=project)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [[], ["--remote"], ["-r", "origin", "data/"], ["data/"], ["-q", "--all-commits"], ["--json", "--rev", "a b"]],
+)
+def test_the_former_spelling_of_check_names_the_line_to_type(run: Run, project: Path, given: list[str]) -> None:
+    run("push", cwd=project)
+    ended = run("check", *given, cwd=project, rc=2)
+    if "--json" in given:
+        assert ended.json["error"]["fix"] == "dver check available --json --rev 'a b'"
+        return
+    fix = ended.err.split("fix: ")[1].strip()
+    assert fix == shlex.join(["dver", "check", "available", *given])
+    run(*shlex.split(fix)[1:], cwd=project)
 
 
 @pytest.mark.parametrize("verb", sorted(ASKING))
 def test_an_unknown_name_is_refused(run: Run, project: Path, verb: str) -> None:
-    assert "no remote is called 'orign'" in run(verb, "-r", "orign", cwd=project, rc=2).err
+    assert "no remote is called 'orign'" in run(*verb.split(), "-r", "orign", cwd=project, rc=2).err

@@ -286,7 +286,7 @@ def test_the_schedule_retrains_and_pushes_a_branch(team: Team) -> None:
     team.git("fetch", "-q", str(team.origin), "dver-retrain")
     team.git("checkout", "-q", "FETCH_HEAD")
     assert team.git("log", "-1", "--format=%an %s").strip() == "github-actions[bot] Retrain"
-    team.dver("check", "--remote")
+    team.dver("check", "available", "--remote")
     team.dver("pull")
     assert json.loads((team.root / "metrics.json").read_text()) == {"auc": 0.2}
 
@@ -294,7 +294,10 @@ def test_the_schedule_retrains_and_pushes_a_branch(team: Team) -> None:
 def test_jobs_without_permission_cannot_push(team: Team) -> None:
     """The checks of the tests above could fail: the server refuses the token of other jobs."""
     team.git("checkout", "-q", "--detach")
-    for old, new in (("dver check --remote", "git push origin HEAD:refs/heads/evil"), ("pull_request:", "push:")):
+    for old, new in (
+        ("dver check available --remote", "git push origin HEAD:refs/heads/evil"),
+        ("pull_request:", "push:"),
+    ):
         file = team.root / ".github/workflows/dver.yml"
         file.write_text(file.read_text().replace(old, new))
     assert not team.on_pull_request(only="check")["check"].ok

@@ -15,7 +15,7 @@ READING = (
     ("cat", "data/small"),
     ("diff",),
     ("diff", "HEAD~1", "HEAD"),
-    ("check",),
+    ("check", "available"),
     ("fsck",),
     ("gc", "--dry-run"),
     ("exp", "list"),
@@ -63,7 +63,7 @@ def test_gc_makes_room_on_a_full_disk(disk: SmallDisk) -> None:
     assert "moved" in disk.dver("gc", cwd=repo).out
     assert "of trash that was older" in disk.dver("gc", "--grace", "0d", cwd=repo).out
     assert free_kib(disk) - before > 1000
-    disk.dver("check", "--all-commits", cwd=repo)
+    disk.dver("check", "available", "--all-commits", cwd=repo)
     disk.dver("fsck", cwd=repo)
     disk.dver("add", "data", cwd=repo)
 

@@ -100,8 +100,8 @@ def test_a_clone_that_shares_the_store_loses_nothing_by_the_gc_of_another(projec
     finally:
         results = end()
     assert {result.rc for result in results} == {0}, [result.err for result in results if result.rc]
-    run_dver("check", "--all-commits", cwd=other.root)
-    run_dver("check", "--all-commits", cwd=project.root)
+    run_dver("check", "available", "--all-commits", cwd=other.root)
+    run_dver("check", "available", "--all-commits", cwd=project.root)
 
 
 def test_checkouts_beside_gcs_find_all_they_need(project: Project) -> None:
@@ -138,7 +138,7 @@ def test_gc_killed_at_any_moment_loses_nothing_and_is_completed_by_the_next(proj
         project.git("reset", "--quiet", "--hard")
         grace = "0d" if turn % 2 else "14d"
         killer.kill(["gc", "--grace", grace], project.root)
-        run_dver("check", "--all-commits", cwd=project.root)
+        run_dver("check", "available", "--all-commits", cwd=project.root)
         assert_all_there(project)
         if turn % 5 == 4:
             # What it had moved already may be needed after all.
@@ -148,10 +148,10 @@ def test_gc_killed_at_any_moment_loses_nothing_and_is_completed_by_the_next(proj
             project.git("reset", "--quiet", "--hard")
         run_dver("gc", "--grace", grace, cwd=project.root)
         assert not list((project.store / "trash").glob("*.unfinished"))
-        run_dver("check", "--all-commits", cwd=project.root)
+        run_dver("check", "available", "--all-commits", cwd=project.root)
     run_dver("gc", "--grace", "0d", cwd=project.root)
     run_dver("gc", "--grace", "0d", cwd=project.root)
-    run_dver("check", "--all-commits", cwd=project.root)
+    run_dver("check", "available", "--all-commits", cwd=project.root)
     assert not list((project.store / "trash").glob("2*"))
     shutil.rmtree(project.root / "data")
     run_dver("checkout", cwd=project.root)
@@ -184,7 +184,7 @@ def test_everything_that_git_holds_on_to_survives_two_gcs_in_a_row(project: Proj
     for _ in range(2):
         assert run_dver("gc", "--grace", "0d", "--json", cwd=project.root).json["objects"] == 0
     for commit in commits.values():
-        run_dver("check", "--rev", commit, cwd=project.root)
+        run_dver("check", "available", "--rev", commit, cwd=project.root)
     assert_all_there(second)
     assert_all_there(project)
     project.git("reset", "--quiet", "--hard")
@@ -209,9 +209,9 @@ def test_the_command_tells_what_it_does_and_brings_it_back(project: Project) -> 
     done = run_dver("gc", cwd=project.root)
     assert done.out.startswith("moved ")
     assert "dver gc --restore" in done.err
-    run_dver("check", "--rev", lost, cwd=project.root, rc=1)
+    run_dver("check", "available", "--rev", lost, cwd=project.root, rc=1)
     assert run_dver("gc", "--restore", cwd=project.root).out.startswith("restored ")
-    run_dver("check", "--rev", lost, cwd=project.root)
+    run_dver("check", "available", "--rev", lost, cwd=project.root)
     assert run_dver("gc", "--restore", cwd=project.root).out == "the trash is empty\n"
 
 
@@ -281,7 +281,7 @@ def test_a_remote_is_not_collected_where_commits_of_others_are_not_known(
     shared.git("fetch", "--quiet", "--all")
     run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
     run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
-    run("check", "--remote", cwd=other.root)
+    run("check", "available", "--remote", cwd=other.root)
 
 
 def test_a_remote_is_not_collected_by_a_shallow_clone_or_one_that_cannot_ask(
@@ -314,7 +314,7 @@ def test_a_remote_is_not_collected_where_pull_requests_are_not_known(run: Run, s
     shared.git("fetch", "--quiet", "origin", "+refs/pull/*:refs/dver/origin/pull/*")
     run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
     run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
-    run("check", "--remote", cwd=other.root)
+    run("check", "available", "--remote", cwd=other.root)
 
 
 def test_what_is_unreferenced_and_stays_is_not_called_referenced(run: Run, project: Project) -> None:
@@ -362,7 +362,7 @@ def test_a_grace_of_zero_shortens_that_of_what_is_condemned(run: Run, shared: Pr
     run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root)
     assert "deleted" in run("gc", "--remote", "store", "--grace", "0d", cwd=shared.root).out
     assert size_of(tmp_path / "remote") < before - 2_000_000
-    run("check", "--remote", cwd=shared.root)
+    run("check", "available", "--remote", cwd=shared.root)
 
 
 def test_a_clock_that_is_behind_the_commits_is_refused(

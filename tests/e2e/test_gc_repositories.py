@@ -52,7 +52,7 @@ def collected(project: Project, *arguments: str, rc: int | None = 0) -> Result:
 
 def is_whole(project: Project) -> bool:
     run_dver("fsck", "--remote", "store", cwd=project.root)
-    return run_dver("check", "--remote", cwd=project.root, rc=None).rc == 0
+    return run_dver("check", "available", "--remote", cwd=project.root, rc=None).rc == 0
 
 
 def test_the_data_of_another_repository_is_never_collected(run: Run, ours: Project, theirs: Project) -> None:

@@ -68,7 +68,7 @@ def _data(repo: Path) -> str | None:
 
 
 def _is_pushed(repo: Path, *, rc: int = 0) -> None:
-    dver("check", "--remote", cwd=repo, rc=rc)
+    dver("check", "available", "--remote", cwd=repo, rc=rc)
 
 
 def test_a_submodule_is_updated_with_its_data_and_pushed_from_above(folder: Path, hub: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_commit_and_a_push_may_be_about_several_projects(folder: Path) -> None
     assert (_data(one), _data(two)) == ("1", "2")
     git_says(one, "push", "-q", folder / "empty", "main")
     for project in (one, two):
-        dver("check", "--remote", "--all-commits", cwd=project)
+        dver("check", "available", "--remote", "--all-commits", cwd=project)
         (project / "gone.dver").write_text(f"kind: blob\noid: blake3:{'ab' * 32}\nsize: 4\nversion: 1\n")
     git("add", "-A", cwd=repo)
     said = git_says(two, "commit", "-qm", "Gone", rc=1)
@@ -176,7 +176,7 @@ def test_a_sparse_checkout_has_the_data_of_what_is_checked_out(hub: Path) -> Non
     assert "warning" not in git_says(clone, "commit", "-qam", "3")
     assert git("show", "--format=", "--name-only", cwd=clone).split() == ["in/set.dver"]
     git_says(clone, "push", "-q", "origin", "HEAD:refs/heads/sparse")
-    dver("check", "--remote", cwd=clone)
+    dver("check", "available", "--remote", cwd=clone)
     git_says(clone, "sparse-checkout", "set", "--no-cone", "/in/", "/.dver/", "!*.py")
     git_says(clone, "checkout", "-q", "main")
     assert inside.read_text() == "2"

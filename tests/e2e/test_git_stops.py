@@ -87,7 +87,7 @@ def test_commits_that_are_reworded_squashed_and_dropped_leave_the_data_of_the_la
     assert _data(repo) == "three"
     assert "warning" not in said
     assert git("log", "--format=%s", "HEAD~1..", cwd=repo).split() == ["one"]
-    dver("check", cwd=repo)
+    dver("check", "available", cwd=repo)
 
 
 def test_a_rebase_that_stops_at_a_conflict_of_code_has_the_data_so_far(repo: Path) -> None:

@@ -434,7 +434,7 @@ def test_a_count_of_rows_that_is_a_lie_costs_no_memory(stranger: Stranger) -> No
         stranger.put(f"indexes/{Oid.of(content).hex()}.idx", content)
     victim = Victim(stranger.folder)
     victim.run("fetch")
-    victim.run("check", "--remote")
+    victim.run("check", "available", "--remote")
 
 
 def test_a_folder_in_place_of_a_pack_is_an_error(stranger: Stranger) -> None:

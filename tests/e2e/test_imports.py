@@ -145,7 +145,7 @@ def test_status_add_and_hooks_never_contact_a_source(run: Run, producer: Path, c
         run("push", cwd=consumer)
         run("fetch", cwd=consumer)
         run("gc", "--dry-run", cwd=consumer)
-        run("check", cwd=consumer)
+        run("check", "available", cwd=consumer)
         with pytest.raises(BlockingIOError):
             listening.accept()
         assert address in (consumer / "data1.dver").read_text()  # an edit keeps the source

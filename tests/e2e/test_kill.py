@@ -91,7 +91,7 @@ def test_a_pointer_never_dangles_when_add_is_killed(run: Run, repo: Path) -> Non
         # The pointer is the old one or the new one, and either is complete.
         git("add", "data.dver", cwd=repo)
         git("commit", "-qm", "kill", "--allow-empty", cwd=repo)
-        run("check", cwd=repo)
+        run("check", "available", cwd=repo)
 
 
 def test_checkout_killed_at_any_moment_is_completed_by_the_next_checkout(run: Run, repo: Path, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_push_to_a_server_that_is_killed_is_completed_by_the_next(
         run("remote", "set", "origin", "url", url, cwd=repo)
         run_and_kill(["push"], repo, moment)
         run("push", cwd=repo)
-        run("check", "--remote", cwd=repo)
+        run("check", "available", "--remote", cwd=repo)
         storage = connect(parse("origin", {**s3_server.table(), "url": url}), base=tmp_path)
         assert isinstance(storage, S3Storage)
         assert storage.unfinished() == []

@@ -68,7 +68,7 @@ def test_push_killed_at_any_moment_is_completed_by_the_next_push(env: Path, tmp_
             _verify_remote(remote)
         run("push", cwd=repo)
         _verify_remote(remote)
-        run("check", "--remote", cwd=repo)
+        run("check", "available", "--remote", cwd=repo)
     assert killer.killed >= KILLS // 3
 
 

@@ -41,19 +41,19 @@ def assert_pulled(project: Project, name: str = "fresh") -> None:
     for rev in ("HEAD", "HEAD~1"):
         git("checkout", "--quiet", rev, cwd=clone)
         run_dver("pull", cwd=clone)
-        assert run_dver("check", cwd=clone).rc == 0
+        assert run_dver("check", "available", cwd=clone).rc == 0
 
 
 @pytest.mark.parametrize("number", [0, -1])
 def test_a_deleted_pack_is_noticed_and_restored_by_the_next_push(run: Run, project: Project, number: int) -> None:
     packs(project)[number].unlink()
-    missing = run("check", "--remote", cwd=project.root, rc=1)
+    missing = run("check", "available", "--remote", cwd=project.root, rc=1)
     assert "data" in missing.out
     planned = run("push", "--dry-run", cwd=project.root)
     assert "1 pack missing on origin" in planned.err
     done = run("push", cwd=project.root)
     assert "1 pack missing on origin" in done.err
-    assert run("check", "--remote", "--all-commits", cwd=project.root).rc == 0
+    assert run("check", "available", "--remote", "--all-commits", cwd=project.root).rc == 0
     assert_pulled(project)
     assert "missing" not in run("push", cwd=project.root).err
 
@@ -62,7 +62,7 @@ def test_all_deleted_packs_are_restored(run: Run, project: Project) -> None:
     for path in packs(project):
         path.unlink()
     run("push", cwd=project.root)
-    run("check", "--remote", "--all-commits", cwd=project.root)
+    run("check", "available", "--remote", "--all-commits", cwd=project.root)
     run("fsck", "--remote", "origin", cwd=project.root)
     assert_pulled(project)
 
@@ -71,7 +71,7 @@ def test_a_truncated_pack_is_restored(run: Run, project: Project) -> None:
     path = packs(project)[-1]
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-100])
-    run("check", "--remote", cwd=project.root, rc=1)
+    run("check", "available", "--remote", cwd=project.root, rc=1)
     run("push", cwd=project.root)
     run("fsck", "--remote", "origin", cwd=project.root)
 
@@ -88,10 +88,10 @@ def test_a_clone_restores_its_half_of_the_objects_and_the_owner_the_rest(
     half.save("own")
     pushed = run("push", "own", cwd=half.root)
     assert "not in this clone" in pushed.err
-    run("check", "--remote", "origin", "own", cwd=half.root)
-    assert "data" in run("check", "--remote", cwd=project.root, rc=1).out
+    run("check", "available", "--remote", "origin", "own", cwd=half.root)
+    assert "data" in run("check", "available", "--remote", cwd=project.root, rc=1).out
     run("push", "--all-commits", cwd=project.root)
-    run("check", "--remote", "--all-commits", cwd=project.root)
+    run("check", "available", "--remote", "--all-commits", cwd=project.root)
     run("fsck", "--remote", "origin", cwd=project.root)
     assert_pulled(project)
 
@@ -110,5 +110,5 @@ def test_a_gc_of_the_remote_works_after_a_repair(run: Run, project: Project, tmp
     run("push", "--all-commits", cwd=project.root)
     for _ in range(2):
         run("gc", "--remote", "origin", "--grace", "0d", cwd=project.root)
-    run("check", "--remote", "--all-commits", cwd=project.root)
+    run("check", "available", "--remote", "--all-commits", cwd=project.root)
     assert_pulled(project)

@@ -409,7 +409,7 @@ def test_data_is_pushed_and_collected_after_a_merge_as_after_any_commit(run: Run
     run("checkout", cwd=repo)
     run("remote", "add", "-d", "origin", "../remote", cwd=repo)
     run("push", cwd=repo)
-    run("check", "--remote", cwd=repo)
+    run("check", "available", "--remote", cwd=repo)
     assert "kept 10 objects" in run("gc", cwd=repo).out
     assert "checked 1 pack, 10 objects" in run("fsck", cwd=repo).out
     assert run("status", "--exit-code", cwd=repo).err == ""

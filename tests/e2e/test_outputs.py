@@ -76,7 +76,7 @@ def collect(run: Run, repo: Path) -> None:
 
 def test_outputs_are_pushed_and_pulled(run: Run, repo: Path) -> None:
     run("push", cwd=repo)
-    assert json.loads(run("check", "--remote", "--json", cwd=repo).out)["absent"] == []
+    assert json.loads(run("check", "available", "--remote", "--json", cwd=repo).out)["absent"] == []
     clone = clone_of(repo)
     run("pull", cwd=clone)
     assert here(clone) == made_of("two")

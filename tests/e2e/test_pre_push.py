@@ -47,7 +47,7 @@ def _forget_data(repo: Path) -> None:
 
 
 def _is_pushed(run: Run, repo: Path, rev: str = "HEAD") -> bool:
-    return run("check", "--remote", "--rev", rev, cwd=repo, rc=None).rc == 0
+    return run("check", "available", "--remote", "--rev", rev, cwd=repo, rc=None).rc == 0
 
 
 def test_a_push_takes_the_data_of_its_commits_along(run: Run, repo: Path, remote: Path) -> None:

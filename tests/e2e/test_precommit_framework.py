@@ -80,7 +80,7 @@ def test_data_is_checked_pushed_and_follows_by_the_framework(
     git("reset", "-q", "--hard", "HEAD@{1}", cwd=repo)
     git("init", "-q", "--bare", tmp_path / "hub", cwd=tmp_path)
     git("push", "-q", tmp_path / "hub", "main", cwd=repo)
-    run("check", "--remote", "--all-commits", cwd=repo)
+    run("check", "available", "--remote", "--all-commits", cwd=repo)
     (repo / "large").write_bytes(b"\0" * 11_000_000)
     git("add", "large", cwd=repo)
     git("commit", "-qm", "Large", cwd=repo, rc=1)

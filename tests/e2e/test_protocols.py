@@ -36,7 +36,7 @@ def test_what_is_pushed_is_pulled(kind: str, request: pytest.FixtureRequest, run
     pulled = run("pull", cwd=clone)
     assert "WARNING" not in pulled.err
     assert {path.name: path.read_bytes() for path in (clone / "data").iterdir()} == content
-    run("check", "--remote", cwd=clone)
+    run("check", "available", "--remote", cwd=clone)
 
 
 @pytest.mark.parametrize("kind", ["sftp-rclone", "webdav", "ftp", "smb", "azure"])

@@ -36,7 +36,7 @@ def test_a_push_from_a_linked_worktree_goes_to_the_same_remote(run: Run, tmp_pat
     assert sorted(path.name for path in (tmp_path / "work").iterdir()) == ["remote", "repo", "store"]
     assert sorted(path.name for path in (tmp_path / "far/away").iterdir()) == ["linked"]
     git("merge", "-q", "linked", cwd=main)
-    run("check", "--remote", cwd=main / place)
+    run("check", "available", "--remote", cwd=main / place)
     clone = tmp_path / "work/clone"
     git("clone", "-q", main, clone, cwd=tmp_path)
     run("config", "set", "--local", "cache.dir", tmp_path / "other store", cwd=clone / place)

@@ -116,7 +116,7 @@ def test_a_disk_that_takes_no_more_ends_a_push_and_leaves_nothing(
     assert not list((tmp_path / "remote").rglob("*.idx"))
     assert not [path for path in tmp_path.rglob(".dver-*-*") if path.is_file()]
     run("push", cwd=project)
-    run("check", "--remote", cwd=project)
+    run("check", "available", "--remote", cwd=project)
 
 
 def test_a_disk_that_takes_no_more_ends_a_pull_which_continues_later(run: Run, project: Path, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_too_few_open_files_end_a_push_with_eight(run: Run, project: Path, tmp_p
     assert rc in (0, 8)
     assert rc == 0 or (has_three_lines(err) and "ulimit -n" in err)
     run("push", cwd=project)
-    run("check", "--remote", cwd=project)
+    run("check", "available", "--remote", cwd=project)
 
 
 @pytest.mark.parametrize("files", [10, 14, 18, 22])

@@ -75,9 +75,9 @@ def test_a_dataset_is_versioned_over_s3_and_every_version_comes_back(
     shutil.copytree(project, old, symlinks=True, ignore=shutil.ignore_patterns(".git"))
     _use_s3(run, project, s3_server, "session")
     git("commit", "-qam", "Remote", cwd=project)
-    assert run("check", "--remote", cwd=project, rc=1).out
+    assert run("check", "available", "--remote", cwd=project, rc=1).out
     run("push", cwd=project)
-    run("check", "--remote", cwd=project)
+    run("check", "available", "--remote", cwd=project)
 
     git("clone", "-q", project, clone, cwd=tmp_path)
     _give_credentials(run, clone, s3_server)

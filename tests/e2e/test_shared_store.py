@@ -121,7 +121,7 @@ def test_many_processes_add_and_check_out_the_same_at_once(run: Run, project: Pa
     ended_well([start(["checkout"], clone, umask) for clone, umask in zip(clones, umasks, strict=True)])
     for clone in clones:
         assert files_of(clone / "data") == wanted
-        run("check", cwd=clone)
+        run("check", "available", cwd=clone)
     run("fsck", cwd=project)
     modes = {path.stat().st_mode & 0o7777 for path in (shared, *shared.rglob("*")) if path.is_dir()}
     assert modes <= {0o2770, 0o2775, 0o2777}
@@ -145,7 +145,7 @@ def test_a_clone_moved_away_keeps_its_data_when_another_is_made_at_its_path(
         refused = run("gc", "--grace", "0d", cwd=tmp_path / collector, rc=None)
         assert refused.rc != 0
         assert "another clone is at that path now" in refused.err
-        run("check", cwd=moved)  # enters the register at its new path, and the old entry stays
+        run("check", "available", cwd=moved)  # enters the register at its new path, and the old entry stays
     forgetting = refused.err.partition("if it is deleted: ")[2].split()
     assert forgetting[:3] == ["dver", "gc", "--forget"]
     run(*forgetting[1:4], cwd=added)
@@ -194,8 +194,8 @@ def test_a_clone_goes_on_after_another_has_collected_garbage(run: Run, added: Pa
     run("gc", "--grace", "0d", cwd=bob)
     shutil.rmtree(added / "data")
     run("checkout", cwd=added)
-    run("check", cwd=added)
-    run("check", cwd=bob)
+    run("check", "available", cwd=added)
+    run("check", "available", cwd=bob)
     run("fsck", cwd=added)
 
 

@@ -65,7 +65,7 @@ def _configure(checkout: Checkout) -> None:
 def look_at_all(world: World) -> None:
     """Nothing is damaged or missing here, and whoever clones what was pushed gets the data of each branch."""
     for checkout in world.checkouts:
-        checkout.dver("check")
+        checkout.dver("check", "available")
     world.checkouts[0].dver("fsck")
     clone = Checkout(world.folder / "real/clone", world.folder / "twin/clone", world.log)
     for place, top in zip(("real", "twin"), clone.worktrees, strict=True):

@@ -19,8 +19,8 @@ from dver.formats import pack
 from dver.maintenance.fsck_result import FsckResult
 from dver.ops.maintain.fsck_remote import fsck_remote
 from dver.ops.maintain.gc_remote import gc_remote
+from dver.ops.quality.check_available import check_available
 from dver.ops.share import remote as remotes
-from dver.ops.share.check import check
 from dver.ops.share.fetch import fetch
 from dver.ops.share.push import push
 from dver.remote.storage import BytesBody
@@ -49,7 +49,7 @@ def push_all(project: Project, remote: str | None = None) -> None:
 
 def is_pushed(project: Project) -> bool:
     with project.opened() as repo:
-        return not check(repo, cwd=project.root, scope=ALL, on_remote=True).absent
+        return not check_available(repo, cwd=project.root, scope=ALL, on_remote=True).absent
 
 
 def damage(path: Path, change: Callable[[bytearray], object]) -> None:

@@ -14,8 +14,8 @@ from workspaces import Project, write
 from dver.core.errors import ConflictError, CorruptError, RepositoryError, UsageError
 from dver.core.oid import Oid
 from dver.ops.maintain.gc import GcReport, RestoreReport, forget, gc, restore
+from dver.ops.quality.check_available import check_available
 from dver.ops.setup import config
-from dver.ops.share.check import check
 from dver.ops.track.remove import remove
 from dver.store.trash.batch import open_batch
 from dver.tracking.revision_scope import RevisionScope
@@ -48,7 +48,7 @@ def fill(project: Project, text: str, *, large: bool = False) -> None:
 
 def is_complete(project: Project, rev: str) -> bool:
     with project.opened() as repo:
-        return not check(repo, cwd=project.root, scope=RevisionScope(rev), on_remote=False).absent
+        return not check_available(repo, cwd=project.root, scope=RevisionScope(rev), on_remote=False).absent
 
 
 def forget_reflogs(project: Project) -> None:

@@ -187,6 +187,6 @@ def test_hooks_let_data_pass_that_only_the_remote_has(
     assert "imported data from ../small to origin" in told.out
     project.commit()
     project.git("push", "--quiet", "origin", "HEAD")
-    assert run("check", "--remote", cwd=project.root).rc == 0
+    assert run("check", "available", "--remote", cwd=project.root).rc == 0
     run("pull", cwd=project.root)
     assert (project.root / "data/b").read_bytes() == b"two"

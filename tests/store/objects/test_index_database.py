@@ -116,7 +116,7 @@ def test_the_real_commands_work_too(harm: Harm, project: Project, run: Run) -> N
         ["status"],
         ["push"],
         ["push"],
-        ["check", "--remote"],
+        ["check", "available", "--remote"],
         ["diff"],
         ["ls", "-R", "data"],
         ["cat", "data/f7"],

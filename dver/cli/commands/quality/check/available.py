@@ -1,4 +1,4 @@
-"""`dver check`."""
+"""`dver check available`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.ops.share.check import MissingPath, check
+from dver.ops.quality.check_available import MissingPath, check_available
 from dver.repo import Repository
 from dver.tracking.revision_scope import CURRENT, RevisionScope
 
 
 @options.command(
     examples=[
-        ("dver check --remote", "Check that all data of HEAD was pushed, for example in CI."),
-        ("dver check --remote --rev v1", "Check that all data of v1 was pushed."),
-        ("dver check -r backup data/", "Check that data/ is on the remote backup."),
-        ("dver check", "Check that all data of HEAD is in the store."),
+        ("dver check available --remote", "Check that all data of HEAD was pushed, for example in CI."),
+        ("dver check available --remote --rev v1", "Check that all data of v1 was pushed."),
+        ("dver check available -r backup data/", "Check that data/ is on the remote backup."),
+        ("dver check available", "Check that all data of HEAD is in the store."),
     ]
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
@@ -41,7 +41,7 @@ def command(
         scope = RevisionScope("HEAD")
     with Repository.open(ctx.cwd) as repo:
         name = None if remote is None else remote.checked(repo)
-        result = check(repo, paths, cwd=ctx.cwd, scope=scope, on_remote=remote is not None, remote=name)
+        result = check_available(repo, paths, cwd=ctx.cwd, scope=scope, on_remote=remote is not None, remote=name)
     if as_json:
         ctx.emit_json(result)
     elif result.absent:

@@ -1,4 +1,4 @@
-"""`dver check`: check that all data of a commit is in the store, or on its remotes."""
+"""`dver check available`: check that all data of a commit is in the store, or on its remotes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CheckResult(Displayed):
     """The remotes that were checked. Empty if the store was checked."""
 
 
-def check(
+def check_available(
     repo: Repository,
     paths: Sequence[str] = (),
     *,

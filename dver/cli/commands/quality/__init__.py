@@ -1,0 +1,1 @@
+"""Verbs of the section "Check and monitor data"."""
