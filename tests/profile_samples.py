@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from dver.core.oid import Oid
+from dver.formats.measurements import Measured, Measurements, MeasurementType
 from dver.formats.profile import (
     CollectionKind,
     CollectionProfile,
@@ -52,3 +54,9 @@ def profile_of(columns: Sequence[tuple[str, ColumnType, bytes]]) -> Profile:
         parts=(part,),
     )
     return Profile((table,), ignored=1)
+
+
+def measurements_of(rows: Mapping[Oid, Sequence[Measured]]) -> Measurements:
+    """Measurements with a column of each type: a count, a number and a text for each content."""
+    types = {"width": MeasurementType.COUNT, "brightness": MeasurementType.NUMBER, "error": MeasurementType.TEXT}
+    return Measurements.of_rows(CollectionKind.IMAGES, 1, types, rows)

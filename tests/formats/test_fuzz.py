@@ -26,6 +26,7 @@ from dver.formats import (
     condemned,
     experiment,
     lock,
+    measurements,
     pack,
     pointer,
     profile,
@@ -178,6 +179,13 @@ TARGETS["profile"] = Target(
         st.lists(st.tuples(WORDS, st.sampled_from(profile.ColumnType), st.binary(min_size=1)), max_size=4),
     ).map(profile.encode),
     lambda content: profile.encode(profile.decode(content)),
+)
+TARGETS["measurements"] = Target(
+    st.lists(
+        st.tuples(oids, st.none() | st.integers(0, 2**64 - 2), st.none() | st.floats(-1, 1), st.none() | WORDS),
+        max_size=5,
+    ).map(lambda rows: measurements.encode(profile_samples.measurements_of({oid: row for oid, *row in rows}))),
+    lambda content: measurements.encode(measurements.decode(content)),
 )
 TARGETS["index head"] = Target(indexes().map(head_of), lambda content: remote_index.decode_head(content).encoded)
 TARGETS["clone in the register"] = Target(
