@@ -56,7 +56,7 @@ REMOVED_KEYS: Final = {
     "live": "list its files instead: `metrics: [DIR/metrics.json: {cache: false}]` and `plots: [DIR/plots]`",
 }
 """Keys of stages in older versions of DVC, and their replacements."""
-_OUTPUT_KEYS: Final = ("cache", "persist", "push", "remote", "desc", "type", "labels", "meta", "checkpoint")
+_OUTPUT_KEYS: Final = ("cache", "persist", "push", "remote", "desc", "type", "labels", "meta", "checkpoint", "checks")
 _PLOT_KEYS: Final = ("x", "y", "x_label", "y_label", "title", "template", "header")
 _MORE_KEYS: Final = {OutputRole.OUT: (), OutputRole.METRICS: GOAL_KEYS, OutputRole.PLOTS: _PLOT_KEYS}
 _RESOURCE_KEYS: Final = ("cpus", "gpus", "memory")
@@ -238,6 +238,7 @@ def _output(name: str, options: Node | None, role: OutputRole, paths: StagePaths
         desc=optional_text(first, "desc"),
         plots=tuple(_plot(one, known) for one in several) if role is OutputRole.PLOTS else (),
         goals=read_goals(first),
+        checks=first.get("checks"),
     )
 
 

@@ -15,7 +15,7 @@ from dver.core.errors import PipelineError
 from dver.pipelines.definition.artifact import ArtifactDefinition
 from dver.pipelines.definition.metric_goals import MetricGoal
 from dver.pipelines.definition.sweep import Sweep
-from dver.pipelines.definition.yaml_tree import Mark
+from dver.pipelines.definition.yaml_tree import Mark, Node
 
 PARAMS_FILE: Final = "params.yaml"
 """The default file of parameters and variables."""
@@ -69,6 +69,8 @@ class Output:
     plots: tuple[PlotStyle, ...] = ()
     goals: tuple[MetricGoal, ...] = ()
     """Which metrics in the file to maximize and to minimize."""
+    checks: Node | None = field(default=None, compare=False)
+    """Rules for its data, which dver.checks reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Suites: the rules for data, as files and stages write them (docs/format/checks.md)."""

@@ -1,0 +1,155 @@
+"""Rules for data, and suites: the rules for one file or directory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+from dver.checks.result import Severity
+from dver.core.display import Displayed
+from dver.formats.profile import Value
+
+FILE_NAME: Final = "dver.checks.yaml"
+_CHANGING: Final = re.compile(
+    r"\b(now|today|current_\w+|get_current_\w+|localtime\w*|transaction_timestamp|age|random|setseed|uuid\w*|gen_random_uuid)\b",
+    re.IGNORECASE,
+)
+"""Functions of SQL with another value at another time."""
+
+
+class RuleKind(Enum):
+    """What a rule is about: its key in a suite."""
+
+    ROWS = "rows"
+    ROWS_CHANGE = "rows-change"
+    SCHEMA = "schema"
+    KEY = "key"
+    EXPRESSION = "expression"
+    SQL = "sql"
+    UNREADABLE = "unreadable"
+    DRIFT = "drift"
+    TYPE = "type"
+    DECLARED = "declared"
+    MIN = "min"
+    MAX = "max"
+    MEAN = "mean"
+    DEVIATION = "deviation"
+    QUANTILE = "quantile"
+    NULLS = "nulls"
+    FINITE = "finite"
+    UNIQUE = "unique"
+    DISTINCT = "distinct"
+    VALUES = "values"
+    REGEX = "regex"
+    LENGTHS = "lengths"
+    FRESH = "fresh"
+    PLUGIN = "plugin"
+    """A suite of another library, such as `pandera`: its name is the rule's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """From `low` to `high`, both included. None is no limit."""
+
+    low: Value | None = None
+    high: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """At most a number of rows, or a share of them (0 to 1)."""
+
+    number: int | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WantedColumns:
+    """The columns of a table."""
+
+    columns: tuple[tuple[str, tuple[str, ...]], ...]
+    """Names and types. No types: any."""
+    ordered: bool = False
+    extra: bool = True
+    """Are other columns allowed?"""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftLimits:
+    """Drift against other data."""
+
+    against: str
+    """A revision, or `model NAME#STAGE`."""
+    columns: tuple[str, ...] = ()
+    """Only these. Empty: all."""
+
+
+Wanted: TypeAlias = Between | AtMost | WantedColumns | DriftLimits | tuple[Value, ...] | str | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRule:
+    """One rule."""
+
+    kind: RuleKind
+    wanted: Wanted
+    severity: Severity
+    at: str
+    """Where it is written: file, line and column."""
+    column: str | None = None
+    """A name, or a pattern such as `feature_*`."""
+    collection: str | None = None
+    """The collection of a directory; None where there is only one."""
+    name: str | None = None
+    """A name that the user gave it, or the plug-in."""
+    rank: float | None = None
+    """Of a quantile, 0 to 1."""
+
+    @property
+    def title(self) -> str:
+        """The name in results, such as `min` or `quantile 0.5`."""
+        if self.name is not None:
+            return self.name
+        return f"quantile {self.rank:g}" if self.rank is not None else self.kind.value
+
+    @property
+    def depends_on_more(self) -> bool:
+        """Does its result depend on more than content and rule: time, versions, code?"""
+        if self.kind in (RuleKind.ROWS_CHANGE, RuleKind.DRIFT, RuleKind.FRESH, RuleKind.PLUGIN):
+            return True
+        return self.kind in (RuleKind.SQL, RuleKind.EXPRESSION) and bool(_CHANGING.search(str(self.wanted)))
+
+    def fields(self) -> Mapping[str, Any]:
+        """What decides about its result."""
+        said = asdict(self)
+        del said["at"]
+        return {**said, "kind": self.kind.value, "severity": self.severity.value}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckSuite(Displayed):
+    """The rules of one source for one file or directory."""
+
+    path: bytes
+    """The data, relative to the top of the Git worktree."""
+    source: str
+    """Where the rules are written, such as `data/dver.checks.yaml`."""
+    rules: tuple[CheckRule, ...]
+    directory: bytes = b""
+    """The directory of the source, relative to the top of the Git worktree: plug-ins find their files from there."""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what decides about the results."""
+        said = json.dumps([one.fields() for one in self.rules], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def reusable(self) -> bool:
+        """Are the results always the same for the same content?"""
+        return not any(one.depends_on_more for one in self.rules)
