@@ -1,0 +1,106 @@
+"""The most frequent values of a column: all counts for few values, the algorithm of Misra and Gries for more.
+
+The encoding is JSON: what counts may lack, and pairs of a value and its count.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from dver.core.errors import CorruptError
+from dver.formats.profile import Value, ValueCounts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+COMPLETE_MAX: Final = 256
+"""Up to this many distinct values have exact counts."""
+SHOWN_MAX: Final = 64
+"""The most frequent values that a profile names where there are more than `COMPLETE_MAX`."""
+CAPACITY: Final = 1024
+"""The values that are counted at a time."""
+TEXT_MAX: Final = 256
+"""Longer texts are not counted."""
+
+
+class Frequent:
+    """Counts of values. Where there are many, the count of a value may lack up to `error`."""
+
+    __slots__ = ("_counts", "error", "incomplete")
+
+    def __init__(self) -> None:
+        self._counts: dict[Value, int] = {}
+        self.error = 0
+        """How much the count of a value may be too low."""
+        self.incomplete = False
+        """Were values not counted at all?"""
+
+    @classmethod
+    def of(cls, counts: ValueCounts) -> Self:
+        """Decode the counts of a profile. Raises CorruptError for a sketch that `value_counts` does not write."""
+        found = cls()
+        if counts.complete:
+            found._counts = dict(counts.values)
+            return found
+        found.incomplete = True
+        try:
+            found.error, pairs = json.loads(counts.sketch or b"[0,[]]")
+            found._counts = {_checked(value): count for value, count in pairs}
+            good = all(type(count) is int and count > 0 for count in (found.error + 1, *found._counts.values()))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise _corrupt() from error
+        if not good or len(found._counts) > CAPACITY:
+            raise _corrupt()
+        return found
+
+    def update(self, values: Sequence[Value], counts: NDArray[Any]) -> None:
+        """Add distinct values, and how often each occurs."""
+        for value, count in zip(values, counts.tolist(), strict=True):
+            self._counts[value] = self._counts.get(value, 0) + count
+        self._shrink(CAPACITY)
+
+    def skip(self, count: int) -> None:
+        """Account for values of which each occurs at most `count` times, and that were not counted."""
+        self.error += count
+        self.incomplete = True
+
+    def merge(self, other: Frequent) -> None:
+        """Add all counts of `other`, which stays as it is."""
+        for value, count in other._counts.items():
+            self._counts[value] = self._counts.get(value, 0) + count
+        self.error += other.error
+        self.incomplete |= other.incomplete
+        self._shrink(CAPACITY)
+
+    def value_counts(self) -> ValueCounts:
+        """The counts as a profile has them."""
+        if not self.incomplete and len(self._counts) <= COMPLETE_MAX:
+            return ValueCounts(tuple(self._most_frequent()), complete=True)
+        self._shrink(COMPLETE_MAX)
+        pairs = self._most_frequent()
+        sketch = json.dumps([self.error, pairs], ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return ValueCounts(tuple(pairs[:SHOWN_MAX]), complete=False, sketch=sketch.encode())
+
+    def _shrink(self, size: int) -> None:
+        """Keep the `size` most frequent values, and lower all counts by that of the next one."""
+        if len(self._counts) <= size:
+            return
+        lowered = sorted(self._counts.values(), reverse=True)[size]
+        self._counts = {value: count - lowered for value, count in self._counts.items() if count > lowered}
+        self.skip(lowered)
+
+    def _most_frequent(self) -> list[tuple[Value, int]]:
+        return sorted(self._counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
+
+
+def _checked(value: Any) -> Value:
+    if not isinstance(value, str | int | float | bool) or (isinstance(value, float) and not math.isfinite(value)):
+        raise _corrupt()
+    return value
+
+
+def _corrupt() -> CorruptError:
+    return CorruptError("a damaged profile", why="a sketch of frequent values cannot be read")
