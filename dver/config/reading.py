@@ -207,6 +207,12 @@ class Config:
         return parse_size(str(self.get("hooks.max_file_size")))
 
     @property
+    def private_columns(self) -> frozenset[str]:
+        """The names in `profile.private`."""
+        names = str(self.get("profile.private") or "").split(",")
+        return frozenset(name.strip() for name in names if name.strip())
+
+    @property
     def verifies_fully(self) -> bool:
         """Whether `access.verify` is `full`."""
         return self.get("access.verify") == "full"

@@ -81,6 +81,11 @@ KEYS: Final[tuple[SettingSpec, ...]] = (
         choices=("nargs", "append"),
     ),
     SettingSpec(
+        "profile.private",
+        str,
+        "columns whose values no profile has, such as email,name",
+    ),
+    SettingSpec(
         "user_cache.size",
         str,
         "the size limit of your cache of objects from remotes; 0B turns it off (only with --global)",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.files import write_atomic
+from dver.core.oid import Oid
 from dver.formats import lock, run_record
 from dver.formats.run_batch import Run
 from dver.formats.run_record import RunRecord
@@ -16,6 +20,11 @@ from dver.repo import Repository
 
 _NAME = "run"
 _KEY_LENGTH = 64
+_BY_CONTENT: Final = "of-data"
+"""The directory with a file for each entry that describes data: its name is the content's oid, a dash and the key."""
+_DESCRIBES: Final = re.compile(r"dver (?:profile|check) [^ ]+ [^ ]+")
+DATA_PATH: Final = "data"
+"""The path of the one dependency of an entry that describes data."""
 
 
 class RunCache:
@@ -39,7 +48,7 @@ class RunCache:
 
     def put(self, key: str, stage: lock.LockedStage, run: RunRecord) -> None:
         """Store the lock entry and the record of a run, in place of an older one."""
-        self._write(Run(key, lock.encode(lock.Lock({_NAME: stage})), run_record.encode(run)))
+        self._write(Run(key, lock.encode(lock.Lock({_NAME: stage})), run_record.encode(run)), stage)
 
     def put_lock_entry(self, stage: lock.LockedStage) -> None:
         """Store a lock entry without a record, unless the key has an entry."""
@@ -66,21 +75,49 @@ class RunCache:
 
     def add_received(self, run: Run) -> bool:
         """Store a run of another clone, unless a later one is here. Returns False for a damaged run."""
-        if decode_run(run) is None:
+        stage = decode_run(run)
+        if stage is None:
             return False
         here = self.record(run.key)
         if here is None or here.ended < run.ended or self.get(run.key) is None:
-            self._write(run)
+            self._write(run, stage)
         return True
 
-    def _write(self, run: Run) -> None:
-        self._repo.store.scratch.make_folder(self._path(run.key).parent)  # open to those who share the store
+    def keys_by_content(self) -> list[tuple[Oid, str]]:
+        """The entries that describe data: the oid of the content, and the key."""
+        found = []
+        with suppress(FileNotFoundError):
+            for folder in sorted(os.listdir(self._folder / _BY_CONTENT)):
+                for name in sorted(os.listdir(self._folder / _BY_CONTENT / folder)):
+                    digits, _, key = name.partition("-")
+                    content = Oid.from_hex(digits)
+                    if content is not None and len(key) == _KEY_LENGTH:
+                        found.append((content, key))
+        return found
+
+    def _write(self, run: Run, stage: lock.LockedStage) -> None:
+        make_folder = self._repo.store.scratch.make_folder  # open to those who share the store
+        content = described_content(stage)
+        if content is not None:  # first, so that no entry is without it
+            marker = self._folder / _BY_CONTENT / content.hex()[:2] / f"{content.hex()}-{run.key}"
+            make_folder(marker.parent.parent)
+            make_folder(marker.parent)
+            write_atomic(marker, b"", durable=False)
+        make_folder(self._path(run.key).parent)
         # Not durable: after a power cut, the stage just runs again.
         write_atomic(self._path(run.key, run_record.SUFFIX), run.record, durable=False)
         write_atomic(self._path(run.key), run.entry, durable=False)
 
     def _path(self, key: str, suffix: str = "") -> Path:
         return self._folder / key[:2] / (key + suffix)
+
+
+def described_content(stage: lock.LockedStage) -> Oid | None:
+    """The content that the result of an entry describes, such as a profile; None for the runs of stages."""
+    is_command = isinstance(stage.cmd, str) and _DESCRIBES.fullmatch(stage.cmd)
+    if is_command and [one.path for one in stage.deps] == [DATA_PATH] and len(stage.outs) == 1:
+        return stage.deps[0].oid
+    return None
 
 
 def cache_key(stage: lock.LockedStage) -> str:

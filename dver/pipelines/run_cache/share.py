@@ -16,7 +16,7 @@ from dver.formats.objectref import ObjectRef
 from dver.formats.run_batch import Run
 from dver.git.index import files_named
 from dver.git.pointers import LOCK_NAME, is_lock_path
-from dver.pipelines.run_cache.entries import RunCache, cache_key
+from dver.pipelines.run_cache.entries import RunCache, cache_key, described_content
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.transfer import run_batches as remote_runs
 from dver.repo import Repository
@@ -54,8 +54,8 @@ def keys_in(repo: Repository, scope: RevisionScope, paths: Sequence[str], cwd: P
 def unsent_runs(repo: Repository, remote: str, keys: Iterable[str] | None = None) -> UnsentRuns:
     """The runs with `keys` that `remote` does not know, as of the last time it was queried.
 
-    Without `keys`, all runs in the run cache that `remote` does not know, or knows only an earlier run for. Runs with
-    missing outputs that others are meant to get are left out.
+    Without `keys`, all runs of stages in the run cache that `remote` does not know, or knows only an earlier run for.
+    Runs with missing outputs that others are meant to get are left out.
     """
     cache, mirror = RunCache(repo), repo.remotes.mirror(remote)
     if keys is not None:
@@ -63,7 +63,7 @@ def unsent_runs(repo: Repository, remote: str, keys: Iterable[str] | None = None
         known = mirror.runs(asked)
         found = list(cache.runs([key for key in asked if key not in known]))
     else:
-        found = list(cache.runs(cache.keys()))
+        found = [(run, stage) for run, stage in cache.runs(cache.keys()) if described_content(stage) is None]
         new = {run.key for run in remote_runs.newer_than_remote([run for run, _ in found], mirror)}
         found = [(run, stage) for run, stage in found if run.key in new]
     whole = [

@@ -1,0 +1,133 @@
+"""Making the profile of content that has none: only new files are read, everything else is merged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dver.core.oid import Oid
+from dver.core.progress import SILENT, Progress
+from dver.formats import profile as profile_format
+from dver.formats.lock import LockedItem
+from dver.formats.pack import ObjectKind
+from dver.formats.profile import Profile
+from dver.formats.tree import Entry, Kind, write_directory
+from dver.profile_cache.data_content import DataContent, file_on_disk
+from dver.profile_cache.file_profiles import (
+    DIRECTORY,
+    FILES,
+    GROUPS,
+    MERGED,
+    command,
+    directory_profiles,
+    format_of,
+)
+from dver.profile_cache.kept_objects import RESULT, keep
+from dver.profile_cache.profiler import profile_table
+from dver.profile_cache.table_profiles import TableProfiles, encode_groups
+from dver.profiles.media.collections import ListedFile, plan_collections
+from dver.repo import Repository
+from dver.store.writer import StoreWriter
+
+_UNSTORED: Final = Oid(bytes(32))
+"""Stands for the oid of an object that is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeProfile:
+    """A profile, and the number of files that were read for it."""
+
+    profile: Profile
+    scanned_files: int
+
+
+def command_for(data: DataContent) -> str:
+    """The command of the entry with the profile of `data`."""
+    return command(DIRECTORY if data.entry.kind is Kind.DIRECTORY else format_of(data.path))
+
+
+def make_profile(
+    repo: Repository, data: DataContent, private: frozenset[str], *, stores: bool, progress: Progress
+) -> MadeProfile:
+    """The profile of `data`, whose files are in the workspace or in the store. With `stores`, it is kept, if the store
+    can be written to.
+
+    Raises MissingObjectError for files that are neither here nor known, and the errors of the profiler for a file.
+    """
+    make = _make_directory if data.entry.kind is Kind.DIRECTORY else _make_file
+    made: MadeProfile | None = None
+
+    def write(writer: StoreWriter) -> LockedItem:
+        nonlocal made
+        made, item = make(repo, data, private, writer, progress)
+        return item
+
+    if stores:
+        keep(repo, command_for(data), data.entry, write, path=data.path)
+    if made is None:
+        made, _ = make(repo, data, private, None, progress)
+    return made
+
+
+def keep_made(repo: Repository, data: DataContent, profile: Profile) -> bool:
+    """Keep a `profile` of a file that was made without storing it. Those of directories are made again, from the
+    profiles of their files."""
+    if data.entry.kind is Kind.DIRECTORY:
+        private = frozenset(c.name for one in profile.collections for c in one.columns if c.private)
+        make_profile(repo, data, private, stores=True, progress=SILENT)
+        return True
+    content = profile_format.encode(profile)
+    return keep(repo, command_for(data), data.entry, lambda writer: _blob(writer, content), path=data.path)
+
+
+def _make_file(
+    repo: Repository, data: DataContent, private: frozenset[str], writer: StoreWriter | None, progress: Progress
+) -> tuple[MadeProfile, LockedItem]:
+    ((name, entry),) = data.files()
+    with (
+        file_on_disk(repo, data, name, entry) as file,
+        progress.task("profile", total=entry.size) as task,
+    ):
+        profile = profile_table(file, private)
+        task.advance(entry.size)
+    item = _blob(writer, profile_format.encode(profile))
+    return MadeProfile(profile, 1), item
+
+
+def _make_directory(
+    repo: Repository, data: DataContent, private: frozenset[str], writer: StoreWriter | None, progress: Progress
+) -> tuple[MadeProfile, LockedItem]:
+    plan = plan_collections([ListedFile(path, entry.oid, entry.size) for path, entry in data.files()])
+    known = directory_profiles(repo, data.path)
+    with progress.task("profile", total=sum(file.size for file in plan.tables)) as task:
+        tables = TableProfiles(repo, data, private, writer, task)
+        collections = list(tables.collections(plan.tables, known))
+    profile = Profile(tuple(sorted(collections, key=lambda one: one.name)), ignored=plan.ignored)
+    parts = {MERGED: _entry(MERGED, _blob(writer, profile_format.encode(profile)))}
+    if plan.tables:
+        parts[GROUPS] = _entry(GROUPS, _blob(writer, encode_groups(tables.grouped)))
+        parts[FILES] = _directory(writer, FILES, tables.entries())
+    item = _tree(writer, [parts[name] for name in sorted(parts)])
+    return MadeProfile(profile, tables.scanned), item
+
+
+def _blob(writer: StoreWriter | None, content: bytes) -> LockedItem:
+    oid, size = writer.add_blob([content]) if writer is not None else (_UNSTORED, len(content))
+    return LockedItem(RESULT, ObjectKind.BLOB, oid, size)
+
+
+def _tree(writer: StoreWriter | None, entries: Sequence[Entry]) -> LockedItem:
+    emit = writer.add_tree if writer is not None else lambda oid, content: None
+    oid = write_directory(entries, emit)
+    size, files = sum(one.size for one in entries), sum(one.files for one in entries)
+    return LockedItem(RESULT, ObjectKind.TREE, oid, size, files)
+
+
+def _entry(name: bytes, item: LockedItem) -> Entry:
+    return Entry(name, Kind.FILE, item.oid, item.size)
+
+
+def _directory(writer: StoreWriter | None, name: bytes, entries: Sequence[Entry]) -> Entry:
+    item = _tree(writer, entries)
+    return Entry(name, Kind.DIRECTORY, item.oid, item.size, item.files)

@@ -1,0 +1,172 @@
+"""The content of a path: of the workspace, of the pointers on disk, or of a revision."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from dver.core.errors import ConflictError, UsageError
+from dver.core.oid import Oid
+from dver.core.phrasing import quoted
+from dver.core.progress import SILENT, Progress
+from dver.formats.tree import Entry, Kind
+from dver.repo import Repository
+from dver.store.objects.file_creation import DAY
+from dver.store.trees.compare import TreeReader, join, leaves
+from dver.store.trees.edit import NewTrees, overlay
+from dver.tracking.browse import entry_at, explain_errors, reader_of, tracked_at
+from dver.tracking.partial_directories import is_partial
+from dver.tracking.targets import (
+    SUFFIX,
+    Target,
+    TrackedData,
+    resolve_data_path,
+    target_containing,
+    tracked_below,
+)
+from dver.workspace.scan.hash_or_store import HashOnly
+
+_PREFIX: Final = "profile-"
+"""The beginning of the names of directories with copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataContent:
+    """The content at a path. `path` is relative to the top of the Git worktree."""
+
+    path: bytes
+    entry: Entry
+    read: TreeReader
+    """Reads directories at or below the path."""
+    target: Target | None
+    """The tracked data; None for a path that dver does not track."""
+    rev: str | None
+    hashed: bool
+    """Was it read from the workspace?"""
+
+    def files(self) -> Iterator[tuple[bytes, Entry]]:
+        """The files at or below the path, with their paths relative to it: the name itself for a file."""
+        if self.entry.kind is not Kind.DIRECTORY:
+            yield os.path.basename(self.path), self.entry
+            return
+        for path, entry in leaves(self.entry, self.read):
+            if entry.kind in (Kind.FILE, Kind.EXECUTABLE):
+                yield path, entry
+
+    def path_of(self, inside: bytes) -> bytes:
+        """The path of a file of `files`, relative to the top of the Git worktree."""
+        return join(self.path, inside) if self.entry.kind is Kind.DIRECTORY else self.path
+
+
+def content_at(
+    repo: Repository, text: str, cwd: Path, *, rev: str | None = None, progress: Progress = SILENT
+) -> DataContent:
+    """The content of `text`, typed in `cwd`: of the workspace if it has it, else of its pointer; or of `rev`.
+
+    Hashes files of the workspace that changed since the last command, and stores nothing. Raises UsageError for a path
+    without data, and MissingObjectError for a directory whose listing is not in the store.
+    """
+    path = resolve_data_path(repo, text, cwd)
+    tracked = tracked_at(repo, rev)
+    if path.endswith(SUFFIX) and path.removesuffix(SUFFIX) in tracked:
+        path = path.removesuffix(SUFFIX)
+    target = target_containing(tracked, path) if path else None
+    if rev is None and repo.layout.exists(path) and not _contains_data(repo, tracked, path):
+        return _in_workspace(repo, path, target, text, progress)
+    if target is None:
+        raise _no_content(repo, tracked, path, text, rev)
+    with explain_errors(repo, target, rev=rev):
+        return DataContent(path, entry_at(repo, target, rev=rev), reader_of(repo, target, rev=rev), target, rev, False)
+
+
+def _contains_data(repo: Repository, tracked: dict[bytes, TrackedData], path: bytes) -> bool:
+    return not path or path == repo.layout.prefix.rstrip(b"/") or bool(tracked_below(tracked, path))
+
+
+def _in_workspace(repo: Repository, path: bytes, target: Target | None, text: str, progress: Progress) -> DataContent:
+    snapshot = repo.workspace.scan(path, HashOnly(), progress=progress)
+    if snapshot is None:
+        raise UsageError(f"{text!r} has no data", why="it is empty, or ignored", fix="name a file or a directory")
+    read = repo.workspace.trees([snapshot])
+    entry = snapshot.root
+    if (
+        target is not None
+        and entry.kind is Kind.DIRECTORY
+        and is_partial(repo.state, target.tracked.path, target.tracked.entry)
+    ):
+        new = NewTrees(lambda oid, content: None)
+        recorded = entry_at(repo, target)
+        entry = overlay(recorded, entry, read=read, emit=new.add)
+        read = new.reader(read)
+    return DataContent(path, entry, read, target, None, True)
+
+
+def _no_content(
+    repo: Repository, tracked: dict[bytes, TrackedData], path: bytes, text: str, rev: str | None
+) -> UsageError:
+    below = tracked_below(tracked, path)
+    if below:
+        shown = " ".join(quoted(repo.layout.shown(one.path)) for one in below[:3])
+        return UsageError(
+            f"{text!r} contains several data sets",
+            why="each has a profile of its own",
+            fix=f"name them: {shown}{' …' if len(below) > 3 else ''}",
+        )
+    where = f" at {rev}" if rev else ""
+    return UsageError(
+        f"no data at {text!r}{where}",
+        why="dver does not track it" + (" there" if rev else ", and no file has this name"),
+        fix=f"`dver ls -R{f' --rev {quoted(rev)}' if rev else ''}` lists tracked data",
+    )
+
+
+@contextmanager
+def file_on_disk(repo: Repository, data: DataContent, inside: bytes, entry: Entry) -> Iterator[bytes]:
+    """A path with the content of a file of `data`, and with its suffix: in the workspace, or a copy from the store.
+
+    Raises MissingObjectError if neither has it, and ConflictError if the file changed during the block.
+    """
+    path = data.path_of(inside)
+    if _is_unchanged(repo, path, entry.oid):
+        yield repo.layout.absolute(path)
+        if not _is_unchanged(repo, path, entry.oid):
+            raise ConflictError(
+                f"{repo.layout.shown(path)!r} changed while it was read",
+                why="another program writes to it",
+                fix="run the same command again when it is complete",
+            )
+        return
+    with TemporaryDirectory(prefix=_PREFIX, dir=_directory_of_copies(repo)) as folder:
+        copy = os.path.join(os.fsencode(folder), os.path.basename(inside))
+        if repo.store.loose.present([entry.oid]):
+            os.symlink(repo.store.loose.path(entry.oid), copy)
+        else:
+            with open(copy, "wb") as file:
+                file.writelines(repo.store.stream(entry.oid))
+        yield copy
+
+
+def _directory_of_copies(repo: Repository) -> Path | None:
+    """The directory for copies: in the Git directory, whose disk has space for data, if that can be written to."""
+    folder = repo.layout.clone_dir
+    if not os.access(folder, os.W_OK):
+        return None
+    for left in folder.glob(f"{_PREFIX}*"):  # of killed processes
+        with suppress(OSError):
+            if left.stat().st_mtime < time.time() - DAY:
+                shutil.rmtree(left)
+    return folder
+
+
+def _is_unchanged(repo: Repository, path: bytes, oid: Oid) -> bool:
+    if not os.path.isfile(repo.layout.absolute(path)):
+        return False
+    snapshot = repo.workspace.scan(path, HashOnly())
+    return snapshot is not None and snapshot.root.oid == oid

@@ -1,0 +1,55 @@
+"""Private columns: profiles have no values of them (docs/quality.md)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dver.formats.profile import CollectionProfile, ColumnProfile, PartColumn, PartSummary, Profile
+from dver.repo import Repository
+
+
+def private_columns(repo: Repository) -> frozenset[str]:
+    """The names of columns whose values no profile may have: the setting `profile.private`."""
+    return frozenset(repo.config.private_columns)
+
+
+def fits(profile: Profile, private: frozenset[str]) -> bool:
+    """Are exactly the columns called `private` without values?"""
+    return not has_stale(profile, private) and not has_values(profile, private)
+
+
+def has_values(profile: Profile, private: frozenset[str]) -> bool:
+    """Are there values of a column called `private`?"""
+    return any(column.name in private and not column.private for column in _columns(profile))
+
+
+def has_stale(profile: Profile, private: frozenset[str]) -> bool:
+    """Is a column without values that is not private now?"""
+    return any(column.private and column.name not in private for column in _columns(profile))
+
+
+def redacted(profile: Profile, private: frozenset[str]) -> Profile:
+    """`profile` without the values of the columns called `private`, as if it had been made so."""
+    if not has_values(profile, private):
+        return profile
+    return replace(profile, collections=tuple(_without(one, private) for one in profile.collections))
+
+
+def _without(collection: CollectionProfile, private: frozenset[str]) -> CollectionProfile:
+    columns = tuple(_redacted(one) if one.name in private else one for one in collection.columns)
+    parts = tuple(
+        PartSummary(
+            part.rows,
+            {name: PartColumn(one.count) if name in private else one for name, one in part.columns.items()},
+        )
+        for part in collection.parts
+    )
+    return replace(collection, columns=columns, parts=parts)
+
+
+def _redacted(column: ColumnProfile) -> ColumnProfile:
+    return replace(column, private=True, first=None, last=None, counts=None, numbers=None)
+
+
+def _columns(profile: Profile) -> list[ColumnProfile]:
+    return [column for collection in profile.collections for column in collection.columns]
