@@ -64,7 +64,7 @@ class DirectoryProfile(NamedTuple):
 
 
 def directory_profiles(repo: Repository, path: bytes) -> list[DirectoryProfile]:
-    """The stored profiles of directories that are complete enough to be read: those of `path` first, then the newest."""
+    """The stored profiles of directories that can be read: those of `path` first, then the newest."""
     found = []
     for kept in kept_by_command(repo, command(DIRECTORY)):
         with suppress(MissingObjectError, CorruptError):
