@@ -57,10 +57,13 @@ class Engine:
 
 
 @contextmanager
-def open_engine(files: Sequence[tuple[Path, str]], scratch: Path) -> Iterator[tuple[Engine, list[str]]]:
+def open_engine(
+    files: Sequence[tuple[Path, str]], scratch: Path, *, ordered: bool = False
+) -> Iterator[tuple[Engine, list[str]]]:
     """An engine for `files`, each with the name that decides about its format, and a source of rows for each.
 
-    `scratch` is an empty directory for links and spilled rows. Raises UsageError without the extra `data`, and for a
+    `scratch` is an empty directory for links and spilled rows. With `ordered`, a source has the rows in the order of its
+    file, which takes more memory. Raises UsageError without the extra `data`, and for a
     name that is not a table's.
     """
     duckdb = _duckdb()
@@ -69,7 +72,7 @@ def open_engine(files: Sequence[tuple[Path, str]], scratch: Path) -> Iterator[tu
         for setting, value in (
             ("temp_directory", quoted_text(os.fspath(scratch / "spill"))),
             ("memory_limit", quoted_text(_MEMORY)),
-            ("preserve_insertion_order", "false"),
+            ("preserve_insertion_order", "true" if ordered else "false"),
             ("autoinstall_known_extensions", "false"),
             ("autoload_known_extensions", "false"),
             ("allowed_paths", f"[{', '.join(quoted_text(os.fspath(link)) for link in links)}]"),

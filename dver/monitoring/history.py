@@ -1,0 +1,128 @@
+"""The histories of monitors: `dver.monitor/NAME.jsonl` at the top of the project, tracked by Git."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import CorruptError, NewerVersionError, UsageError
+from dver.core.files import read_regular, write_all_atomic
+from dver.core.phrasing import join_limited
+from dver.formats.monitor_history import (
+    MAX_SIZE,
+    NAME_PATTERN,
+    MonitoredWindow,
+    decode_history,
+    encode_history,
+    sort_windows,
+)
+from dver.git import index
+from dver.repo import Repository
+
+DIRECTORY: Final = "dver.monitor"
+SUFFIX: Final = ".jsonl"
+_ATTRIBUTES: Final = b"*.jsonl merge=union\n"
+"""Git's own driver merges histories: also where dver's drivers are not installed."""
+
+
+def checked_name(name: str) -> str:
+    """Return `name` if a monitor may have it. Raises UsageError."""
+    if NAME_PATTERN.fullmatch(name) is None:
+        raise UsageError(
+            f"invalid name of a monitor: {name!r}",
+            why="a name has lower-case letters, digits, `.`, `_` and `-`",
+            fix="give it with --name, such as --name churn",
+        )
+    return name
+
+
+def monitor_names(repo: Repository) -> list[str]:
+    """The monitors that have a history in this working tree, sorted."""
+    folder = repo.root / DIRECTORY
+    found = sorted(os.listdir(folder)) if folder.is_dir() else []
+    names = [one.removesuffix(SUFFIX) for one in found if one.endswith(SUFFIX)]
+    return [one for one in names if NAME_PATTERN.fullmatch(one)]
+
+
+def history_file(repo: Repository, name: str) -> Path:
+    """The file of a monitor's history."""
+    return repo.root / DIRECTORY / f"{checked_name(name)}{SUFFIX}"
+
+
+def read_history(repo: Repository, name: str) -> tuple[MonitoredWindow, ...]:
+    """The windows of the monitor `name` in this working tree, sorted by time. Empty if it has none.
+
+    Raises CorruptError with the line that is not valid.
+    """
+    path = history_file(repo, name)
+    if not path.exists():
+        return ()
+    try:
+        return decode_history(read_regular(path, MAX_SIZE + 1))
+    except NewerVersionError:
+        raise
+    except CorruptError as error:
+        shown = f"{DIRECTORY}/{name}{SUFFIX}"
+        fix = error.fix or f"restore the file: git checkout HEAD -- {shown}"
+        raise CorruptError(f"{shown!r}: {error.what}", why=error.why, fix=fix) from error
+
+
+def existing_history(repo: Repository, name: str) -> tuple[MonitoredWindow, ...]:
+    """As `read_history`. Raises UsageError with the known monitors if there is no monitor `name`."""
+    found = read_history(repo, name)
+    if found:
+        return found
+    known = monitor_names(repo)
+    near = get_close_matches(name, known, n=1)
+    raise UsageError(
+        f"no monitor has the name {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+        why=f"this working tree has the monitors {join_limited(known)}" if known else f"there is no {DIRECTORY}/",
+        fix="`dver monitor LIVE --reference PATH --name NAME` makes one",
+    )
+
+
+def latest_alarm(repo: Repository, name: str) -> MonitoredWindow | None:
+    """The newest window of the monitor `name`, if it has an alarm."""
+    found = read_history(repo, name)
+    return found[-1] if found and found[-1].alarm else None
+
+
+def record_windows(repo: Repository, name: str, windows: Sequence[MonitoredWindow]) -> tuple[MonitoredWindow, ...]:
+    """Add `windows` to a history and stage it; returns the whole history.
+
+    A window replaces the one with its id. If nothing but the time of recording differs, the earlier line stays, so that
+    repeating a command changes nothing.
+    """
+    path = history_file(repo, name)
+    with repo.exclusive():
+        before = read_history(repo, name)
+        known = {one.id: one for one in before}
+        added = [one for one in windows if not (one.id in known and _same(one, known[one.id]))]
+        replaced = {one.id for one in added}
+        found = sort_windows([*(one for one in before if one.id not in replaced), *added])
+        path.parent.mkdir(exist_ok=True)
+        attributes = path.parent / ".gitattributes"
+        files = {path: encode_history(found)}
+        if not attributes.exists():
+            files[attributes] = _ATTRIBUTES
+        changed = {file: content for file, content in files.items() if not _has(file, content)}
+        if changed:
+            write_all_atomic(changed)
+        index.stage(repo.git, [_relative(repo, file) for file in files])
+    return found
+
+
+def _same(one: MonitoredWindow, other: MonitoredWindow) -> bool:
+    return replace(one, recorded=other.recorded) == other
+
+
+def _has(file: Path, content: bytes) -> bool:
+    return file.exists() and read_regular(file) == content
+
+
+def _relative(repo: Repository, file: Path) -> bytes:
+    return os.fsencode(file.relative_to(repo.git.worktree))

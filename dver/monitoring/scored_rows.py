@@ -1,0 +1,161 @@
+"""Rows with predictions, scores and targets, joined in DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from dver.core.errors import CorruptError, UsageError
+from dver.core.phrasing import join_limited
+from dver.monitoring.model_columns import CLASSES_MAX, ModelColumns, class_sql
+from dver.tables.engine import Engine, open_engine, quoted_name
+
+ONE_WINDOW: Final = "0"
+"""The SQL of the window of a row, if all rows are in one window."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A file with a table."""
+
+    path: Path
+    name: str
+    """As the user named it. Its suffix decides about the format."""
+
+
+class ScoredRows:
+    """The table `scored` of an engine: `row` (in live data), `win` (the window), `y` (target), `p` (prediction), `s`."""
+
+    def __init__(self, engine: Engine, columns: ModelColumns) -> None:
+        self._engine = engine
+        self.columns = columns
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self._engine.rows(statement)
+
+    def classes(self) -> tuple[str, ...]:
+        """Different values of targets and predictions, at most one more than a classifier may have."""
+        found = self.rows(
+            "SELECT DISTINCT v FROM (SELECT y AS v FROM scored UNION ALL SELECT p FROM scored) "
+            f"WHERE v IS NOT NULL LIMIT {CLASSES_MAX + 1}"
+        )
+        return tuple(sorted(str(one) for (one,) in found))
+
+    def labeled(self) -> Mapping[int, int]:
+        """The number of rows with a target, by window."""
+        return {int(win): int(n) for win, n in self.rows("SELECT win, count(y) FROM scored GROUP BY win")}
+
+    def count(self) -> int:
+        """The number of rows."""
+        return int(self.rows("SELECT count(*) FROM scored")[0][0])
+
+
+@contextmanager
+def open_scored(
+    live: Sequence[TableFile],
+    columns: ModelColumns,
+    scratch: Path,
+    *,
+    labels: TableFile | None = None,
+    window: str = ONE_WINDOW,
+) -> Iterator[ScoredRows]:
+    """The rows of `live`, with the targets of `labels` if they are in a file of their own.
+
+    `window` is SQL for the number of a row's window: it may use `row`, and the columns of `live`. `scratch` is an empty
+    directory. Raises UsageError for an unknown column, and for labels that do not fit.
+    """
+    files = [*live, *([labels] if labels is not None else [])]
+    with open_engine([(one.path, one.name) for one in files], scratch, ordered=True) as (engine, sources):
+        many = sources[: len(live)]
+        source = many[0] if len(many) == 1 else f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {one}' for one in many)})"
+        engine.run(
+            f"CREATE TEMP VIEW live AS SELECT *, {window} AS win FROM "
+            f"(SELECT *, row_number() OVER () - 1 AS row FROM {source})"
+        )
+        known = [one for one in engine.columns("live") if one not in ("row", "win")]
+        shown = join_limited([one.name for one in live], 2)
+        if labels is None:
+            _create(engine, columns, known, shown)
+        else:
+            _create_joined(engine, columns, known, shown, labels, sources[-1])
+        yield ScoredRows(engine, columns)
+
+
+def _create(engine: Engine, columns: ModelColumns, known: Sequence[str], shown: str) -> None:
+    """The table of rows that have their targets themselves, or have none."""
+    selected = _model_outputs(columns, known, shown)
+    target = "NULL" if columns.target is None else class_sql(_column(columns.target, known, shown, "target"))
+    engine.run(f"CREATE TEMP TABLE scored AS SELECT row, win, {target} AS y, {selected} FROM live")
+
+
+def _create_joined(
+    engine: Engine, columns: ModelColumns, known: Sequence[str], shown: str, labels: TableFile, source: str
+) -> None:
+    engine.run(f"CREATE TEMP VIEW labels AS SELECT *, row_number() OVER () - 1 AS row FROM {source}")
+    there = [one for one in engine.columns("labels") if one != "row"]
+    if columns.target is None:
+        raise UsageError("labels need the name of their column", fix="give it: --target COLUMN")
+    target = class_sql(f"t.{_column(columns.target, there, labels.name, 'target')}")
+    selected = _model_outputs(columns, known, shown)
+    if columns.key is None:
+        _refuse_other_count(engine, shown, labels.name)
+        joined = "t.row = live.row"
+    else:
+        here, other = _column(columns.key, known, shown, "key"), _column(columns.key, there, labels.name, "key")
+        _refuse_repeated(engine, "live", here, shown, columns.key)
+        _refuse_repeated(engine, "labels", other, labels.name, columns.key)
+        joined = f"{class_sql(f't.{other}')} = {class_sql(f'live.{here}')}"
+    engine.run(
+        f"CREATE TEMP TABLE scored AS SELECT live.row AS row, win, {target} AS y, {selected} "
+        f"FROM live LEFT JOIN labels AS t ON {joined}"
+    )
+    if columns.key is not None and not engine.rows("SELECT 1 FROM scored WHERE y IS NOT NULL LIMIT 1"):
+        raise UsageError(
+            f"no row of {labels.name!r} belongs to a row of {shown!r}",
+            why=f"no value of the key {columns.key!r} is in both",
+            fix="name the column that identifies rows in both: --key COLUMN",
+        )
+
+
+def _model_outputs(columns: ModelColumns, known: Sequence[str], shown: str) -> str:
+    prediction, score = "NULL::VARCHAR", "NULL::DOUBLE"
+    if columns.prediction is not None:
+        prediction = class_sql(f"live.{_column(columns.prediction, known, shown, 'prediction')}")
+    if columns.score is not None:
+        number = f"TRY_CAST(live.{_column(columns.score, known, shown, 'score')} AS DOUBLE)"
+        score = f"CASE WHEN isfinite({number}) THEN {number} END"
+    return f"{prediction} AS p, {score} AS s"
+
+
+def _column(name: str, known: Sequence[str], shown: str, option: str) -> str:
+    if name in known:
+        return quoted_name(name)
+    raise UsageError(
+        f"{shown!r} has no column {name!r}",
+        why=f"its columns are {join_limited(list(known), 10)}",
+        fix=f"name another: --{option} COLUMN",
+    )
+
+
+def _refuse_other_count(engine: Engine, shown: str, labels: str) -> None:
+    ((rows,),), ((others,),) = (engine.rows(f"SELECT count(*) FROM {one}") for one in ("live", "labels"))
+    if rows != others:
+        raise UsageError(
+            f"{labels!r} has {others:,} rows, and {shown!r} has {rows:,}",
+            why="without a key, the first label belongs to the first row, and so on",
+            fix="name a column that identifies rows in both: --key COLUMN",
+        )
+
+
+def _refuse_repeated(engine: Engine, table: str, column: str, shown: str, key: str) -> None:
+    ((repeated,),) = engine.rows(f"SELECT count({column}) - count(DISTINCT {class_sql(column)}) FROM {table}")
+    if repeated:
+        raise CorruptError(
+            f"{shown!r} has {repeated:,} rows too many for the key {key!r}",
+            why="several rows have the same value of the key",
+            fix="name a column that identifies rows: --key COLUMN",
+        )
