@@ -1,7 +1,7 @@
 """The history of a monitor: `dver.monitor/NAME.jsonl`, a line of JSON for each window (docs/format/monitoring.md).
 
-Git merges two histories with its union driver: it keeps the lines of both sides. So decoding accepts lines in any order,
-and of several lines for one window takes the one that was recorded last.
+Git merges two histories with its union driver: it keeps the lines of both sides. So decoding accepts lines in any
+order, and of several lines for one window takes the one that was recorded last.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def _column(said: Mapping[str, Any]) -> MonitoredColumn:
 def _metric(said: Mapping[str, Any]) -> MonitoredMetric:
     metric = MonitoredMetric(**said)
     _text(metric.name)
-    if metric.value is None or type(metric.estimated) is not bool:
+    if type(metric.value) not in (int, float) or type(metric.estimated) is not bool:
         raise _corrupt("a metric has no value")
     for number in (metric.value, metric.lower, metric.upper):
         _number(number)

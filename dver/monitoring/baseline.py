@@ -53,8 +53,8 @@ class Calibration(Displayed):
 def metric_limits(rows: ScoredRows, output: ModelOutput, window_rows: int) -> Mapping[str, MetricLimits]:
     """The limits for windows of `window_rows` rows, by metric. Empty if the reference is too small.
 
-    A metric varies more in fewer rows. So the parts of the reference have as many rows as the window, at most a tenth of
-    the reference.
+    A metric varies more in fewer rows. So the parts of the reference have as many rows as the window, and at most a
+    tenth of the reference.
     """
     size = min(max(window_rows, 1), rows.count() // PARTS)
     if size == 0:
@@ -88,8 +88,8 @@ def calibration_of(rows: ScoredRows, output: ModelOutput) -> Calibration:
     if not total:
         return Calibration(1.0, 0.0, 0)
     error = math.fsum(number * abs(score - target) for number, score, target, _ in found) / total
-    # Of n coins with the chances s, the share of heads has this standard deviation; its mean distance from the mean of s
-    # is sqrt(2 / pi) of that.
+    # Of n coins with the chances s, the share of heads has this standard deviation; its mean distance from the mean
+    # of s is sqrt(2 / pi) of that.
     deviations = [math.sqrt(variance) / total for _, _, _, variance in found]
     mean = math.fsum(deviations) * math.sqrt(2 / math.pi)
     spread = math.sqrt(math.fsum(one * one for one in deviations) * (1 - 2 / math.pi))

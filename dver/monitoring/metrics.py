@@ -88,7 +88,9 @@ def _areas(rows: ScoredRows, by: str, is_positive: str, known: str) -> GroupMetr
         f"SELECT {by} AS g, s, sum({is_positive}) AS pos, sum(1 - {is_positive}) AS neg FROM scored "
         f"WHERE {known} AND s IS NOT NULL GROUP BY g, s)) GROUP BY g"
     )
-    return {int(group): _defined(roc_auc=(pairs, positives * negatives)) for group, pairs, positives, negatives in found}
+    return {
+        int(group): _defined(roc_auc=(pairs, positives * negatives)) for group, pairs, positives, negatives in found
+    }
 
 
 def _log_losses(rows: ScoredRows, by: str, positive: str) -> GroupMetrics:

@@ -106,9 +106,7 @@ def _task(classes: Sequence[str]) -> ModelTask:
         if not is_whole or len(classes) > _CLASSES_OF_NUMBERS:
             return ModelTask.REGRESSION
     if len(classes) > CLASSES_MAX:
-        raise UsageError(
-            f"the target has more than {CLASSES_MAX} classes", fix="name another column: --target COLUMN"
-        )
+        raise UsageError(f"the target has more than {CLASSES_MAX} classes", fix="name another column: --target COLUMN")
     return ModelTask.BINARY if len(classes) <= 2 else ModelTask.MULTICLASS
 
 

@@ -27,7 +27,7 @@ class TableFile:
 
 
 class ScoredRows:
-    """The table `scored` of an engine: `row` (in live data), `win` (the window), `y` (target), `p` (prediction), `s`."""
+    """The table `scored`: `row` in live data, `win` (the window), `y` (target), `p` (prediction), `s` (score)."""
 
     def __init__(self, engine: Engine, columns: ModelColumns) -> None:
         self._engine = engine
@@ -71,7 +71,9 @@ def open_scored(
     files = [*live, *([labels] if labels is not None else [])]
     with open_engine([(one.path, one.name) for one in files], scratch, ordered=True) as (engine, sources):
         many = sources[: len(live)]
-        source = many[0] if len(many) == 1 else f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {one}' for one in many)})"
+        source = (
+            many[0] if len(many) == 1 else f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {one}' for one in many)})"
+        )
         engine.run(
             f"CREATE TEMP VIEW live AS SELECT *, {window} AS win FROM "
             f"(SELECT *, row_number() OVER () - 1 AS row FROM {source})"

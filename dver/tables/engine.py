@@ -62,8 +62,8 @@ def open_engine(
 ) -> Iterator[tuple[Engine, list[str]]]:
     """An engine for `files`, each with the name that decides about its format, and a source of rows for each.
 
-    `scratch` is an empty directory for links and spilled rows. With `ordered`, a source has the rows in the order of its
-    file, which takes more memory. Raises UsageError without the extra `data`, and for a
+    `scratch` is an empty directory for links and spilled rows. With `ordered`, a source has the rows in the order of
+    its file, which takes more memory. Raises UsageError without the extra `data`, and for a
     name that is not a table's.
     """
     duckdb = _duckdb()

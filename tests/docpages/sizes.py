@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from dver.experiments import entries, experiment_log
-from dver.formats import experiment, lock, pack, pointer, tree
+from dver.formats import experiment, lock, monitor_history, pack, pointer, tree
 from dver.git import pointers
 from dver.store import writer
 from dver.store.objects import chunking
@@ -40,6 +40,7 @@ SIZES = {
         "largest blob of Git that is read as a pointer": f"{pointers.MAX_BLOB >> 20} MiB",
     },
     "lock.md": {"largest lock file": f"{lock.MAX_SIZE >> 20} MiB"},
+    "monitoring.md": {"largest history of a monitor": f"{monitor_history.MAX_SIZE >> 20} MiB"},
     "experiment.md": {
         "largest message of a journal entry": f"{experiment.MAX_SIZE >> 20} MiB",
         "most records in an entry": f"{entries.BATCH:,}",

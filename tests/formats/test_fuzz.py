@@ -17,6 +17,7 @@ import profile_samples
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from monitored import monitored_windows
 from strategies import condemned_lists, damaged, entries, indexes, locks, oids, pointers, repository_entries, rows
 
 from dver.config.toml_files import parse_toml
@@ -27,6 +28,7 @@ from dver.formats import (
     experiment,
     lock,
     measurements,
+    monitor_history,
     pack,
     pointer,
     profile,
@@ -80,6 +82,12 @@ def pointer_again(content: bytes) -> None:
 def entry_again(content: bytes) -> None:
     found = experiment.decode_entry(content)
     assert experiment.decode_entry(experiment.encode_entry(found)) == found
+
+
+def history_again(content: bytes) -> None:
+    """Lines may come in any order, since Git merges them."""
+    found = monitor_history.decode_history(content)
+    assert monitor_history.decode_history(monitor_history.encode_history(found)) == found
 
 
 def trailer_again(content: bytes) -> None:
@@ -186,6 +194,9 @@ TARGETS["measurements"] = Target(
         max_size=5,
     ).map(lambda rows: measurements.encode(profile_samples.measurements_of({oid: row for oid, *row in rows}))),
     lambda content: measurements.encode(measurements.decode(content)),
+)
+TARGETS["history of a monitor"] = Target(
+    st.lists(monitored_windows(), max_size=3).map(monitor_history.encode_history), history_again
 )
 TARGETS["index head"] = Target(indexes().map(head_of), lambda content: remote_index.decode_head(content).encoded)
 TARGETS["clone in the register"] = Target(

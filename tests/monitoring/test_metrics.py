@@ -23,7 +23,7 @@ from dver.monitoring.model_columns import ModelColumns, ModelOutput, ModelTask, 
 from dver.monitoring.scored_rows import ScoredRows, TableFile, open_scored
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "oracles"))
-import monitoring_data  # noqa: E402 it is beside the script of the oracle
+import monitoring_data
 
 NANNYML: Final = json.loads((Path(__file__).parents[1] / "fixtures/oracles/nannyml.json").read_text())
 BINARY: Final = ModelOutput(ModelTask.BINARY, "1.0")
@@ -192,7 +192,9 @@ def test_missing_predictions_and_scores_are_left_out() -> None:
         assert rows.labeled() == {0: 3}
 
 
-@pytest.mark.parametrize(("one", "other"), [([1, 0], ["1", "0"]), ([True, False], [1.0, 0.0]), (["a", "b"], ["a", "b"])])
+@pytest.mark.parametrize(
+    ("one", "other"), [([1, 0], ["1", "0"]), ([True, False], [1.0, 0.0]), (["a", "b"], ["a", "b"])]
+)
 def test_a_class_is_the_same_in_each_type(one: list[Any], other: list[Any]) -> None:
     with scored({"target": one, "prediction": other}, PREDICTED) as rows:
         classes = rows.classes()

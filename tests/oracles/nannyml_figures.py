@@ -26,9 +26,7 @@ def _chunks(found: pd.DataFrame, metrics: list[str], kind: str) -> list[dict[str
     """For each chunk: value and thresholds of each metric."""
     columns = {"value": kind, "lower": "lower_threshold", "upper": "upper_threshold", "alert": "alert"}
     return [
-        {
-            metric: {name: _plain(row[(metric, column)]) for name, column in columns.items()} for metric in metrics
-        }
+        {metric: {name: _plain(row[(metric, column)]) for name, column in columns.items()} for metric in metrics}
         for _, row in found.iterrows()
     ]
 
@@ -41,8 +39,13 @@ def _plain(value: Any) -> Any:
 
 def _estimated() -> list[dict[str, dict[str, float]]]:
     estimator = nannyml.CBPE(
-        y_pred_proba="score", y_pred="prediction", y_true="target", problem_type="classification_binary",
-        metrics=METRICS, chunk_size=WINDOW_ROWS, calibrator=NoopCalibrator(),
+        y_pred_proba="score",
+        y_pred="prediction",
+        y_true="target",
+        problem_type="classification_binary",
+        metrics=METRICS,
+        chunk_size=WINDOW_ROWS,
+        calibrator=NoopCalibrator(),
     )
     estimator.fit(_frame(reference()))
     analysis = pd.concat([_frame(live(at)) for at in range(WINDOWS)], ignore_index=True)
@@ -52,8 +55,12 @@ def _estimated() -> list[dict[str, dict[str, float]]]:
 
 def _realized() -> list[dict[str, dict[str, float]]]:
     calculator = nannyml.PerformanceCalculator(
-        y_pred_proba="score", y_pred="prediction", y_true="target", problem_type="classification_binary",
-        metrics=METRICS, chunk_size=WINDOW_ROWS,
+        y_pred_proba="score",
+        y_pred="prediction",
+        y_true="target",
+        problem_type="classification_binary",
+        metrics=METRICS,
+        chunk_size=WINDOW_ROWS,
     )
     calculator.fit(_frame(reference()))
     analysis = pd.concat([_frame(live(at)) for at in range(WINDOWS)], ignore_index=True)
@@ -62,7 +69,10 @@ def _realized() -> list[dict[str, dict[str, float]]]:
 
 def _regression() -> list[dict[str, dict[str, float]]]:
     calculator = nannyml.PerformanceCalculator(
-        y_pred="prediction", y_true="target", problem_type="regression", metrics=["mae", "rmse"],
+        y_pred="prediction",
+        y_true="target",
+        problem_type="regression",
+        metrics=["mae", "rmse"],
         chunk_size=WINDOW_ROWS,
     )
     calculator.fit(_frame(regression(10_000, seed=3)))
