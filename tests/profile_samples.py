@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from dver.profiles.sketches.distinct import Distinct
+from dver.profiles.sketches.quantiles import Quantiles
+
 from dver.core.oid import Oid
 from dver.formats.measurements import Measured, Measurements, MeasurementType
 from dver.formats.profile import (
@@ -60,3 +64,21 @@ def measurements_of(rows: Mapping[Oid, Sequence[Measured]]) -> Measurements:
     """Measurements with a column of each type: a count, a number and a text for each content."""
     types = {"width": MeasurementType.COUNT, "brightness": MeasurementType.NUMBER, "error": MeasurementType.TEXT}
     return Measurements.of_rows(CollectionKind.IMAGES, 1, types, rows)
+
+
+def numbers_of(values: Sequence[float]) -> NumberSummary:
+    """The summary of `values`."""
+    found = np.asarray(values, "f8")
+    quantiles = Quantiles()
+    quantiles.update(found)
+    m2 = float(((found - found.mean()) ** 2).sum())
+    return NumberSummary(
+        len(found), float(found.min()), float(found.max()), float(found.mean()), m2, quantiles.encode()
+    )
+
+
+def distinct_of(number: int) -> bytes:
+    """The sketch of `number` different values."""
+    found = Distinct()
+    found.update_hashes(np.random.default_rng(number).integers(0, 2**63, number).astype("u8"))
+    return found.encode()

@@ -49,11 +49,11 @@ figure img { display: block; max-width: 100%; background: #fff; border-radius: 6
 """
 
 
-def render_blocks_page(mark: bytes, title: Inline, body: str) -> bytes:
-    """A page with a heading and the elements `body`."""
+def render_blocks_page(mark: bytes, title: Inline, body: str, *, style: str = "") -> bytes:
+    """A page with a heading and the elements `body`. `style` is the CSS of elements that are not blocks."""
     heading = f"<h1>{inline_html(title)}</h1>\n"
     plain = "".join(one if isinstance(one, str) else _shown(one) for one in title)
-    return render_document(mark, plain, f"<main>\n{heading}{body}</main>\n", style=_STYLE, policy=_POLICY)
+    return render_document(mark, plain, f"<main>\n{heading}{body}</main>\n", style=_STYLE + style, policy=_POLICY)
 
 
 def inline_html(text: Inline) -> str:
