@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from dver.profiles.sketches.distinct import Distinct
-from dver.profiles.sketches.quantiles import Quantiles
 
 from dver.core.oid import Oid
 from dver.formats.measurements import Measured, Measurements, MeasurementType
@@ -22,6 +20,8 @@ from dver.formats.profile import (
     Unreadable,
     ValueCounts,
 )
+from dver.profiles.sketches.distinct import Distinct
+from dver.profiles.sketches.quantiles import Quantiles
 
 
 def column_of(name: str, kind: ColumnType = ColumnType.NUMBER, sketch: bytes = b"sketch") -> ColumnProfile:
