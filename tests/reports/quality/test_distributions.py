@@ -52,7 +52,7 @@ def test_extreme_numbers_have_bars_or_none(values: list[float]) -> None:
 
 
 def test_numbers_that_are_too_far_apart_have_no_bars() -> None:
-    summary = replace(numbers_of([1, 2]), minimum=-1e308, maximum=1e308)
+    summary = replace(numbers_of([0.0]), minimum=-1e308, maximum=1e308)
     assert distribution_of(ColumnProfile("x", ColumnType.NUMBER, 2, 0, numbers=summary)) is None
 
 
