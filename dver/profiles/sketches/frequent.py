@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from dver.core.errors import CorruptError
@@ -62,6 +62,38 @@ class Frequent:
             self._counts[value] = self._counts.get(value, 0) + count
         self._shrink(CAPACITY)
 
+    def update_array(
+        self, values: NDArray[Any], counts: NDArray[Any], values_of: Callable[[NDArray[Any]], Sequence[Value]]
+    ) -> None:
+        """Add an array of distinct values, and how often each occurs. `values_of` is called for the frequent ones.
+
+        Texts that are longer than `TEXT_MAX` are not counted.
+        """
+        import numpy as np
+
+        if len(values) > CAPACITY:
+            lowered = int(np.partition(counts, -CAPACITY - 1)[-CAPACITY - 1])
+            chosen = counts > lowered
+            values, counts = values[chosen], counts[chosen] - lowered
+            self.skip(lowered)
+        if not len(values):
+            return
+        found = values_of(values)
+        long = [isinstance(value, str) and len(value) > TEXT_MAX for value in found]
+        if any(long):
+            self.incomplete = True
+            short = [at for at, too_long in enumerate(long) if not too_long]
+            found, counts = [found[at] for at in short], counts[short]
+        self.update(found, counts)
+
+    def most_frequent(self, limit: int) -> dict[Value, int]:
+        """The most frequent values with their counts."""
+        return dict(self._most_frequent()[:limit]) if len(self._counts) > limit else dict(self._counts)
+
+    def counts_if_few(self, limit: int) -> dict[Value, int]:
+        """All counts, if there are at most `limit` values; else nothing."""
+        return dict(self._counts) if not self.incomplete and len(self._counts) <= limit else {}
+
     def skip(self, count: int) -> None:
         """Account for values of which each occurs at most `count` times, and that were not counted."""
         self.error += count
@@ -74,6 +106,15 @@ class Frequent:
         self.error += other.error
         self.incomplete |= other.incomplete
         self._shrink(CAPACITY)
+
+    def renamed(self, name_of: Callable[[Value], Value]) -> Frequent:
+        """The same counts under other names."""
+        found = Frequent()
+        found.error, found.incomplete = self.error, self.incomplete
+        for value, count in self._counts.items():
+            name = name_of(value)
+            found._counts[name] = found._counts.get(name, 0) + count
+        return found
 
     def value_counts(self) -> ValueCounts:
         """The counts as a profile has them."""

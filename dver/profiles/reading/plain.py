@@ -1,0 +1,32 @@
+"""The plain content of files of text that may be compressed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+COMPRESSIONS: Final[Mapping[str, str]] = {".gz": "gzip", ".zst": "zstd"}
+"""Suffixes, and how Arrow names the compression."""
+_TYPICAL_RATIO: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file of text: where it is, its name in errors, and its compression (a suffix, or empty)."""
+
+    path: Path
+    name: str
+    compression: str
+
+    def open(self) -> Any:
+        """The plain content, as a stream of Arrow."""
+        import pyarrow as pa
+
+        return pa.input_stream(str(self.path), compression=COMPRESSIONS.get(self.compression))
+
+    @property
+    def about_size(self) -> int:
+        """About how large the plain content is."""
+        return self.path.stat().st_size * (_TYPICAL_RATIO if self.compression else 1)

@@ -1,0 +1,1 @@
+"""Columns of Arrow arrays, summarised batch by batch."""

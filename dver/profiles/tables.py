@@ -1,0 +1,78 @@
+"""The profile of one table in a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from dver.core.errors import UsageError
+from dver.formats.profile import CollectionKind, CollectionProfile, Profile
+from dver.profiles.reading.plain import COMPRESSIONS, TextFile
+from dver.profiles.scan.rows import ScannedColumns
+from dver.profiles.settings import EVERYTHING, ProfileSettings
+
+_DELIMITERS: Final[Mapping[str, str]] = {".csv": ",", ".tsv": "\t"}
+_JSON: Final = (".jsonl", ".ndjson")
+_TYPED: Final = (".parquet", ".arrow", ".feather", ".arrows")
+
+
+def is_profiled_table(name: str) -> bool:
+    """Does the suffix of `name` name a table that has a profile?"""
+    kind, compression = _suffixes(name)
+    return kind in _DELIMITERS or kind in _JSON or (kind in _TYPED and not compression)
+
+
+def profile_table(
+    path: Path, name: str, settings: ProfileSettings = EVERYTHING, *, processes: int | None = None
+) -> Profile:
+    """The profile of the table in the file `path`, in one pass and bounded memory. It has one collection, named "".
+
+    The suffix of `name` decides about the format, and errors name it. Columns are shared among `processes`; None:
+    as many as there are processors, at most two.
+
+    Raises UsageError for another suffix or without the extra `data`, CorruptError (with the row) for a file that
+    cannot be read, FileNotFoundError and other errors of the disk.
+    """
+    if not is_profiled_table(name):
+        suffixes = ", ".join((*_DELIMITERS, *_JSON, *_TYPED))
+        raise UsageError(f"{name!r} is not a table", why=f"profiles are made of {suffixes}", fix="name another file")
+    require_libraries()
+    found = _scanned(path, name, settings, processes)
+    table = CollectionProfile(
+        "", CollectionKind.TABLE, found.rows, 1, path.stat().st_size, found.columns, parts=found.parts
+    )
+    return Profile((table,))
+
+
+def require_libraries() -> None:
+    """Raise UsageError if the extra `data` is missing."""
+    try:
+        import numpy  # noqa: F401
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            "profiles need the extra `data`", why=f"{error.name} is not installed", fix='pip install "dver[data]"'
+        ) from error
+
+
+def _scanned(path: Path, name: str, settings: ProfileSettings, processes: int | None) -> ScannedColumns:
+    kind, compression = _suffixes(name)
+    if kind in _TYPED:
+        from dver.profiles.reading.typed import scan_typed
+
+        return scan_typed(path, name, settings)
+    if kind in _JSON:
+        from dver.profiles.reading.json_lines import scan_json_lines
+
+        return scan_json_lines(TextFile(path, name, compression), settings)
+    from dver.profiles.reading.delimited import scan_delimited
+
+    return scan_delimited(TextFile(path, name, compression), settings, _DELIMITERS[kind])
+
+
+def _suffixes(name: str) -> tuple[str, str]:
+    """The suffixes of format and compression, in lower case; empty without one."""
+    stem, last = os.path.splitext(name.lower())
+    return (os.path.splitext(stem)[1], last) if last in COMPRESSIONS else (last, "")
