@@ -192,6 +192,11 @@ class Config:
         return parse_duration(str(self.get("gc.grace")))
 
     @property
+    def checks_plugins(self) -> bool:
+        """`checks.plugins`."""
+        return bool(self.get("checks.plugins"))
+
+    @property
     def hooks_fetch(self) -> bool:
         """`hooks.fetch`."""
         return bool(self.get("hooks.fetch"))

@@ -40,6 +40,7 @@ KEYS: Final[tuple[SettingSpec, ...]] = (
         "who else may use the store; sets permissions regardless of the umask",
         choices=("no", "group", "all"),
     ),
+    SettingSpec("checks.plugins", bool, "whether suites may run plug-ins: code of the project and of packages"),
     SettingSpec("core.remote", str, "the default remote"),
     SettingSpec("core.jobs", int, "the number of files or transfers to process in parallel", minimum=1),
     SettingSpec(
@@ -99,6 +100,7 @@ DEFAULTS: Final[Mapping[str, Value]] = {
     "access.verify": "ranges",
     "cache.link": "auto",
     "cache.shared": "no",
+    "checks.plugins": False,
     "gc.grace": "14d",
     "hooks.fetch": False,
     "hooks.install": True,

@@ -64,7 +64,7 @@ def needs_trust(key: str, value: object, *, root: Path, common_dir: Path) -> boo
         return _leads_outside(str(value), root, common_dir)
     if key == "cache.shared":
         return value != "no"
-    if key == "hooks.fetch":
+    if key in ("checks.plugins", "hooks.fetch"):
         return value is True
     if not is_address(key):
         return False

@@ -22,6 +22,7 @@ _SOURCES: Final[Mapping[str, str]] = {
     ".ndjson": _JSON,
     ".parquet": "read_parquet({path})",
 }
+_ARROW: Final = (".arrow", ".feather", ".ipc")
 _COMPRESSED: Final = (".gz", ".zst")
 _MEMORY: Final = "1GB"
 """What DuckDB may use; it spills the rest. The process takes about half as much on top."""
@@ -47,6 +48,41 @@ class Engine:
             ) from error
         return found
 
+    def answer(self, statement: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """The columns and rows of a statement with SQL of users. Raises UsageError for a mistake in it."""
+        import duckdb
+
+        try:
+            found = self._connection.execute(statement)
+            return tuple(one[0] for one in found.description or ()), found.fetchall()
+        except duckdb.OutOfMemoryException as error:
+            raise LocalIOError("the tables do not fit", why=_first_line(error), fix="free disk space") from error
+        except (duckdb.Error, RuntimeError) as error:
+            raise UsageError("the SQL cannot be executed", why=_first_line(error), fix="correct it") from error
+
+    def query_of(self, text: str) -> str:
+        """`text`, if it is one `SELECT`, without a semicolon. Raises UsageError for anything else."""
+        import duckdb
+
+        try:
+            statements = self._connection.extract_statements(text)
+        except (duckdb.Error, RuntimeError) as error:
+            raise UsageError("the SQL cannot be parsed", why=_first_line(error), fix="correct it") from error
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise UsageError("the SQL is not one SELECT", why="other statements are not executed", fix="write a SELECT")
+        return str(statements[0].query).strip().rstrip(";").rstrip()
+
+    def batches(self, statement: str, rows: int) -> Iterator[Any]:
+        """The result as pyarrow record batches of at most about `rows` rows."""
+        result: Any = self._connection.execute(statement)
+        # DuckDB 2 renamed the method.
+        read = result.to_arrow_reader if hasattr(result, "to_arrow_reader") else result.fetch_record_batch
+        yield from read(rows)
+
+    def frame(self, statement: str) -> Any:
+        """The result as a pandas DataFrame."""
+        return self._connection.execute(statement).df()
+
     def run(self, statement: str) -> None:
         """Execute `statement`."""
         self.rows(statement)
@@ -58,29 +94,38 @@ class Engine:
 
 @contextmanager
 def open_engine(
-    files: Sequence[tuple[Path, str]], scratch: Path, *, ordered: bool = False
+    files: Sequence[tuple[Path, str]], scratch: Path, *, ordered: bool = False, arrow: bool = False
 ) -> Iterator[tuple[Engine, list[str]]]:
     """An engine for `files`, each with the name that decides about its format, and a source of rows for each.
 
     `scratch` is an empty directory for links and spilled rows. With `ordered`, a source has the rows in the order of
-    its file, which takes more memory. Raises UsageError without the extra `data`, and for a
-    name that is not a table's.
+    its file, which takes more memory. `arrow` also allows Arrow files. Raises UsageError without the extra `data`, and
+    for a name that is not a table's.
     """
     duckdb = _duckdb()
-    links = [_linked(path, name, scratch / f"table{at}") for at, (path, name) in enumerate(files)]
+    links = {
+        at: _linked(path, name, scratch / f"table{at}")
+        for at, (path, name) in enumerate(files)
+        if not (arrow and _is_arrow(name))
+    }
     with duckdb.connect(":memory:") as connection:
         for setting, value in (
             ("temp_directory", quoted_text(os.fspath(scratch / "spill"))),
             ("memory_limit", quoted_text(_MEMORY)),
             ("preserve_insertion_order", "true" if ordered else "false"),
+            ("python_enable_replacements", "false"),
             ("autoinstall_known_extensions", "false"),
             ("autoload_known_extensions", "false"),
-            ("allowed_paths", f"[{', '.join(quoted_text(os.fspath(link)) for link in links)}]"),
+            ("allowed_paths", f"[{', '.join(quoted_text(os.fspath(link)) for link in links.values())}]"),
             ("enable_external_access", "false"),
             ("lock_configuration", "true"),
         ):
             connection.execute(f"SET {setting} = {value}")
-        yield Engine(connection), [_source_of(link) for link in links]
+        sources = [
+            _source_of(links[at]) if at in links else _arrow_source(connection, path, at)
+            for at, (path, _) in enumerate(files)
+        ]
+        yield Engine(connection), sources
 
 
 def is_table(name: str) -> bool:
@@ -112,6 +157,24 @@ def _linked(path: Path, name: str, stem: Path) -> Path:
 
 def _source_of(link: Path) -> str:
     return _SOURCES[_suffixes(link.name)[0]].replace("{path}", quoted_text(os.fspath(link)))
+
+
+def _is_arrow(name: str) -> bool:
+    kind, compression = _suffixes(name)
+    return kind in _ARROW and not compression
+
+
+def _arrow_source(connection: DuckDBPyConnection, path: Path, at: int) -> str:
+    from pyarrow import ArrowInvalid
+    from pyarrow.dataset import dataset
+
+    try:
+        connection.register(f"arrow{at}", dataset(os.fspath(path), format="ipc"))
+    except ArrowInvalid as error:
+        raise CorruptError(
+            "a table cannot be read", why=_first_line(error), fix="check that its content fits its suffix"
+        ) from error
+    return f"arrow{at}"
 
 
 def _suffixes(name: str) -> tuple[str, str]:

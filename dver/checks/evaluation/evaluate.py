@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
 from dver.checks.data_access import DataAccess
-from dver.checks.result import CheckedData
-from dver.checks.suite.rules import CheckSuite
+from dver.checks.evaluation.answer import Answer, Rows, error_text, failed_to_evaluate
+from dver.checks.evaluation.column_answers import column_answer
+from dver.checks.evaluation.drifting import drift_answer
+from dver.checks.evaluation.regexes import regex_answer
+from dver.checks.evaluation.scan import Asked, scan
+from dver.checks.evaluation.table_answers import collection_of, missing_column, table_answer
+from dver.checks.plugins.run import plugin_results
+from dver.checks.result import CheckedData, RuleOutcome, RuleResult
+from dver.checks.suite.rules import CheckRule, CheckSuite, RuleKind
+from dver.core.errors import DverError, LocalIOError
 from dver.core.oid import Oid
-from dver.formats.profile import Profile
+from dver.formats.profile import CollectionProfile, ColumnProfile, Profile
+from dver.pipelines.definition.stage import is_pattern
 
 
 def evaluate(
@@ -25,4 +39,98 @@ def evaluate(
     seconds, by default the present. A rule that cannot be evaluated has the outcome ERROR; only errors that concern
     all rules are raised: LocalIOError for a full disk, UsageError without the extra `data`.
     """
-    raise NotImplementedError
+    evaluation = _Evaluation(data, rows, time.time() if now is None else now)
+    results = [found for rule in suite.rules for found in evaluation.start(rule, profile)]
+    evaluation.scan(results)
+    done = tuple(one for slot in results for one in slot.results())
+    return CheckedData(path, oid, suite.source, done)
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A rule for one column, and what is known about it."""
+
+    rule: CheckRule
+    collection: CollectionProfile | None
+    column: ColumnProfile | None = None
+    answer: Answer | None = None
+    rows: Rows = ()
+    others: tuple[RuleResult, ...] | None = None
+    """The results of a plug-in."""
+
+    def results(self) -> tuple[RuleResult, ...]:
+        if self.others is not None:
+            return self.others
+        assert self.answer is not None
+        answer = self.answer.with_rows(self.rows) if self.rows else self.answer
+        return (answer.result(self.rule),)
+
+
+@dataclass(slots=True)
+class _Evaluation:
+    data: DataAccess
+    rows: int
+    now: float
+
+    def start(self, rule: CheckRule, profile: Profile) -> Iterator[_Slot]:
+        """The rule for each column that it is about, with the answers of the profile."""
+        try:
+            collection = collection_of(profile, rule.collection)
+            if rule.kind is RuleKind.PLUGIN:
+                yield _Slot(rule, collection, others=plugin_results(rule, collection, self.data))
+            elif rule.kind is RuleKind.DRIFT:
+                yield _Slot(rule, collection, answer=drift_answer(rule, collection, self.data))
+            elif rule.column is None:
+                yield _Slot(rule, collection, answer=table_answer(rule, collection, self.data))
+            else:
+                yield from self.columns(rule, collection)
+        except LocalIOError:
+            raise
+        except DverError as error:
+            yield _Slot(rule, None, answer=failed_to_evaluate(error_text(error)))
+
+    def columns(self, rule: CheckRule, collection: CollectionProfile) -> Iterator[_Slot]:
+        assert rule.column is not None
+        for name in _names(rule.column, collection):
+            column = collection.column(name)
+            assert column is not None
+            own = replace(rule, column=name)
+            answer = column_answer(own, column, self.now)
+            if answer is None and rule.kind is RuleKind.REGEX:
+                answer = regex_answer(own, column, self.data)
+            yield _Slot(own, collection, column, answer)
+        if not _names(rule.column, collection):
+            text = missing_column(rule.column, collection)
+            if is_pattern(rule.column):
+                text = f"no column matches {rule.column!r}"
+            yield _Slot(rule, collection, answer=failed_to_evaluate(text))
+
+    def scan(self, slots: list[_Slot]) -> None:
+        """Read the data once for each collection, if a rule needs it."""
+        collections = {id(one.collection): one.collection for one in slots if one.collection is not None}
+        for collection in collections.values():
+            mine = {at: one for at, one in enumerate(slots) if one.collection is collection and one.others is None}
+            rules: dict[int, Asked] = {at: (one.rule, one.column) for at, one in mine.items() if one.answer is None}
+            failed: dict[int, Asked] = {}
+            if self.rows:
+                failed = {at: (one.rule, one.column) for at, one in mine.items() if _has_failed(one)}
+            if not rules and not failed:
+                continue
+            answers, shown = scan(rules, failed, collection, self.data, self.rows)
+            for at, answer in answers.items():
+                slots[at].answer = answer
+            for at, found in shown.items():
+                slots[at].rows = found
+
+
+def _has_failed(slot: _Slot) -> bool:
+    return slot.answer is not None and slot.answer.outcome is RuleOutcome.FAILED
+
+
+def _names(name: str, collection: CollectionProfile) -> list[str]:
+    """The columns that `name` names: one, or those that match a pattern."""
+    if collection.column(name) is not None:
+        return [name]
+    if not is_pattern(name):
+        return []
+    return list(dict.fromkeys(one.name for one in collection.columns if fnmatchcase(one.name, name)))

@@ -57,7 +57,9 @@ def _files_above(repo: Repository, paths: Sequence[bytes]) -> list[bytes]:
     for path in paths:
         directory = os.path.dirname(path)
         while is_at_or_below(directory, top) or directory == top:
-            if repo.layout.exists(directory + SUFFIX):  # tracked data: its files come from elsewhere
+            if directory not in (top, b"") and repo.layout.exists(
+                directory + SUFFIX
+            ):  # tracked data: its files come from elsewhere
                 directories = {one for one in directories if not is_at_or_below(one, directory)}
             else:
                 directories.add(directory)

@@ -151,8 +151,8 @@ def trust_command(ctx: Context, *, keys: tuple[str, ...], revoke: bool, dry_run:
     """Trust settings of the project that reach outside the repository.
 
     These settings come with other people's commits, and this clone ignores them until you trust their values: cache.dir
-    outside the repository, cache.shared, and hooks.fetch. Hooks contact a remote's address after you have trusted it,
-    or used it with `dver pull`, `fetch` or `push`. A new value needs new trust.
+    outside the repository, cache.shared, checks.plugins and hooks.fetch. Hooks contact a remote's address after you
+    have trusted it, or used it with `dver pull`, `fetch` or `push`. A new value needs new trust.
     """
     result = trust_project(ctx.cwd, keys, revoke=revoke, dry_run=dry_run)
     if as_json:

@@ -100,6 +100,7 @@ def test_list_says_where_each_setting_comes_from_and_masks_secrets(run: Run, pro
         ["access.verify", "ranges", "default"],
         ["cache.link", "copy", "environment"],
         ["cache.shared", "no", "default"],
+        ["checks.plugins", "false", "default"],
         ["core.jobs", "7", "project"],
         ["gc.grace", "14d", "default"],
         ["hooks.fetch", "false", "default"],

@@ -1,0 +1,86 @@
+"""The first rows that fail a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from dver.checks.evaluation.answer import Rows
+from dver.checks.evaluation.conditions import duplicates, failing, raw_columns
+from dver.checks.relation import Relation, unique_columns
+from dver.checks.suite.rules import CheckRule, RuleKind
+from dver.core.errors import DverError, LocalIOError
+from dver.formats.profile import ColumnProfile
+from dver.tables.engine import quoted_name, quoted_text
+
+COLUMNS_MAX: Final = 8
+"""The most columns of a row that are shown."""
+_LONGEST: Final = 200
+
+
+def failing_rows(relation: Relation, rule: CheckRule, column: ColumnProfile | None, number: int) -> Rows:
+    """Up to `number` rows that fail `rule`, in the order of the files: `row` is the number in the file, from 1."""
+    try:
+        condition = _condition(rule, column)
+        if condition is None:
+            return ()
+        return _found(relation, condition, _shown_columns(relation, rule, column), rule, number)
+    except LocalIOError:
+        raise
+    except DverError:
+        return ()
+
+
+def rows_of_query(relation: Relation, query: str, number: int) -> Rows:
+    """Up to `number` rows of a `SELECT`."""
+    names, rows = relation.engine.answer(f"SELECT * FROM ({query}\n) LIMIT {number}")
+    return tuple(_row(names, one) for one in rows)
+
+
+def _condition(rule: CheckRule, column: ColumnProfile | None) -> str | None:
+    if rule.kind is RuleKind.KEY:
+        assert isinstance(rule.wanted, tuple)
+        names = [str(one) for one in rule.wanted]
+        nulls = " OR ".join(f"{quoted_name(one)} IS NULL" for one in names)
+        return f"{nulls} OR {duplicates(names)}"
+    if rule.kind is RuleKind.UNIQUE and column is not None:
+        return duplicates([column.name])
+    return failing(rule, column)
+
+
+def _found(
+    relation: Relation, condition: str, shown: Sequence[str], rule: CheckRule, number: int
+) -> tuple[tuple[tuple[str, str], ...], ...]:
+    found: list[tuple[tuple[str, str], ...]] = []
+    several = len(relation.sources) > 1
+    for source, name in zip(relation.sources, relation.names, strict=True):
+        columns = [f"{quoted_text(name)} AS file"] if several else []
+        columns += ['"number of row" AS row', *(quoted_name(one) for one in shown)]
+        typed = relation.typed(source, raw_columns([rule]))
+        numbered = f'SELECT *, row_number() OVER () AS "number of row" FROM ({typed})'
+        limit = f'WHERE {condition} ORDER BY "number of row" LIMIT {number - len(found)}'
+        names, rows = relation.engine.answer(f"SELECT {', '.join(columns)} FROM ({numbered}) {limit}")
+        found += [_row(names, one) for one in rows]
+        if len(found) >= number:
+            break
+    return tuple(found)
+
+
+def _shown_columns(relation: Relation, rule: CheckRule, column: ColumnProfile | None) -> list[str]:
+    first = [column.name] if column is not None else []
+    if rule.kind is RuleKind.KEY:
+        assert isinstance(rule.wanted, tuple)
+        first = [str(one) for one in rule.wanted]
+    others = [one.name for one in unique_columns(relation.collection) if one.name not in first]
+    return [*first, *others[: max(0, COLUMNS_MAX - len(first))]]
+
+
+def _row(names: Sequence[str], values: Sequence[object]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _text(one)) for name, one in zip(names, values, strict=True))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "null"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

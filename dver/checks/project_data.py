@@ -1,0 +1,155 @@
+"""The data of a project, for the evaluation of a suite."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from dver.checks.data_access import DataFile
+from dver.checks.evaluation.evaluate import evaluate
+from dver.checks.result import CheckedData
+from dver.checks.suite.rules import CheckSuite
+from dver.core.errors import UsageError
+from dver.core.progress import SILENT, Progress
+from dver.formats.profile import CollectionKind, Profile
+from dver.formats.tree import Entry, Kind
+from dver.git import revisions
+from dver.profile_cache.data_content import content_at, file_on_disk
+from dver.profile_cache.profiles import Found, known_profile, profile_of
+from dver.profiles.media.collections import kind_of
+from dver.repo import Repository
+
+References = Callable[[str, bytes], Profile]
+"""The profile of `model NAME#STAGE` for a path, relative to the top of the Git worktree."""
+
+
+def check_suite(
+    repo: Repository,
+    suite: CheckSuite,
+    found: Found,
+    *,
+    references: References | None = None,
+    rows: int = 0,
+    keep: bool = True,
+    progress: Progress = SILENT,
+) -> CheckedData:
+    """Evaluate `suite` for the data with the profile `found`: of the workspace, or of `found.rev`.
+
+    `keep` off stores nothing. See `evaluate`.
+    """
+    data = ProjectData(repo, suite, found, references=references, keep=keep, progress=progress)
+    return evaluate(suite, found.profile, data, path=os.fsdecode(suite.path), oid=found.oid, rows=rows)
+
+
+class ProjectData:
+    """A `DataAccess` for data of the workspace, or of a revision."""
+
+    def __init__(
+        self,
+        repo: Repository,
+        suite: CheckSuite,
+        found: Found,
+        *,
+        references: References | None = None,
+        keep: bool = True,
+        progress: Progress = SILENT,
+    ) -> None:
+        """`keep` off stores nothing."""
+        self._repo = repo
+        self._suite = suite
+        self._found = found
+        self._references = references
+        self._keep = keep
+        self._progress = progress
+
+    @property
+    def plugins_allowed(self) -> bool:
+        """The setting `checks.plugins`."""
+        return self._repo.config.checks_plugins
+
+    @contextmanager
+    def tables(self, collection: str) -> Iterator[Sequence[DataFile]]:
+        """The tables of a collection on this disk. Raises MissingObjectError if their content is not here."""
+        data = content_at(self._repo, self._absolute(), self._repo.git.worktree, rev=self._found.rev)
+        with ExitStack() as stack:
+            yield [
+                DataFile(Path(os.fsdecode(stack.enter_context(file_on_disk(self._repo, data, inside, entry)))), name)
+                for inside, entry in self._of_collection(collection, list(data.files()))
+                if (name := os.fsdecode(inside))
+            ]
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """An empty directory: in the Git directory, whose disk has space for data, if that can be written to."""
+        folder = self._repo.layout.clone_dir
+        with tempfile.TemporaryDirectory(
+            prefix="checks-", dir=folder if os.access(folder, os.W_OK) else None, ignore_cleanup_errors=True
+        ) as scratch:
+            yield Path(scratch)
+
+    def previous(self) -> Profile | None:
+        """The profile of the data at HEAD, or at the parent of the revision."""
+        rev = "HEAD" if self._found.rev is None else f"{self._found.rev}^"
+        try:
+            return self._profile_at(rev)
+        except UsageError:  # no such commit, or no such data there
+            return None
+
+    def reference(self, against: str) -> Profile:
+        """The profile of the data at a revision, or of `model NAME#STAGE`."""
+        if against.startswith("model "):
+            if self._references is None:
+                raise UsageError(f"{against!r} cannot be compared here", fix="name a revision")
+            return self._references(against.removeprefix("model ").strip(), self._suite.path)
+        return self._profile_at(against)
+
+    def directory(self) -> Path:
+        """The directory of the suite's source."""
+        return self._repo.git.worktree / os.fsdecode(self._suite.directory)
+
+    def _absolute(self) -> str:
+        return str(self._repo.git.worktree / os.fsdecode(self._suite.path))
+
+    def _profile_at(self, rev: str) -> Profile:
+        commit = revisions.resolve(self._repo.git, rev)
+        return profile_of(
+            self._repo,
+            self._absolute(),
+            cwd=self._repo.git.worktree,
+            rev=commit,
+            keep=self._keep,
+            progress=self._progress,
+        ).profile
+
+    def _of_collection(self, collection: str, files: list[tuple[bytes, Entry]]) -> list[tuple[bytes, Entry]]:
+        """The files of a collection, in order."""
+        profile = self._found.profile
+        wanted = next((one for one in profile.collections if one.name == collection), None)
+        if wanted is None or wanted.kind is not CollectionKind.TABLE:
+            return []
+        if self._found.entry.kind is not Kind.DIRECTORY:
+            return files
+        tables = sorted((one for one in files if kind_of(one[0]) is CollectionKind.TABLE), key=lambda one: one[0])
+        if sum(one.kind is CollectionKind.TABLE for one in profile.collections) == 1:
+            return tables
+        names = {one.name for one in wanted.columns}
+        return [
+            (path, entry)
+            for path, entry in tables
+            if _matches(os.fsdecode(path), collection) and self._columns(path, entry) in (None, names)
+        ]
+
+    def _columns(self, path: bytes, entry: Entry) -> set[str] | None:
+        """The names of a file's columns, if its profile is known."""
+        found = known_profile(self._repo, entry.oid, path)
+        return None if found is None or found.table is None else {one.name for one in found.table.columns}
+
+
+def _matches(path: str, collection: str) -> bool:
+    """Is the file part of the collection with a name such as `train/part-*.parquet`?"""
+    directory, _, pattern = collection.rpartition("/")
+    return (not directory or path.startswith(f"{directory}/")) and fnmatchcase(os.path.basename(path), pattern)

@@ -1,0 +1,83 @@
+"""The data as a relation of SQL: columns with the types that the profile found in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dver.checks.data_access import DataFile
+from dver.core.errors import UsageError
+from dver.formats.profile import CollectionProfile, ColumnProfile, ColumnType
+from dver.tables.engine import Engine, open_engine, quoted_name
+
+_CASTS: Final = {
+    ColumnType.BOOLEAN: "TRY_CAST({} AS BOOLEAN)",
+    ColumnType.INTEGER: "TRY_CAST({} AS HUGEINT)",
+    ColumnType.NUMBER: "TRY_CAST({} AS DOUBLE)",
+    ColumnType.TIME: "TRY_CAST({} AS TIMESTAMP)",
+}
+_SMALL: Final = 2.0**62
+TEXT_OF: Final = "text of "
+"""Columns with this prefix have values as they are written in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """The data in an engine. The view `data` is what rules of users see."""
+
+    engine: Engine
+    sources: tuple[str, ...]
+    """One for each file, in order."""
+    names: tuple[str, ...]
+    """Of the files."""
+    paths: tuple[Path, ...]
+    collection: CollectionProfile
+
+    def typed(self, source: str, raw: Sequence[str] = ()) -> str:
+        """A `SELECT` of all columns with their types, and of the columns `raw` also as text."""
+        parts = [f"{_cast(one)} AS {quoted_name(one.name)}" for one in unique_columns(self.collection)]
+        parts += [f"CAST({quoted_name(one)} AS VARCHAR) AS {quoted_name(TEXT_OF + one)}" for one in raw]
+        return f"SELECT {', '.join(parts)} FROM {source}"
+
+    def union(self, raw: Sequence[str] = ()) -> str:
+        """The rows of all files."""
+        return " UNION ALL ".join(f"({self.typed(source, raw)})" for source in self.sources)
+
+
+@contextmanager
+def open_relation(
+    files: Sequence[DataFile], collection: CollectionProfile, scratch: Path, *, ordered: bool = False
+) -> Iterator[Relation]:
+    """The rows of `files` as the view `data`. Raises UsageError for files that are not tables, and CorruptError."""
+    if not files:
+        raise UsageError(f"the rule needs rows, and {collection.kind.value} have none")
+    given = [(one.path, os.path.basename(one.name)) for one in files]
+    with open_engine(given, scratch, ordered=ordered, arrow=True) as (engine, sources):
+        relation = Relation(
+            engine, tuple(sources), tuple(one.name for one in files), tuple(one.path for one in files), collection
+        )
+        engine.run(f"CREATE VIEW data AS {relation.union()}")
+        yield relation
+
+
+def unique_columns(collection: CollectionProfile) -> list[ColumnProfile]:
+    """The columns, of several with one name the first."""
+    found: dict[str, ColumnProfile] = {}
+    for one in collection.columns:
+        found.setdefault(one.name, one)
+    return list(found.values())
+
+
+def _cast(column: ColumnProfile) -> str:
+    name = quoted_name(column.name)
+    if column.declared is not None or column.type not in _CASTS:
+        return name
+    cast = _CASTS[column.type].format(name)
+    numbers = column.numbers
+    if column.type is ColumnType.INTEGER and numbers and -_SMALL < numbers.minimum <= numbers.maximum < _SMALL:
+        cast = cast.replace("HUGEINT", "BIGINT")
+    return cast
