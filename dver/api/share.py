@@ -76,12 +76,14 @@ class ShareMethods(ProjectHandle):
         jobs: int | None = None,
         dry_run: bool = False,
         run_cache: bool = False,
+        profiles: bool = False,
         check: bool = True,
         progress: ProgressCallback | None = None,
     ) -> FetchResult:
         """Download data into the store without checking it out. The other arguments are as in `push`.
 
         Args:
+            profiles: Download only profiles of the data and other results about it, and not the data.
             check: Raise an error if a remote does not have some data. The rest is downloaded in any case.
             progress: Called with the task `download`, in bytes.
 
@@ -97,7 +99,9 @@ class ShareMethods(ProjectHandle):
         scope = RevisionScope(rev, all_branches, all_tags, all_commits)
         options = TransferOptions(scope, remote, jobs, run_cache, dry_run)
         with self._open() as repo:
-            result = fetch(repo, texts(paths), cwd=self.cwd, options=options, progress=progress_for(progress))
+            result = fetch(
+                repo, texts(paths), cwd=self.cwd, options=options, profiles=profiles, progress=progress_for(progress)
+            )
         raise_worst([one.error() for one in result.remotes], check=check)
         return result
 

@@ -13,6 +13,7 @@ from dver.core.progress import SILENT, Progress
 from dver.git.git_repo import GitRepo
 from dver.gitflow.push_data import NewData, NewPointerFile, by_remote, missing_data_error, refuse_unreadable
 from dver.pipelines.run_cache.share import send_runs, unsent_runs
+from dver.profile_cache.kept_transfer import unsent_results
 from dver.project.git_projects import owning_project, project_roots
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
@@ -105,6 +106,10 @@ def _upload(
     try:
         catalog = open_catalog(repo.remotes, name, jobs=options.jobs, progress=progress)
         roots = [one.root for one in wanted]
-        return upload_roots(repo, name, catalog, roots, git_remote=options.git_remote, progress=progress)
+        results = unsent_results(repo, name, roots)
+        roots += [item.ref for item in results.items]
+        sent = upload_roots(repo, name, catalog, roots, git_remote=options.git_remote, progress=progress)
     except MissingObjectError as error:
         raise missing_data_error(repo, name, wanted) from error
+    send_runs(repo.remotes, name, results.runs, jobs=options.jobs)
+    return sent

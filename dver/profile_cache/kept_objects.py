@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from dver.core.errors import CorruptError, LocalIOError, MissingObjectError
 from dver.core.oid import Oid
@@ -33,6 +33,12 @@ RESULT: Final = "result"
 _READ_ONLY: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
+class OidContainer(Protocol):
+    """A set of oids, however it is kept."""
+
+    def __contains__(self, oid: Oid, /) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class KeptObject:
     """An object that describes data."""
@@ -48,6 +54,9 @@ class KeptObject:
     """Where the data was, relative to the top of the Git worktree."""
     made: float
     """Unix seconds."""
+    size: int
+    """Bytes of the data."""
+    files: int
 
     @property
     def ref(self) -> ObjectRef:
@@ -131,7 +140,7 @@ def keep(
     return True
 
 
-def kept_for(repo: Repository, contents: Container[Oid]) -> Iterator[KeptObject]:
+def kept_for(repo: Repository, contents: OidContainer) -> Iterator[KeptObject]:
     """All objects that describe one of `contents`, in the order of the contents."""
     cache = RunCache(repo)
     yield from _described(cache, [key for content, key in cache.keys_by_content() if content in contents])
@@ -163,7 +172,7 @@ def kept_below(repo: Repository, roots: Iterable[ObjectRef], read: TreeReader | 
     return found
 
 
-def kept_roots(repo: Repository, live: Container[Oid]) -> set[ObjectKey]:
+def kept_roots(repo: Repository, live: OidContainer) -> set[ObjectKey]:
     """The objects that describe `live` data: gc keeps them."""
     return {(one.item.oid, one.item.kind) for one in kept_for(repo, live)}
 
@@ -173,7 +182,8 @@ def _described(cache: RunCache, keys: Sequence[str]) -> Iterator[KeptObject]:
         if isinstance(stage.cmd, str) and len(stage.deps) == len(stage.outs) == 1:
             record = cache.record(run.key)
             path = os.fsencode(record.stage) if record is not None else b""
-            yield KeptObject(run.key, stage.cmd, stage.deps[0].oid, stage.outs[0], path, run.ended)
+            data = stage.deps[0]
+            yield KeptObject(run.key, stage.cmd, data.oid, stage.outs[0], path, run.ended, data.size, data.files)
 
 
 def _is_in(one: KeptObject, root: ObjectRef, read: TreeReader) -> bool:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dver.core.display import Displayed
-from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.errors import MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
-from dver.formats import profile as profile_format
-from dver.formats.pack import ObjectKind
 from dver.formats.profile import Profile
 from dver.formats.tree import Entry, Kind
 from dver.profile_cache.content_profile import command_for, keep_made, make_profile
@@ -19,15 +16,14 @@ from dver.profile_cache.data_content import DataContent, content_at
 from dver.profile_cache.errors import NoProfileError
 from dver.profile_cache.file_profiles import (
     DIRECTORY,
-    MERGED,
     command,
     directory_profiles,
     file_name,
     format_of,
     known_files,
 )
-from dver.profile_cache.kept_objects import kept_item, read_blob
 from dver.profile_cache.privacy import has_stale, has_values, private_columns, redacted
+from dver.profile_cache.stored_profiles import profile_blob, stored_profile
 from dver.repo import Repository
 
 
@@ -89,13 +85,13 @@ def known_profile(repo: Repository, content: Oid, name: bytes | None) -> Profile
 
     Without values of private columns.
     """
-    found = _stored(repo, command(DIRECTORY if name is None else format_of(name)), content)
+    found = stored_profile(repo, command(DIRECTORY if name is None else format_of(name)), content)
     return None if found is None else redacted(found, private_columns(repo))
 
 
 def keep_profile(repo: Repository, found: Found, *, cwd: Path | None = None) -> None:
     """Keep a profile that was made with `keep` off, once its data is in the store."""
-    if _stored(repo, command_of(found), found.oid) is None:
+    if stored_profile(repo, command_of(found), found.oid) is None:
         data = DataContent(found.path, found.entry, repo.store.tree, None, found.rev, hashed=True)
         keep_made(repo, data, found.profile)
 
@@ -110,34 +106,12 @@ def _found(data: DataContent, profile: Profile, scanned: int) -> Found:
 
 
 def _known(repo: Repository, data: DataContent) -> Profile | None:
-    found = _stored(repo, command_for(data), data.entry.oid)
+    found = stored_profile(repo, command_for(data), data.entry.oid)
     if found is None and data.entry.kind is not Kind.DIRECTORY:
         name = file_name(data.entry.oid, format_of(data.path))
         for one in known_files(repo, directory_profiles(repo, data.path), [name]).values():
-            found = _decoded(read_blob(repo, one.oid))
+            found = profile_blob(repo, one.oid)
     return found
-
-
-def _stored(repo: Repository, made_by: str, content: Oid) -> Profile | None:
-    item = kept_item(repo, made_by, content)
-    if item is None:
-        return None
-    oid = item.oid
-    if item.kind is ObjectKind.TREE:
-        try:
-            merged = next((one for one in repo.store.tree(oid) if one.name == MERGED), None)
-        except (MissingObjectError, CorruptError):
-            return None
-        if merged is None:
-            return None
-        oid = merged.oid
-    return _decoded(read_blob(repo, oid))
-
-
-def _decoded(content: bytes | None) -> Profile | None:
-    with suppress(CorruptError):
-        return profile_format.decode(content) if content is not None else None
-    return None
 
 
 __all__ = ["Found", "NoProfileError", "keep_profile", "known_profile", "profile_of"]

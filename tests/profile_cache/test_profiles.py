@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from workspaces import Project, write
 
 from dver.core.errors import UsageError
 from dver.formats.profile import Profile
 from dver.profile_cache.profiles import Found, NoProfileError, keep_profile, known_profile, profile_of
-from tests.workspaces import Project, write
 
 
 @pytest.fixture

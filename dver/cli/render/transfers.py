@@ -12,13 +12,17 @@ from dver.remote.transfer.fetch import DownloadResult
 from dver.remote.transfer.push import UploadResult
 
 
-def print_fetched(ctx: Context, remotes: Sequence[DownloadResult], *, dry_run: bool) -> None:
-    """Print the downloads from each remote."""
+def print_fetched(ctx: Context, remotes: Sequence[DownloadResult], *, dry_run: bool, profiles: bool = False) -> None:
+    """Print the downloads from each remote; with `profiles`, of profiles alone."""
     verb = "would fetch" if dry_run else "fetched"
     for one in remotes:
         where = f"{one.remote} ({terminal.printable(one.url)})"
-        if one.objects or not one.runs:
-            ctx.say(f"{verb} {amount_text(one.files, one.size)} from {where}")
+        if profiles:
+            amount = f", {human_size(one.size)}" if one.size else ""
+            ctx.say(f"{verb} {profiles_text(one.profiles)}{amount} from {where}")
+        elif one.objects or not one.runs:
+            also = f", with {profiles_text(one.profiles)}," if one.profiles else ""
+            ctx.say(f"{verb} {amount_text(one.files, one.size)}{also} from {where}")
         if one.runs:
             ctx.say(f"fetched {entries_text(one.runs)} from {where}")
         if one.damaged_runs:
@@ -46,6 +50,7 @@ def _download_json(one: DownloadResult, received: DownloadResult) -> dict[str, o
             "is_remote_empty": received.is_remote_empty,
         },
         "runs": one.runs,
+        "profiles": one.profiles,
         "damaged_runs": one.damaged_runs,
     }
 
@@ -53,6 +58,11 @@ def _download_json(one: DownloadResult, received: DownloadResult) -> dict[str, o
 def entries_text(runs: int) -> str:
     """A number of run cache entries."""
     return f"{runs:,} run cache {'entry' if runs == 1 else 'entries'}"
+
+
+def profiles_text(profiles: int) -> str:
+    """A number of profiles and other results about data."""
+    return terminal.count(profiles, "profile or check result", "profiles or check results")
 
 
 def amount_text(files: int, size: int) -> str:

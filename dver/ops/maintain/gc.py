@@ -26,9 +26,10 @@ from dver.git.worktrees import clone_at
 from dver.maintenance.clone_needs import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.maintenance.unreferenced import UnreferencedData, name_unreferenced
 from dver.pipelines.execution.output_backup import delete_old_backups
+from dver.profile_cache.kept_objects import kept_roots
 from dver.repo import Repository
 from dver.store import registered_clones
-from dver.store.gc.collection import GcResult, collect, find_reachable, plan_for, take_inventory
+from dver.store.gc.collection import GcResult, collect, extend_reachable, find_reachable, plan_for, take_inventory
 from dver.store.registered_clones import CloneState, RegisteredClone
 from dver.store.store import Store
 from dver.store.trash import trash
@@ -124,6 +125,7 @@ def gc(
             folders = chain.from_iterable(one.git.folders for one in needs)
             roots.update((oid, ObjectKind.BLOB) for oid in linked_blobs(folders))
         needed = find_reachable(repo.store, roots, progress=progress)
+        extend_reachable(repo.store, needed, kept_roots(repo, needed))
         if batch is None:
             result = GcResult(plan_for(repo.store, inventory, needed))
             unreferenced = name_unreferenced(repo, needs[0].git.commits, inventory, needed)
@@ -134,7 +136,7 @@ def gc(
                 batch,
                 inventory,
                 needed,
-                roots_now=lambda: _roots(repo, _needs(repo)),
+                roots_now=lambda: _roots(repo, _needs(repo)) | kept_roots(repo, needed),
                 progress=progress,
             )
             unreferenced = ()

@@ -12,19 +12,23 @@ from dver.core.display import Displayed
 from dver.core.errors import ConflictError, LocalIOError, RepositoryError, UsageError
 from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
-from dver.formats.objectref import ObjectRef
+from dver.formats.objectref import ObjectKey, ObjectRef
 from dver.formats.remote_repository import RepositoryEntry
 from dver.git.git_repo import CommitId, GitRepo
 from dver.git.history.gc_roots import read_roots
 from dver.git.remotes.upstream import fetch_command, unknown_tips
 from dver.git.revisions import is_shallow, newest_tip
 from dver.maintenance.clone_needs import needs_of, with_kinds
+from dver.pipelines.run_cache.entries import RunCache
+from dver.profile_cache.kept_objects import kept_roots
 from dver.remote.clock import trusted_remote_time
 from dver.remote.gc.collection import RemoteGcResult, prepare_remote_gc, remote_gc
+from dver.remote.gc.state import ObjectsByKind
+from dver.remote.index.contents import list_contents
 from dver.remote.index.repositories import ID_DIGITS, forget_entries
 from dver.remote.probe import ReportsServer
 from dver.remote.storage import Storage
-from dver.remote.transfer.run_batches import merge_batches
+from dver.remote.transfer.run_batches import merge_batches, receive
 from dver.repo import Repository
 from dver.repo.remotes import Remotes
 from dver.sharing.registration import has_history, unknown_repositories
@@ -77,10 +81,16 @@ def gc_remote(
         _refuse_other_repositories(repo.git, chosen, catalog.storage, needs.git.commits)
         return [ObjectRef(oid, kind) for oid, kind in with_kinds(repo.store, needs.roots)]
 
+    def results(live: ObjectsByKind) -> set[ObjectKey]:
+        # Other clones may have made them: their entries come from the batches on the remote.
+        receive(catalog, RunCache(repo).add_received, list_contents(catalog.storage))
+        return kept_roots(repo, live)
+
     if dry_run:
-        done = RemoteGcResult.of(prepare_remote_gc(roots, repo.store, catalog, grace=grace, now=now).plan)
+        prepared = prepare_remote_gc(roots, repo.store, catalog, grace=grace, now=now, results=results)
+        done = RemoteGcResult.of(prepared.plan)
     else:
-        done = remote_gc(roots, repo.store, catalog, grace=grace, now=now, progress=progress)
+        done = remote_gc(roots, repo.store, catalog, grace=grace, now=now, results=results, progress=progress)
         merge_batches(catalog)
     return RemoteGcReport(chosen, url, dry_run, *astuple(done))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from dver.core.display import Displayed
 from dver.core.progress import SILENT, Progress
 from dver.pipelines.run_cache.share import UnsentRuns, keys_in, send_runs, unsent_runs
+from dver.profile_cache.kept_transfer import unsent_results
 from dver.project.settings import trust_addresses
 from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.push import UploadResult
@@ -25,7 +26,9 @@ class PushResult(Displayed):
     remotes: tuple[UploadResult, ...]
     dry_run: bool
     runs: int = 0
-    """The number of run cache entries that were pushed, or would be pushed in a dry run."""
+    """The number of run cache entries of stages that were pushed, or would be pushed in a dry run."""
+    profiles: int = 0
+    """The number of profiles and other results about the data, likewise."""
 
 
 def push(
@@ -38,8 +41,9 @@ def push(
 ) -> PushResult:
     """Upload the data that `paths` and the scope of `options` select.
 
-    When this returns, the remotes have all of this data. The run cache entries of the stages that made it are pushed as
-    well; with `run_cache`, all run cache entries and all outputs of these runs.
+    When this returns, the remotes have all of this data. Its profiles and other results about it, and the run cache
+    entries of the stages that made it, are pushed as well; with `run_cache`, all run cache entries and all outputs of
+    these runs.
     """
     scope, jobs = options.scope, options.jobs
     targets = [target for target in targets_in(repo, scope, paths, cwd) if target.tracked.pointer.push]
@@ -54,10 +58,15 @@ def push(
         for name, roots in runs.roots(home).items():
             groups.setdefault(name, []).extend(roots)
     sent = []
+    entries = {home: list(runs.runs)} if home is not None else {}
     for name, roots in groups.items():
         catalog = catalogs.get(name) or open_catalog(repo.remotes, name, jobs=jobs, progress=progress)
+        results = unsent_results(repo, name, roots)
+        entries.setdefault(name, []).extend(results.runs)
+        roots += [item.ref for item in results.items]
         sent.append(upload_roots(repo, name, catalog, roots, dry_run=options.dry_run, progress=progress))
     trust_addresses(repo, groups)
-    if home is not None and not options.dry_run:
-        send_runs(repo.remotes, home, runs.runs, jobs=jobs)
-    return PushResult(tuple(sent), options.dry_run, len(runs.runs))
+    for name, new in entries.items() if not options.dry_run else ():
+        send_runs(repo.remotes, name, new, jobs=jobs)
+    profiles = sum(map(len, entries.values())) - len(runs.runs)
+    return PushResult(tuple(sent), options.dry_run, len(runs.runs), profiles)

@@ -33,6 +33,8 @@ class RunCache:
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
         self._folder = repo.store_dir / "runs"
+        self.received_results = 0
+        """The received entries that describe data, and are no runs of stages."""
 
     def get(self, key: str) -> lock.LockedStage | None:
         """The lock entry for a key; None if there is none or it cannot be read."""
@@ -81,6 +83,7 @@ class RunCache:
         here = self.record(run.key)
         if here is None or here.ended < run.ended or self.get(run.key) is None:
             self._write(run, stage)
+        self.received_results += described_content(stage) is not None
         return True
 
     def keys_by_content(self) -> list[tuple[Oid, str]]:

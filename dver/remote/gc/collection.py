@@ -18,7 +18,7 @@ from dver.core.errors import MissingObjectError, RemoteError
 from dver.core.oid import Oid
 from dver.core.phrasing import count
 from dver.core.progress import SILENT, Progress
-from dver.formats.objectref import ObjectRef
+from dver.formats.objectref import ObjectKey, ObjectRef
 from dver.formats.remote_index import PackRef
 from dver.remote.gc.plan import merged_rows, new_condemned_lists, plan
 from dver.remote.gc.reachable import RemoteReachability
@@ -43,6 +43,14 @@ _AT_ONCE: Final = 500
 Roots = Callable[[], Iterable[ObjectRef]]
 """Reads the roots of live objects from Git. It has to be called after the condemned lists were listed: then it knows
 each push that ended before one of them was written."""
+
+Results = Callable[[ObjectsByKind], Iterable[ObjectKey]]
+"""The objects that describe live data, such as profiles: they live as long as it does."""
+
+
+def no_results(live: ObjectsByKind) -> tuple[ObjectKey, ...]:
+    """Nothing describes the data."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,13 @@ class RemoteGcResult:
 
 
 def prepare_remote_gc(
-    roots: Roots, store: Store, catalog: Catalog, *, grace: int, now: Callable[[], float] = time.time
+    roots: Roots,
+    store: Store,
+    catalog: Catalog,
+    *,
+    grace: int,
+    now: Callable[[], float] = time.time,
+    results: Results = no_results,
 ) -> PreparedGc:
     """Plan a gc without changing anything. `grace` is in seconds; `now` returns Unix seconds.
 
@@ -91,9 +105,9 @@ def prepare_remote_gc(
     for _ in range(TRIES - 1):
         # Another gc may be deleting at the moment. An object that is lost is missing at the last attempt, too.
         with suppress(RemoteChanged, MissingKey, MissingObjectError):
-            return _prepare(roots, store, catalog, grace, now)
+            return _prepare(roots, store, catalog, grace, now, results)
     try:
-        return _prepare(roots, store, catalog, grace, now)
+        return _prepare(roots, store, catalog, grace, now, results)
     except RemoteChanged:
         raise _unstable_error(catalog) from None
 
@@ -105,11 +119,12 @@ def remote_gc(
     *,
     grace: int,
     now: Callable[[], float] = time.time,
+    results: Results = no_results,
     progress: Progress = SILENT,
 ) -> RemoteGcResult:
     """Plan a gc and carry it out; see `prepare_remote_gc`. After a failure, the next gc completes it."""
     for _ in range(TRIES):
-        prepared = prepare_remote_gc(roots, store, catalog, grace=grace, now=now)
+        prepared = prepare_remote_gc(roots, store, catalog, grace=grace, now=now, results=results)
         with suppress(RemoteChanged, MissingKey):
             return execute_remote_gc(prepared, store, catalog, progress=progress)
     raise _unstable_error(catalog)
@@ -133,7 +148,9 @@ def execute_remote_gc(
     return RemoteGcResult.of(found)
 
 
-def _prepare(roots: Roots, store: Store, catalog: Catalog, grace: int, clock: Callable[[], float]) -> PreparedGc:
+def _prepare(
+    roots: Roots, store: Store, catalog: Catalog, grace: int, clock: Callable[[], float], results: Results
+) -> PreparedGc:
     seen = list_contents(catalog.storage)
     now = int(clock())  # after the first request, whose answer tells the remote's time
     wanted = [(root.oid, root.kind) for root in roots()]
@@ -141,6 +158,9 @@ def _prepare(roots: Roots, store: Store, catalog: Catalog, grace: int, clock: Ca
     reach = RemoteReachability(store, catalog.storage, state, jobs=catalog.jobs)
     # Roots that are trees on the remote count as trees as well: the caller may not know, and this only keeps more.
     live = reach.of({*wanted, *reach.with_kinds([oid for oid, _ in wanted])})
+    about = reach.of(results(live), live)
+    live.trees.update(about.trees)
+    live.blobs.update(about.blobs)
     reached = None
     if state.due(now):
         reached = reach.of(reach.with_kinds(_visible_roots(state)), live)

@@ -44,7 +44,9 @@ class DownloadResult(Displayed):
     is_remote_empty: bool = False
     """Is data missing because nothing was ever pushed to the remote?"""
     runs: int = 0
-    """New run cache entries."""
+    """New run cache entries of stages."""
+    profiles: int = 0
+    """Profiles and other results about data that came with it."""
     damaged_runs: tuple[str, ...] = ()
     """Keys of batches of run cache entries that could not be read."""
     failed: DverError | None = None

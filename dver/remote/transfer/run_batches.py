@@ -14,7 +14,7 @@ from dver.core.oid import Oid
 from dver.formats import run_batch
 from dver.formats.run_batch import Run
 from dver.remote.index.catalog import Catalog
-from dver.remote.index.contents import list_contents
+from dver.remote.index.contents import RemoteContents, list_contents
 from dver.remote.index.keys import runs_key
 from dver.remote.index.listing_file import refresh_listing
 from dver.remote.index.mirror import Mirror
@@ -45,12 +45,12 @@ def send(runs: Sequence[Run], catalog: Catalog) -> None:
         _put(group, catalog)
 
 
-def receive(catalog: Catalog, store: Callable[[Run], bool]) -> ReceivedRuns:
-    """Pass to `store` the runs that are new since the last time, as of the last refresh of `catalog`.
+def receive(catalog: Catalog, store: Callable[[Run], bool], contents: RemoteContents | None = None) -> ReceivedRuns:
+    """Pass to `store` the runs that are new since the last time, as of `contents`, or the last refresh of `catalog`.
 
     `store` returns False for a run that it refuses. Skips damaged batches. Raises RemoteError.
     """
-    new = sorted(catalog.contents.runs.keys() - catalog.mirror.run_batches())
+    new = sorted((contents or catalog.contents).runs.keys() - catalog.mirror.run_batches())
     count, damaged = 0, []
     for name, found in _fetched(new, catalog):
         if isinstance(found, CorruptError):

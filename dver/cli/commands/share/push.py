@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.cli.render.transfers import entries_text, upload_text
+from dver.cli.render.transfers import entries_text, profiles_text, upload_text
 from dver.ops.share.push import push
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
@@ -44,6 +44,8 @@ def command(ctx: Context, *, paths: tuple[str, ...], transfer: TransferOptions, 
         ctx.say(upload_text(one, dry_run=transfer.dry_run))
     if result.runs:
         ctx.say(f"{'would push' if transfer.dry_run else 'pushed'} {entries_text(result.runs)}")
+    if result.profiles:
+        ctx.say(f"{'would push' if transfer.dry_run else 'pushed'} {profiles_text(result.profiles)}")
     if not result.remotes:
         ctx.say("nothing to push: no data is tracked")
 
