@@ -164,6 +164,7 @@ def test_gc_of_a_remote_keeps_profiles_of_live_data_that_another_clone_pushed(pr
 
 def test_gc_of_a_remote_drops_profiles_of_dropped_data(project: Project, tmp_path: Path) -> None:
     profiled(project)
+    pushed(project)
     project.git("checkout", "-q", "-b", "old")
     write(
         project.root,

@@ -16,7 +16,7 @@ RESULT = DownloadResult(
 
 def test_a_download_says_what_was_received_and_what_is_missing() -> None:
     [found] = simplified(downloads_json([RESULT], dry_run=False))
-    assert list(found) == ["remote", "url", "files", "objects", "size", "result", "runs", "damaged_runs"]
+    assert list(found) == ["remote", "url", "files", "objects", "size", "result", "runs", "profiles", "damaged_runs"]
     assert (found["remote"], found["url"], found["files"], found["objects"], found["size"]) == (
         "origin",
         "/r",
