@@ -19,8 +19,8 @@ from dver.formats.profile import (
     Profile,
     ValueCounts,
 )
+from dver.profiles.moments import merged_moments
 from dver.profiles.parts import joined_parts, part_of, shown, summary_of
-from dver.profiles.scan.moments import merged_moments
 from dver.profiles.sketches.distinct import Distinct
 from dver.profiles.sketches.frequent import Frequent
 from dver.profiles.sketches.quantiles import Quantiles

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dver.formats.profile import ColumnProfile, ColumnType, Value
+from dver.profiles.moments import Moments
 from dver.profiles.parts import PartOfColumn
-from dver.profiles.scan.moments import Moments
 from dver.profiles.sketches.distinct import Distinct
 from dver.profiles.sketches.frequent import Frequent
 from dver.profiles.sketches.hashing import hashes_of_bytes, hashes_of_numbers

@@ -38,7 +38,8 @@ class Moments:
         else:
             mean = float(values.mean())
             differences = values - mean
-            m2 = float(differences @ differences)
+            differences *= differences  # not a product of BLAS, whose threads get in the way of other work
+            m2 = float(differences.sum())
         self.add(len(values), minimum, maximum, mean, m2)
 
     def update_weighted(self, values: NDArray[Any], counts: NDArray[Any]) -> None:
