@@ -1,0 +1,287 @@
+"""Rules that decide whether a new version is promoted: `auc >= prod.auc - 0.01 and checks.pass`.
+
+A rule compares metrics of the new version (`auc`, or `new.auc`) with numbers and with the version in a stage of the
+registry (`prod.auc`, or `prod["eval.json:roc auc"]` for names that are no words). It is a small part of Python's
+expressions, and evaluated here: no code of a rule is ever run.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+from dver.core.display import Displayed
+
+NEW: Final = "new"
+"""The prefix of the new version, which may be left out."""
+CHECKS: Final = "checks"
+_CHECKS_NAME: Final = f"{CHECKS}.pass"
+_CHECKS_PATH: Final = (CHECKS, "passed")
+"""The same for Python, which has a keyword `pass`."""
+MAX_LENGTH: Final = 1000
+_MAX_DEPTH: Final = 50
+
+_ARITHMETIC: Final[Mapping[type[ast.operator], Callable[[float, float], float]]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_COMPARISONS: Final[Mapping[type[ast.cmpop], tuple[str, Callable[[float, float], bool]]]] = {
+    ast.Lt: ("<", operator.lt),
+    ast.LtE: ("<=", operator.le),
+    ast.Gt: (">", operator.gt),
+    ast.GtE: (">=", operator.ge),
+    ast.Eq: ("==", operator.eq),
+    ast.NotEq: ("!=", operator.ne),
+}
+_FUNCTIONS: Final[Mapping[str, Callable[..., float]]] = {"abs": abs, "min": min, "max": max}
+
+Metrics: TypeAlias = Mapping[str, float]
+"""Numbers by `FILE:KEY`."""
+
+
+class RuleSyntaxError(ValueError):
+    """The text is no rule. Its message says why."""
+
+
+class _UnknownValue(Exception):
+    """A value that a condition needs does not exist. Its message says which."""
+
+
+class _EmptyStage(Exception):
+    """A condition compares with a stage that no version is in."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RuleCondition(Displayed):
+    """One comparison of a rule."""
+
+    text: str
+    """As in the rule, such as `auc >= prod.auc - 0.01`."""
+    holds: bool | None
+    """None if it compares with an empty stage."""
+    found: str
+    """The values, such as `0.91 >= 0.89`, or why there are none."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PromotionVerdict(Displayed):
+    """What a rule says of a new version."""
+
+    promote: bool
+    conditions: tuple[RuleCondition, ...]
+    """In the order of the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedVersion:
+    """A version that a rule may name: its label for messages, and its metrics."""
+
+    label: str
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class RuleValues:
+    """What the names of a rule stand for."""
+
+    new: ComparedVersion
+    stages: Mapping[str, ComparedVersion | None]
+    """The version in each stage that the rule names; None for an empty stage."""
+    checks_pass: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRule:
+    """A parsed rule."""
+
+    text: str
+    _tree: ast.expr
+
+    @classmethod
+    def parse(cls, text: str) -> PromotionRule:
+        """Parse a rule. Raises RuleSyntaxError."""
+        if len(text) > MAX_LENGTH:
+            raise RuleSyntaxError(f"it is longer than {MAX_LENGTH:,} characters")
+        try:
+            tree = ast.parse(_without_keyword(text.strip()), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise RuleSyntaxError("it is not an expression such as `auc >= prod.auc`") from error
+        _check_condition(tree, _MAX_DEPTH)
+        return cls(text.strip(), tree)
+
+    @property
+    def stages(self) -> frozenset[str]:
+        """The stages of the registry that it names."""
+        found = {path[0] for path in _names(self._tree) if len(path) > 1}
+        return frozenset(found - {NEW, CHECKS})
+
+    def evaluate(self, values: RuleValues) -> PromotionVerdict:
+        """Decide about a new version. A comparison without a value does not hold; one with an empty stage is unknown.
+
+        An unknown rule promotes: there is nothing that the new version could be worse than.
+        """
+        conditions: list[RuleCondition] = []
+        holds = _holds(self._tree, values, conditions)
+        return PromotionVerdict(holds is not False, tuple(conditions))
+
+
+def _without_keyword(text: str) -> str:
+    return text.replace(_CHECKS_NAME, ".".join(_CHECKS_PATH))
+
+
+def _shown(tree: ast.expr) -> str:
+    return ast.unparse(tree).replace(".".join(_CHECKS_PATH), _CHECKS_NAME)
+
+
+def _check_condition(tree: ast.expr, depth: int) -> None:
+    """Raise RuleSyntaxError unless `tree` is true or false of a version."""
+    if depth == 0:
+        raise RuleSyntaxError("it is nested too deeply")
+    match tree:
+        case ast.BoolOp(values=parts):
+            for part in parts:
+                _check_condition(part, depth - 1)
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            _check_condition(part, depth - 1)
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            if not all(type(one) in _COMPARISONS for one in ops):
+                raise RuleSyntaxError(f"`{_shown(tree)}` compares in another way than < <= > >= == !=")
+            for part in (left, *others):
+                _check_number(part, depth - 1)
+        case _ if _path(tree) == _CHECKS_PATH:
+            pass
+        case _:
+            raise RuleSyntaxError(f"`{_shown(tree)}` is no comparison, such as `auc > 0.9`")
+
+
+def _check_number(tree: ast.expr, depth: int) -> None:
+    """Raise RuleSyntaxError unless `tree` is a number of a version."""
+    if depth == 0:
+        raise RuleSyntaxError("it is nested too deeply")
+    match tree:
+        case ast.Constant(value=bool()):
+            raise RuleSyntaxError("True and False are no numbers")
+        case ast.Constant(value=int() | float()):
+            pass
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
+            _check_number(left, depth - 1)
+            _check_number(right, depth - 1)
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=part):
+            _check_number(part, depth - 1)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
+            if len(args) != 1 if name == "abs" else len(args) < 2:
+                raise RuleSyntaxError(f"`{_shown(tree)}` has the wrong number of arguments")
+            for part in args:
+                _check_number(part, depth - 1)
+        case _:
+            path = _path(tree)
+            if path is None or path[0] == CHECKS:
+                raise RuleSyntaxError(f"`{_shown(tree)}` is no number or metric")
+
+
+def _path(tree: ast.expr) -> tuple[str, ...] | None:
+    """The parts of a name: `auc`, `prod.auc`, `prod["eval.json:auc"]`; None for another expression."""
+    match tree:
+        case ast.Name(id=name):
+            return (name,)
+        case ast.Attribute(value=value, attr=name):
+            before = _path(value)
+            return None if before is None else (*before, name)
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
+            return (name, key)
+    return None
+
+
+def _names(tree: ast.expr) -> Iterator[tuple[str, ...]]:
+    if (path := _path(tree)) is not None:
+        yield path
+        return
+    for part in ast.iter_child_nodes(tree):
+        if isinstance(part, ast.expr):
+            yield from _names(part)
+
+
+def _holds(tree: ast.expr, values: RuleValues, conditions: list[RuleCondition]) -> bool | None:
+    """Whether a condition holds; None if that is unknown, as in Kleene's logic.
+
+    All comparisons are added to `conditions`, also those that decide nothing.
+    """
+    match tree:
+        case ast.BoolOp(op=op, values=parts):
+            found = [_holds(part, values, conditions) for part in parts]
+            decisive = not isinstance(op, ast.And)
+            return decisive if decisive in found else None if None in found else not decisive
+        case ast.UnaryOp(operand=part):
+            holds = _holds(part, values, conditions)
+            return None if holds is None else not holds
+        case ast.Compare():
+            condition = _compared(tree, values)
+        case _:
+            said = "data checks passed" if values.checks_pass else "data checks failed, or were skipped"
+            condition = RuleCondition(_shown(tree), values.checks_pass, said)
+    conditions.append(condition)
+    return condition.holds
+
+
+def _compared(tree: ast.Compare, values: RuleValues) -> RuleCondition:
+    text = _shown(tree)
+    try:
+        numbers = [_number(part, values) for part in (tree.left, *tree.comparators)]
+    except _EmptyStage as error:
+        return RuleCondition(text, holds=None, found=str(error))
+    except (_UnknownValue, ArithmeticError) as error:
+        return RuleCondition(text, holds=False, found=str(error))
+    signs = [_COMPARISONS[type(one)] for one in tree.ops]
+    pairs = zip(signs, pairwise(numbers), strict=True)
+    holds = all(compare(left, right) for (_, compare), (left, right) in pairs)
+    shown = f"{numbers[0]:.6g}" + "".join(
+        f" {sign} {right:.6g}" for (sign, _), right in zip(signs, numbers[1:], strict=True)
+    )
+    return RuleCondition(text, holds, shown)
+
+
+def _number(tree: ast.expr, values: RuleValues) -> float:
+    match tree:
+        case ast.Constant(value=int() | float() as number):
+            return float(number)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _ARITHMETIC[type(op)](_number(left, values), _number(right, values))
+        case ast.UnaryOp(op=op, operand=part):
+            number = _number(part, values)
+            return -number if isinstance(op, ast.USub) else number
+        case ast.Call(func=ast.Name(id=name), args=args):
+            return float(_FUNCTIONS[name](*(_number(part, values) for part in args)))
+    path = _path(tree)
+    assert path is not None, "the rule was checked when it was parsed"
+    return _metric(path, values)
+
+
+def _metric(path: tuple[str, ...], values: RuleValues) -> float:
+    if len(path) == 1 or (path[0] != NEW and path[0] not in values.stages):
+        return _lookup(".".join(path), values.new)
+    version = values.new if path[0] == NEW else values.stages[path[0]]
+    if version is None:
+        raise _EmptyStage(f"no version is in {path[0]} yet")
+    return _lookup(".".join(path[1:]), version)
+
+
+def _lookup(name: str, version: ComparedVersion) -> float:
+    """The metric `name` of a version: a whole `FILE:KEY`, a key, or the last part of one."""
+    if name in version.metrics:
+        return version.metrics[name]
+    keys = {full: full.rpartition(":")[2] for full in version.metrics}
+    found = [full for full, key in keys.items() if key == name] or [
+        full for full, key in keys.items() if key.rpartition(".")[2] == name
+    ]
+    if len({version.metrics[full] for full in found}) == 1:
+        return version.metrics[found[0]]
+    if found:
+        raise _UnknownValue(f"{version.label} has several metrics {name!r}: {', '.join(sorted(found))}")
+    known = ", ".join(sorted(version.metrics)[:5]) or "none"
+    raise _UnknownValue(f"{version.label} has no metric {name!r}; it has: {known}")
