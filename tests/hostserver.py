@@ -189,6 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._paged([self._github_note(one) for one in notes])
         if found := re.fullmatch(rf"{top}/issues/comments/([0-9]+)", path):
             return self._change(int(found[1]), account, self._github_note)
+        if path == f"{top}/pulls" and self.command == "POST":
+            return self._open_github(json.loads(self.content))
         if path == f"{top}/pulls":
             owner, _, branch = self.query["head"].partition(":")
             return self._paged(
@@ -201,6 +203,16 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith(f"{top}/git/"):
             return self._git(path.removeprefix(f"{top}/git/"))
         return 404, {"message": "Not Found"}
+
+    def _open_github(self, body: dict[str, Any]) -> tuple[Any, ...]:
+        if any(one["head"]["ref"] == body["head"] for one in self.state.pulls):
+            errors = [{"message": f"A pull request already exists for acme:{body['head']}."}]
+            return 422, {"message": "Validation Failed", "errors": errors}
+        number = 8 + len(self.state.pulls)
+        url = f"{self.state.url}/{PROJECT}/pull/{number}"
+        head = {"ref": body["head"], "sha": "", "repo": {"full_name": PROJECT}}
+        self.state.pulls.append({**body, "number": number, "head": head, "html_url": url})
+        return 201, self.state.pulls[-1]
 
     def _github_note(self, note: Note) -> dict[str, Any]:
         url = f"{self.state.url}/{PROJECT}/pull/7#issuecomment-{note.id}"
@@ -259,6 +271,8 @@ class _Handler(BaseHTTPRequestHandler):
             name = f"/uploads/{hashlib.md5(found[2]).hexdigest()}/{found[1].decode()}"
             self.state.uploads[name] = found[2]
             return 201, {"alt": "x", "url": name, "full_path": f"/-/project/42{name}", "markdown": f"![x]({name})"}
+        if path.endswith("/merge_requests"):
+            return self._gitlab_requests()
         if found := re.search(r"/merge_requests/([0-9]+)/notes$", path):
             notes = self.state.notes.get(int(found[1]))
             if notes is None:
@@ -269,6 +283,18 @@ class _Handler(BaseHTTPRequestHandler):
         if found := re.search(r"/notes/([0-9]+)$", path):
             return self._change(int(found[1]), account, self._gitlab_note)
         return 404, {"error": "404 Not Found"}
+
+    def _gitlab_requests(self) -> tuple[Any, ...]:
+        if self.command == "GET":
+            branch = self.query["source_branch"]
+            return self._paged([one for one in self.state.pulls if one["source_branch"] == branch])
+        body = json.loads(self.content)
+        if any(one["source_branch"] == body["source_branch"] for one in self.state.pulls):
+            return 409, {"message": ["Another open merge request already exists for this source branch: !8"]}
+        number = 8 + len(self.state.pulls)
+        url = f"{self.state.url}/{PROJECT}/-/merge_requests/{number}"
+        self.state.pulls.append({**body, "iid": number, "web_url": url})
+        return 201, self.state.pulls[-1]
 
     def _gitlab_note(self, note: Note) -> dict[str, Any]:
         return {"id": note.id, "author": {"username": note.author}, "body": note.body, "system": note.system}

@@ -93,6 +93,8 @@ def _explained(job: CiJob, refusal: ApiRefusal) -> DverError:
     match refusal.status:
         case 401:
             why, fix = f"GitHub does not accept the token: {refusal.said}", _OTHER_TOKEN
+        case 403 if "not permitted to create" in refusal.said:
+            fix = "allow it in Settings > Actions > General > Workflow permissions, or open it by hand"
         case 403 if "locked" in refusal.said:
             fix = "unlock the conversation of the pull request"
         case 403:

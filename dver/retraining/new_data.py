@@ -1,0 +1,61 @@
+"""The first step: tracked data gets a new version, by copies of new files, an import's source, or edits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from dver.core.progress import Progress
+from dver.git.registry.references import read_artifact
+from dver.models.artifact_content import CommitContents
+from dver.ops.share.update import update
+from dver.ops.track.add import add
+from dver.pipelines.definition.retraining import NewDataSource
+from dver.repo import Repository
+from dver.retraining.collect import copy_files, plan_copies
+from dver.retraining.definitions import FoundRetraining
+from dver.sources.imports import imports_in_worktree
+
+
+def bring_new_data(repo: Repository, found: FoundRetraining, progress: Progress) -> tuple[str, ...]:
+    """Bring the data of the definition up to date. Returns the paths that differ from those of the latest version.
+
+    Files are copied for all data before any pointer changes. Raises the errors of `add`, such as for failed checks,
+    and of `update`.
+    """
+    collected = [
+        plan_copies(_absolute(repo, found, one.collected_from), _absolute(repo, found, one.path))
+        for one in found.definition.data
+        if one.collected_from is not None
+    ]
+    for copies in collected:
+        copy_files(copies)
+    imports = {os.fsdecode(one) for one in imports_in_worktree(repo)}
+    for one in found.definition.data:
+        _renew(repo, found, one, is_import=found.path(one.path) in imports, progress=progress)
+    is_new = _differs_from_latest(repo, found.artifact)
+    return tuple(path for one in found.definition.data if is_new(path := found.path(one.path)))
+
+
+def _renew(
+    repo: Repository, found: FoundRetraining, one: NewDataSource, *, is_import: bool, progress: Progress
+) -> None:
+    path = os.fspath(_absolute(repo, found, one.path))
+    if is_import and one.collected_from is None:
+        update(repo, [path], cwd=repo.root, progress=progress)
+    else:
+        add(repo, [path], cwd=repo.root, progress=progress)
+
+
+def _differs_from_latest(repo: Repository, artifact: str) -> Callable[[str], bool]:
+    """Says whether the pointer of a path differs from the one of the latest version's commit."""
+    latest = read_artifact(repo.git, artifact).latest
+    if latest is None:
+        return lambda _: True
+    contents = CommitContents(repo, latest.commit, latest.version)
+    return lambda path: not contents.is_as_in_worktree(path)
+
+
+def _absolute(repo: Repository, found: FoundRetraining, path: str) -> Path:
+    return Path(os.fsdecode(repo.layout.absolute(os.fsencode(found.path(path)))))

@@ -1,0 +1,231 @@
+"""`dver retrain`: new data, an experiment, a version, the rule, and the promotion. Each step is done once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from dver.ci.hosts.job import CiJob
+from dver.core.errors import RepositoryError
+from dver.core.progress import SILENT, Progress
+from dver.experiments.journal import Journal
+from dver.experiments.selection import find_experiment
+from dver.formats.experiment import Experiment
+from dver.git.git_repo import CommitId
+from dver.git.registry.references import read_artifact
+from dver.git.revisions import head
+from dver.gitflow.registry_changes import ChangeOptions, default_git_remote
+from dver.models.registration_plan import AlreadyRegisteredError
+from dver.models.version_choice import NEXT
+from dver.ops.exp.run import ExperimentOptions, run
+from dver.ops.model.assign import assign
+from dver.ops.model.register import RegistrationSource, register
+from dver.pipelines.engine.schedule import Watcher
+from dver.pipelines.execution.repro import ReproOptions
+from dver.repo import Repository
+from dver.retraining.alarm import why_not_asked
+from dver.retraining.decision import Decision, decide
+from dver.retraining.definitions import FoundRetraining, find_retraining
+from dver.retraining.new_data import bring_new_data
+from dver.retraining.proposal import ProposedVersion, branch_of, job_for_pull_requests, propose
+from dver.retraining.record import RetrainingRecord, delete_record, read_record, write_record
+from dver.retraining.result import RetrainingOptions, RetrainingOutcome, RetrainingResult, RetrainingStep
+
+StepListener = Callable[[RetrainingStep, RetrainingRecord], None]
+"""Called after each step, with what is finished."""
+
+
+def retrain(
+    repo: Repository,
+    artifact: str | None,
+    options: RetrainingOptions,
+    *,
+    watcher: Watcher | None = None,
+    on_step: StepListener = lambda *_: None,
+    progress: Progress = SILENT,
+) -> RetrainingResult:
+    """Retrain `artifact` as the section `retrain` of its dver.yaml says, or continue an unfinished retraining.
+
+    Raises UsageError if no dver.yaml says how, the errors of `add` for data that fails critical checks, StageError if
+    training fails, and those of the registry. What was finished before an error or Ctrl-C is not done again.
+    """
+    found = find_retraining(repo, artifact)
+    job = job_for_pull_requests() if options.pull_request else None
+    if options.push or options.pull_request:
+        default_git_remote(repo.git, options.git_remote)  # an error now, not after hours
+    return _Retraining(repo, found, options, job, watcher, on_step, progress).run()
+
+
+class _Retraining:
+    """One retraining. `_record` has the finished steps, and is on disk before the next one begins."""
+
+    def __init__(
+        self,
+        repo: Repository,
+        found: FoundRetraining,
+        options: RetrainingOptions,
+        job: CiJob | None,
+        watcher: Watcher | None,
+        on_step: StepListener,
+        progress: Progress,
+    ) -> None:
+        self._repo, self._found, self._options, self._job = repo, found, options, job
+        self._watcher, self._on_step, self._progress = watcher, on_step, progress
+        place = repo.layout.worktree_dir
+        if options.restart:
+            delete_record(place, found.artifact)
+        existing = read_record(place, found.artifact)
+        self._resumed = existing is not None
+        self._record = existing or RetrainingRecord(found.artifact, _head_of(repo))
+
+    def run(self) -> RetrainingResult:
+        if not self._resumed:
+            ended = self._begin()
+            if ended is not None:
+                return ended
+        if self._record.experiment is None:
+            self._train()
+        if self._record.version is None and not self._register():
+            latest = read_artifact(self._repo.git, self._found.artifact).latest
+            why = f"the trained model is that of {latest.version}" if latest is not None else None
+            return self._end(RetrainingOutcome.UNCHANGED, why=why)
+        decision = self._decide()
+        if self._job is not None:
+            return self._propose(decision, self._job)
+        if not decision.verdict.promote:
+            return self._end(RetrainingOutcome.REJECTED, decision, why="the rule in dver.yaml does not promote it")
+        return self._promote(decision)
+
+    def _begin(self) -> RetrainingResult | None:
+        """Bring the data. The result if there is nothing to do."""
+        found, options = self._found, self._options
+        if options.if_alert:
+            why = why_not_asked(self._repo, found.definition.monitor or found.definition.artifact, found.artifact)
+            if why is not None:
+                return self._end(RetrainingOutcome.NO_ALARM, why=why)
+        data = bring_new_data(self._repo, found, self._progress)
+        if found.definition.data and not data and not options.force:
+            latest = read_artifact(self._repo.git, found.artifact).latest
+            why = f"the data is that of {latest.version}" if latest is not None else None
+            return self._end(RetrainingOutcome.NO_NEW_DATA, why=why)
+        self._finish(RetrainingStep.DATA, replace(self._record, data=data))
+        return None
+
+    def _train(self) -> None:
+        options = ExperimentOptions(
+            self._free_name(),
+            f"Retrain {self._found.artifact}",
+            repro=ReproOptions(self._found.targets, pull=True, jobs=self._options.jobs),
+        )
+        finished = run(
+            self._repo, options, cwd=self._repo.root, temp=True, watcher=self._watcher, progress=self._progress
+        )
+        if finished.error is not None:
+            raise finished.error
+        self._finish(RetrainingStep.TRAIN, replace(self._record, experiment=finished.experiment.name))
+
+    def _register(self) -> bool:
+        """Register the trained model. False if it is the latest version."""
+        source = RegistrationSource(experiment=self._record.experiment)
+        try:
+            done = register(
+                self._repo,
+                self._found.artifact,
+                NEXT,
+                source,
+                self._change(f"Retrained: experiment {self._record.experiment}"),
+                cwd=self._repo.root,
+                progress=self._progress,
+            )
+            version = done.registered[0].version
+        except AlreadyRegisteredError:
+            # An interrupted call may have registered it; otherwise an earlier version has the same content.
+            commit = self._experiment().commit
+            versions = read_artifact(self._repo.git, self._found.artifact).versions
+            version = next((one.version for one in versions if one.commit == commit and one.is_active), None)
+            if version is None:
+                return False
+        self._finish(RetrainingStep.REGISTER, replace(self._record, version=version))
+        return True
+
+    def _decide(self) -> Decision:
+        assert self._record.version is not None, "the version was registered before"
+        definition = self._found.definition
+        decision = decide(self._repo, self._found.artifact, self._record.version, definition.stage, definition.promote)
+        self._on_step(RetrainingStep.COMPARE, self._record)
+        return decision
+
+    def _promote(self, decision: Decision) -> RetrainingResult:
+        artifact, stage = self._found.artifact, self._found.definition.stage
+        rule = self._found.definition.promote.text
+        change = self._change(f"Promoted: {rule}")
+        assign(self._repo, artifact, stage, self._record.version, change, progress=self._progress)
+        self._on_step(RetrainingStep.PROMOTE, self._record)
+        return self._end(RetrainingOutcome.PROMOTED, decision)
+
+    def _propose(self, decision: Decision, job: CiJob) -> RetrainingResult:
+        assert self._record.version is not None, "the version was registered before"
+        assert self._record.experiment is not None, "the model was trained before"
+        proposed = ProposedVersion(
+            self._found.artifact,
+            self._record.version,
+            CommitId(self._experiment().commit),
+            self._found.definition.stage,
+            decision.before,
+            decision.verdict,
+            self._record.data,
+            self._record.experiment,
+        )
+        url = propose(self._repo, proposed, job, self._options.git_remote)
+        self._on_step(RetrainingStep.PROPOSE, self._record)
+        branch = branch_of(proposed.artifact, proposed.version)
+        return replace(self._end(RetrainingOutcome.PROPOSED, decision), branch=branch, pull_request=url)
+
+    def _end(
+        self, outcome: RetrainingOutcome, decision: Decision | None = None, *, why: str | None = None
+    ) -> RetrainingResult:
+        delete_record(self._repo.layout.worktree_dir, self._found.artifact)
+        return RetrainingResult(
+            self._found.artifact,
+            outcome,
+            self._found.definition.stage,
+            self._record.data,
+            self._record.experiment,
+            self._record.version,
+            decision.before if decision is not None else None,
+            decision.verdict if decision is not None else None,
+            resumed=self._resumed,
+            why=why,
+        )
+
+    def _finish(self, step: RetrainingStep, record: RetrainingRecord) -> None:
+        self._record = record
+        write_record(self._repo.layout.worktree_dir, record)
+        self._on_step(step, record)
+
+    def _change(self, message: str) -> ChangeOptions:
+        push = self._options.push or self._options.pull_request
+        return ChangeOptions(push, self._options.git_remote, message)
+
+    def _experiment(self) -> Experiment:
+        assert self._record.experiment is not None, "the model was trained before"
+        with Journal(self._repo) as journal:
+            return find_experiment(
+                journal.all(), self._record.experiment, is_own=journal.is_own, removed=journal.removed
+            )
+
+    def _free_name(self) -> str:
+        """The next of the names `retrain-churn-1`, `retrain-churn-2`, …"""
+        stem = f"retrain-{self._found.definition.artifact.replace('/', '-')}"
+        with Journal(self._repo) as journal:
+            taken = set(journal.names())
+        return next(name for number in range(1, len(taken) + 2) if (name := f"{stem}-{number}") not in taken)
+
+
+def _head_of(repo: Repository) -> str:
+    found = head(repo.git)
+    if found is None:
+        raise RepositoryError(
+            "nothing to retrain from", why="Git has no commit yet", fix="git add -A && git commit -m 'Begin'"
+        )
+    return found
