@@ -21,7 +21,7 @@ PACKAGES = {
     "live": ["live"],
     "maintenance": ["maintenance"],
     "models": ["models"],
-    "monitoring": ["monitoring", "drift"],
+    "monitoring": ["monitoring", "drift", "retraining"],
     "pipelines-definition": ["pipelines/definition", "pipelines/compare", "pipelines/plots"],
     "pipelines-runs": ["pipelines/engine", "pipelines/workspace", "pipelines/execution", "pipelines/run_cache"],
     "quality": ["profiles", "profile_cache", "checks"],

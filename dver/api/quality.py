@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dver.api.checks import CheckMethods
 from dver.api.handle import ProjectHandle
+from dver.api.retraining import RetrainMethods
 
 
-class QualityMethods(ProjectHandle):
+class QualityMethods(RetrainMethods, ProjectHandle):
     """Methods that check and monitor data."""
 
     __slots__ = ()

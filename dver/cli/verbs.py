@@ -33,6 +33,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "Check and monitor data": {
         "check": "Check data against rules, and that it is available.",
+        "retrain": "Train a model on new data, and promote it by a rule.",
     },
     "Run pipelines": {
         "stage": "Add, list and remove stages.",

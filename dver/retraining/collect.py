@@ -29,15 +29,15 @@ def plan_copies(source: Path, target: Path) -> tuple[FileCopy, ...]:
     """
     if not source.is_dir():
         raise UsageError(
-            f"{os.fspath(source)!r} is not a directory",
+            f"{os.path.relpath(source)!r} is not a directory",
             why="`from` in the section `retrain` of dver.yaml names it",
             fix="create it, or correct dver.yaml",
         )
     if not target.is_dir():
         raise UsageError(
-            f"{os.fspath(target)!r} is not a directory",
+            f"{os.path.relpath(target)!r} is not a directory",
             why="new files are copied into it",
-            fix=f"dver pull {quoted(os.fspath(target))}",
+            fix=f"dver pull {quoted(os.path.relpath(target))}",
         )
     return tuple(_copies(source, target))
 
@@ -64,8 +64,14 @@ def _copies(source: Path, target: Path) -> Iterator[FileCopy]:
             if not os.path.lexists(place):
                 yield FileCopy(file, place)
             elif not filecmp.cmp(file, place, shallow=False):
-                raise ConflictError(
-                    f"{os.fspath(file)!r} has other content than {os.fspath(place)!r}",
-                    why="new data never replaces what a model was trained on",
-                    fix=f"give it another name, or delete it: rm {quoted(os.fspath(file))}",
-                )
+                raise _changed(file, place)
+
+
+def _changed(file: Path, place: Path) -> ConflictError:
+    new, old = os.path.relpath(file), os.path.relpath(place)
+    other = f"{file.stem}-2{file.suffix}"
+    return ConflictError(
+        f"{new!r} has other content than {old!r}",
+        why="new files never replace what a model was trained on",
+        fix=f"give it another name, such as: mv {quoted(new)} {quoted(os.path.join(os.path.dirname(new), other))}",
+    )

@@ -28,15 +28,10 @@ def decide(repo: Repository, artifact: str, version: str, stage: str, rule: Prom
     values = RuleValues(
         ComparedVersion(version, details.metrics),
         {name: _in_stage(registered, name) for name in rule.stages if _is_stage(registered, name, stage)},
-        checks_pass=checks_passed(details),
+        checks_pass=bool(details.checks.get("pass", True)),
     )
     current = registered.stages.get(stage)
     return Decision(rule.evaluate(values), current.version if current is not None else None)
-
-
-def checks_passed(details: TagDetails) -> bool:
-    """Whether no check of the version's data failed or was skipped."""
-    return not details.checks.get("failed") and not details.checks.get("skipped")
 
 
 def _is_stage(registered: RegisteredArtifact, name: str, stage: str) -> bool:

@@ -36,7 +36,7 @@ class RetrainingRecord:
 
 def read_record(worktree_dir: Path, artifact: str) -> RetrainingRecord | None:
     """The record of an unfinished retraining of `artifact`, if there is one. A damaged one counts as none."""
-    with suppress(FileNotFoundError, CorruptError, ValueError, TypeError):
+    with suppress(FileNotFoundError, CorruptError, ValueError, TypeError, KeyError):
         said: Mapping[str, Any] = json.loads(read_regular(_path(worktree_dir, artifact), _MAX_SIZE))
         known = {one.name for one in fields(RetrainingRecord)}
         return RetrainingRecord(**{**{key: said[key] for key in known if key in said}, "data": tuple(said["data"])})

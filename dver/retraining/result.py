@@ -48,10 +48,12 @@ class RetrainingOptions:
     """Also without new data."""
     restart: bool = False
     """Forget an unfinished retraining."""
+    jobs: int = 1
+    pull: bool = False
+    """Download missing data and cached runs."""
     push: bool = False
     """Push tags and data."""
     git_remote: str | None = None
-    jobs: int = 1
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -115,7 +115,7 @@ class _Retraining:
         options = ExperimentOptions(
             self._free_name(),
             f"Retrain {self._found.artifact}",
-            repro=ReproOptions(self._found.targets, pull=True, jobs=self._options.jobs),
+            repro=ReproOptions(self._found.targets, pull=self._options.pull, jobs=self._options.jobs),
         )
         finished = run(
             self._repo, options, cwd=self._repo.root, temp=True, watcher=self._watcher, progress=self._progress
