@@ -56,6 +56,7 @@ ARGUMENTS = {
     "exp rename": ["calm-fox", "brave-otter"],
     "resolve": ["data", "--theirs"],
     "unlock": ["data"],
+    "retrain": ["churn"],
     "verify": ["train"],
 }
 """What a verb is given where the project has the directory `data`, the stage `train`, and the remote `origin`."""

@@ -30,7 +30,7 @@ _REJECTED = 1
 )
 @click.argument("name", required=False)
 @click.option("--if-alert", is_flag=True, help="Only after an alarm of the monitor.")
-@click.option("--pr", "pull_request", is_flag=True, help="Open a pull request instead of promoting (in CI).")
+@click.option("--pr", is_flag=True, help="Open a pull request instead of promoting (in CI).")
 @click.option("-f", "--force", is_flag=True, help="Train also without new data.")
 @click.option("--restart", is_flag=True, help="Begin again instead of continuing an unfinished retraining.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Run stages in parallel.")
@@ -43,7 +43,7 @@ def command(
     *,
     name: str | None,
     if_alert: bool,
-    pull_request: bool,
+    pr: bool,
     force: bool,
     restart: bool,
     jobs: int,
@@ -51,7 +51,7 @@ def command(
     push: str | None,
     as_json: bool,
 ) -> int:
-    """Train a model on new data, and promote it if it is good enough.
+    """Train a model on new data, and promote it by a rule.
 
     NAME is an entry of `retrain:` in dver.yaml, which names the data, the monitor, the stage and the rule. The new data
     becomes a version, the pipeline runs as an experiment, the model is registered, and the rule compares it with the
@@ -60,7 +60,7 @@ def command(
     After an error or Ctrl-C, the same command continues: finished steps are not done again. Exits with 1 if the rule
     does not promote the new version.
     """
-    chosen = RetrainingOptions(if_alert, pull_request, force, restart, jobs, pull, push is not None, push_remote(push))
+    chosen = RetrainingOptions(if_alert, pr, force, restart, jobs, pull, push is not None, push_remote(push))
 
     def say_step(step: RetrainingStep, record: RetrainingRecord) -> None:
         text = step_text(step, record)
