@@ -29,6 +29,7 @@ MAX_SIZE: Final = 1 << 30
 """The largest size of measurements in bytes. Those of 100,000 images take about 5 MB."""
 _MAGIC: Final = b"dver measurements "
 _WIDTHS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_COUNT_MAX: Final = (1 << 63) - 1
 _NULL_NUMBER: Final = math.nan
 
 Measured: TypeAlias = int | float | str | None
@@ -39,7 +40,7 @@ class MeasurementType(Enum):
     """What the values of a column are."""
 
     COUNT = "count"
-    """Integers from 0 to 2^64 - 2."""
+    """Integers from 0 to 2^63 - 1."""
     NUMBER = "number"
     """Finite floats."""
     TEXT = "text"
@@ -194,8 +195,9 @@ def _decode_column(type_: str, detail: Any, body: memoryview) -> MeasurementColu
 def _counts(width: int, body: memoryview) -> list[Measured]:
     found, null = _unpacked(_WIDTHS[width], body), _null(width)
     counts: list[Measured] = [None if one == null else one for one in found]
-    if _width(max((one for one in found if one != null), default=0)) != width:
-        raise _corrupt("counts are wider than they need to be")
+    largest = max((one for one in found if one != null), default=0)
+    if largest > _COUNT_MAX or _width(largest) != width:
+        raise _corrupt("counts are larger or wider than they can be")
     return counts
 
 

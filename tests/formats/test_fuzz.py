@@ -190,7 +190,7 @@ TARGETS["profile"] = Target(
 )
 TARGETS["measurements"] = Target(
     st.lists(
-        st.tuples(oids, st.none() | st.integers(0, 2**64 - 2), st.none() | st.floats(-1, 1), st.none() | WORDS),
+        st.tuples(oids, st.none() | st.integers(0, 2**63 - 1), st.none() | st.floats(-1, 1), st.none() | WORDS),
         max_size=5,
     ).map(lambda rows: measurements.encode(profile_samples.measurements_of({oid: row for oid, *row in rows}))),
     lambda content: measurements.encode(measurements.decode(content)),

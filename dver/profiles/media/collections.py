@@ -21,13 +21,15 @@ MAX_DIRECTORIES: Final = 50
 """More directories with files of a kind are classes, shards or dates: their files are one collection."""
 
 _SUFFIXES: Final = {
-    CollectionKind.TABLE: ".arrow .csv .feather .ipc .jsonl .ndjson .parquet .tsv",
+    CollectionKind.TABLE: ".arrow .arrows .csv .feather .jsonl .ndjson .parquet .tsv",
     CollectionKind.IMAGES: ".bmp .gif .jp2 .jpeg .jpg .pgm .png .pnm .ppm .tif .tiff .webp",
     CollectionKind.AUDIO: ".aif .aiff .flac .m4a .mp3 .oga .ogg .opus .wav .wma",
     CollectionKind.TEXT: ".htm .html .log .markdown .md .rst .srt .tex .text .txt .vtt .xml",
 }
 _KINDS: Final = {suffix.encode(): kind for kind, found in _SUFFIXES.items() for suffix in found.split()}
 _COMPRESSED: Final = (b".gz", b".zst")
+_TEXTUAL: Final = (b".csv", b".jsonl", b".ndjson", b".tsv")
+"""The suffixes of tables that may be compressed."""
 _PARTITION: Final = re.compile(rb"[^=/]+=[^/]*")
 """A directory of a partitioned table, such as `year=2026`."""
 _DIGITS: Final = re.compile(r"[0-9]+")
@@ -91,8 +93,7 @@ def kind_of(path: bytes) -> CollectionKind | None:
     stem, suffix = os.path.splitext(name)
     if suffix not in _COMPRESSED:
         return _KINDS.get(suffix)
-    kind = _KINDS.get(os.path.splitext(stem)[1])
-    return kind if kind is CollectionKind.TABLE else None
+    return CollectionKind.TABLE if os.path.splitext(stem)[1] in _TEXTUAL else None
 
 
 def plan_collections(files: Iterable[ListedFile], *, single: bool = False) -> CollectionPlan:

@@ -26,6 +26,7 @@ def media(found: CollectionPlan) -> dict[str, list[bytes]]:
         (b"part-0.csv.gz", CollectionKind.TABLE),
         (b"t.parquet", CollectionKind.TABLE),
         (b"notes.txt.gz", None),
+        (b"t.parquet.gz", None),
         (b".hidden.csv", None),
         (b"model.bin", None),
         (b"csv", None),
