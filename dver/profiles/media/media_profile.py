@@ -37,9 +37,7 @@ def media_collections(
         yield _profile(group, rows[group.kind], private)
 
 
-def _profile(
-    group: MediaGroup, rows: Mapping[Oid, Sequence[Measured]], private: frozenset[str]
-) -> CollectionProfile:
+def _profile(group: MediaGroup, rows: Mapping[Oid, Sequence[Measured]], private: frozenset[str]) -> CollectionProfile:
     error = list(TYPES[group.kind]).index(_ERROR)
     found = [(file, rows[file.oid]) for file in group.files]
     unreadable = [Unreadable(path_text(file.path), str(row[error])) for file, row in found if row[error] is not None]

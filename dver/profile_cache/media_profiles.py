@@ -1,0 +1,119 @@
+"""The profiles of the images, recordings and texts of a directory: each content is measured once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from dver.core.batches import batched
+from dver.core.errors import ConflictError, CorruptError
+from dver.core.oid import Oid
+from dver.core.progress import Task
+from dver.formats import measurements as measurements_format
+from dver.formats.measurements import Measurements
+from dver.formats.profile import PROFILER, CollectionKind, CollectionProfile
+from dver.profile_cache.data_content import DataContent, content_in_workspace, copies_on_disk
+from dver.profile_cache.file_profiles import MEASUREMENTS, DirectoryProfile
+from dver.profile_cache.kept_objects import read_blob
+from dver.profiles.media.collections import CollectionPlan, ListedFile
+from dver.profiles.media.measure import measure_files
+from dver.profiles.media.media_profile import media_collections
+from dver.repo import Repository
+
+KINDS: Final = (CollectionKind.IMAGES, CollectionKind.AUDIO, CollectionKind.TEXT)
+_VERSIONS: Final = 8
+"""Profiles of so many other versions are searched for measurements."""
+_COPIES: Final = 1000
+"""Files that are copied from the store at a time."""
+
+
+class MediaProfiles:
+    """Profiles the media of `data`."""
+
+    def __init__(self, repo: Repository, data: DataContent, private: frozenset[str], task: Task) -> None:
+        self._repo = repo
+        self._data = data
+        self._private = private
+        self._task = task
+        self._measurements: dict[CollectionKind, Measurements] = {}
+        self.measured = 0
+        """Files that were read."""
+
+    def collections(self, plan: CollectionPlan, known: Sequence[DirectoryProfile]) -> Iterator[CollectionProfile]:
+        """The collections of `plan`. `known` are the profiles of other versions, the nearest first."""
+        for kind in KINDS:
+            wanted = plan.media_oids(kind)
+            if wanted:
+                self._measurements[kind] = self._measurements_of(kind, wanted, known)
+            self._task.advance(sum(file.size for group in plan.media if group.kind is kind for file in group.files))
+        return media_collections(plan.media, self._measurements, private=self._private)
+
+    def contents(self) -> dict[bytes, bytes]:
+        """The measurements to keep, by the names of their entries."""
+        return {
+            MEASUREMENTS + kind.value.encode(): measurements_format.encode(found)
+            for kind, found in self._measurements.items()
+        }
+
+    def _measurements_of(
+        self, kind: CollectionKind, wanted: Mapping[Oid, ListedFile], known: Sequence[DirectoryProfile]
+    ) -> Measurements:
+        found = self._known(kind, wanted, known)
+        measured = set(found.oids) if found is not None else set()
+        missing = {oid: file for oid, file in wanted.items() if oid not in measured}
+        if not missing and found is not None:
+            return found
+        new = self._measure(kind, missing)
+        self.measured += len(missing)
+        return new if found is None else found.joined(new)
+
+    def _known(
+        self, kind: CollectionKind, wanted: Mapping[Oid, ListedFile], known: Sequence[DirectoryProfile]
+    ) -> Measurements | None:
+        """The measurements of other versions, as far as they are about `wanted`."""
+        found: Measurements | None = None
+        read: set[Oid] = set()
+        for one in known[:_VERSIONS]:
+            entry = one.parts.get(MEASUREMENTS + kind.value.encode())
+            if entry is None or entry.oid in read:
+                continue
+            read.add(entry.oid)
+            content = read_blob(self._repo, entry.oid)
+            with suppress(CorruptError):
+                said = measurements_format.decode(content) if content is not None else None
+                if said is not None and said.profiler == PROFILER and said.kind is kind:
+                    new = said.selected(wanted)
+                    found = new if found is None else found.joined(new)
+            if found is not None and len(found.oids) == len(wanted):
+                break
+        return found
+
+    def _measure(self, kind: CollectionKind, files: Mapping[Oid, ListedFile]) -> Measurements:
+        """Measure files of the workspace, and copies of those that are only in the store."""
+        with self._in_workspace(files) as here:
+            found = measure_files(kind, here)
+        for batch in batched([file for oid, file in files.items() if oid not in here], _COPIES):
+            with copies_on_disk(self._repo, [(file.path, file.oid) for file in batch]) as copies:
+                found = found.joined(measure_files(kind, copies))
+        return found
+
+    @contextmanager
+    def _in_workspace(self, files: Mapping[Oid, ListedFile]) -> Iterator[dict[Oid, bytes]]:
+        """The paths of those files that are unchanged in the workspace. Raises ConflictError if one changes."""
+        before = content_in_workspace(self._repo, self._data)
+        here = {
+            oid: self._repo.layout.absolute(self._data.path_of(file.path))
+            for oid, file in files.items()
+            if before.get(file.path) == oid
+        }
+        yield here
+        after = content_in_workspace(self._repo, self._data) if here else {}
+        changed = [files[oid] for oid in here if after.get(files[oid].path) != oid]
+        if changed:
+            raise ConflictError(
+                f"{os.fsdecode(self._data.path_of(changed[0].path))!r} changed while it was read",
+                why="another program writes to it",
+                fix="run the same command again when it is complete",
+            )
