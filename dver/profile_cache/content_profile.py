@@ -24,9 +24,10 @@ from dver.profile_cache.file_profiles import (
     format_of,
 )
 from dver.profile_cache.kept_objects import RESULT, keep
+from dver.profile_cache.media_profiles import KINDS, MediaProfiles
 from dver.profile_cache.profiler import profile_table
 from dver.profile_cache.table_profiles import TableProfiles, encode_groups
-from dver.profiles.media.collections import ListedFile, plan_collections
+from dver.profiles.media.collections import CollectionPlan, ListedFile, kind_of, plan_collections
 from dver.repo import Repository
 from dver.store.writer import StoreWriter
 
@@ -85,6 +86,8 @@ def _make_file(
     repo: Repository, data: DataContent, private: frozenset[str], writer: StoreWriter | None, progress: Progress
 ) -> tuple[MadeProfile, LockedItem]:
     ((name, entry),) = data.files()
+    if kind_of(name) in KINDS:
+        return _make_media_file(repo, data, private, writer, progress)
     with (
         file_on_disk(repo, data, name, entry) as file,
         progress.task("profile", total=entry.size) as task,
@@ -95,21 +98,39 @@ def _make_file(
     return MadeProfile(profile, 1), item
 
 
+def _make_media_file(
+    repo: Repository, data: DataContent, private: frozenset[str], writer: StoreWriter | None, progress: Progress
+) -> tuple[MadeProfile, LockedItem]:
+    plan = _plan(data, single=True)
+    with progress.task("profile", total=data.entry.size) as task:
+        media = MediaProfiles(repo, data, private, task)
+        profile = Profile(tuple(media.collections(plan, directory_profiles(repo, data.path))))
+    item = _blob(writer, profile_format.encode(profile))
+    return MadeProfile(profile, media.measured), item
+
+
+def _plan(data: DataContent, *, single: bool = False) -> CollectionPlan:
+    return plan_collections((ListedFile(path, entry.oid, entry.size) for path, entry in data.files()), single=single)
+
+
 def _make_directory(
     repo: Repository, data: DataContent, private: frozenset[str], writer: StoreWriter | None, progress: Progress
 ) -> tuple[MadeProfile, LockedItem]:
-    plan = plan_collections([ListedFile(path, entry.oid, entry.size) for path, entry in data.files()])
+    plan = _plan(data)
     known = directory_profiles(repo, data.path)
-    with progress.task("profile", total=sum(file.size for file in plan.tables)) as task:
+    with progress.task("profile", total=plan.size) as task:
+        media = MediaProfiles(repo, data, private, task)
+        collections = list(media.collections(plan, known))  # before tables, whose library starts threads
         tables = TableProfiles(repo, data, private, writer, task)
-        collections = list(tables.collections(plan.tables, known))
+        collections += tables.collections(plan.tables, known)
     profile = Profile(tuple(sorted(collections, key=lambda one: one.name)), ignored=plan.ignored)
     parts = {MERGED: _entry(MERGED, _blob(writer, profile_format.encode(profile)))}
+    parts.update((name, _entry(name, _blob(writer, content))) for name, content in media.contents().items())
     if plan.tables:
         parts[GROUPS] = _entry(GROUPS, _blob(writer, encode_groups(tables.grouped)))
         parts[FILES] = _directory(writer, FILES, tables.entries())
     item = _tree(writer, [parts[name] for name in sorted(parts)])
-    return MadeProfile(profile, tables.scanned), item
+    return MadeProfile(profile, tables.scanned + media.measured), item
 
 
 def _blob(writer: StoreWriter | None, content: bytes) -> LockedItem:

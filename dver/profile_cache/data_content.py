@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +151,28 @@ def file_on_disk(repo: Repository, data: DataContent, inside: bytes, entry: Entr
             with open(copy, "wb") as file:
                 file.writelines(repo.store.stream(entry.oid))
         yield copy
+
+
+def content_in_workspace(repo: Repository, data: DataContent) -> dict[bytes, Oid]:
+    """The contents of the files in the workspace at the path of `data`, with the paths of `data.files`."""
+    snapshot = repo.workspace.scan(data.path, HashOnly()) if repo.layout.exists(data.path) else None
+    if snapshot is None:
+        return {}
+    here = DataContent(data.path, snapshot.root, repo.workspace.trees([snapshot]), None, None, hashed=True)
+    return {path: entry.oid for path, entry in here.files()}
+
+
+@contextmanager
+def copies_on_disk(repo: Repository, files: Iterable[tuple[bytes, Oid]]) -> Iterator[dict[Oid, bytes]]:
+    """Copies of files from the store, by content. Raises MissingObjectError if one is missing."""
+    with TemporaryDirectory(prefix=_PREFIX, dir=_directory_of_copies(repo)) as folder:
+        copies = {}
+        for number, (path, oid) in enumerate(files):
+            suffix = os.path.splitext(os.path.basename(path))[1]
+            copies[oid] = os.path.join(os.fsencode(folder), b"%d%s" % (number, suffix))
+            with open(copies[oid], "wb") as file:
+                file.writelines(repo.store.stream(oid))
+        yield copies
 
 
 def _directory_of_copies(repo: Repository) -> Path | None:

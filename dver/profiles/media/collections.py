@@ -75,6 +75,11 @@ class CollectionPlan(Displayed):
     single: bool = False
     """Is it the plan of one file? Then the collection has no name."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of all tables and media."""
+        return sum(file.size for files in (self.tables, *(one.files for one in self.media)) for file in files)
+
     def media_oids(self, kind: CollectionKind) -> dict[Oid, ListedFile]:
         """The contents of all files of a kind, each with the first file that has it."""
         found: dict[Oid, ListedFile] = {}
