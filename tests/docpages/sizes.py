@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from dver.experiments import entries, experiment_log
-from dver.formats import experiment, lock, monitor_history, pack, pointer, tree
+from dver.formats import experiment, lock, measurements, monitor_history, pack, pointer, tree
 from dver.git import pointers
 from dver.store import writer
 from dver.store.objects import chunking
@@ -41,6 +41,7 @@ SIZES = {
     },
     "lock.md": {"largest lock file": f"{lock.MAX_SIZE >> 20} MiB"},
     "monitoring.md": {"largest history of a monitor": f"{monitor_history.MAX_SIZE >> 20} MiB"},
+    "measurements.md": {"largest measurements of a kind": f"{measurements.MAX_SIZE >> 20:,} MiB"},
     "experiment.md": {
         "largest message of a journal entry": f"{experiment.MAX_SIZE >> 20} MiB",
         "most records in an entry": f"{entries.BATCH:,}",

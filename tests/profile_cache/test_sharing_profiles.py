@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from servers import S3Server
 from support import git
 from workspaces import Project, write
@@ -71,6 +72,20 @@ def test_what_was_pulled_is_not_scanned_again(project: Project, tmp_path: Path) 
     pulled(clone)
     found = profiled(clone)
     assert (found.scanned_files, found.profile) == (0, made.profile)
+
+
+def test_another_clone_measures_only_the_image_that_it_adds(project: Project, tmp_path: Path) -> None:
+    for at in range(3):
+        Image.new("L", (9, 9), at).save(project.root / f"data/{at}.png")
+    project.save("data")
+    profiled(project)
+    pushed(project)
+    clone = clone_of(project, tmp_path / "clone")
+    pulled(clone)
+    Image.new("L", (9, 9), 99).save(clone.root / "data/new.png")
+    found = profiled(clone)
+    assert found.scanned_files == 1
+    assert [one.rows for one in found.profile.collections if one.name == "images"] == [4]
 
 
 def test_another_clone_scans_only_the_file_that_it_adds(project: Project, tmp_path: Path) -> None:

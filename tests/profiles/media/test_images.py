@@ -110,3 +110,14 @@ def test_an_error_of_the_disk_is_not_a_property_of_the_image(tmp_path: Path) -> 
 
     with pytest.raises(OSError, match="Input/output"):
         measure_image(Failing(content))
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM"])
+def test_bytes_flipped_anywhere_give_an_answer(form: str) -> None:
+    seeded = np.random.default_rng(3)
+    content = encoded(Image.fromarray(PIXELS[:8, :8]), form).getvalue()
+    for _ in range(40):
+        damaged = bytearray(content)
+        for at in seeded.integers(0, len(content), 4):
+            damaged[at] = seeded.integers(0, 256)
+        assert measure_image(io.BytesIO(bytes(damaged)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from dver.core.errors import UsageError
 from dver.core.oid import Oid
 from dver.formats.measurements import decode, encode
 from dver.formats.profile import PROFILER, CollectionKind
@@ -56,3 +58,16 @@ def test_no_files_need_no_library() -> None:
 def test_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         measure_files(CollectionKind.TEXT, {Oid.of(b""): tmp_path / "gone.txt"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "name"),
+    [(CollectionKind.IMAGES, "PIL.Image", "Pillow"), (CollectionKind.AUDIO, "tinytag", "tinytag")],
+)
+def test_without_the_extra_the_error_says_how_to_install_it(
+    kind: CollectionKind, module: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UsageError) as caught:
+        measure_files(kind, {Oid.of(b""): "a"})
+    assert (caught.value.why, caught.value.fix) == (f"{name} is not installed", 'pip install "dver[data]"')
