@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dver.api.handle import ProjectHandle, RemoteSelection, StrPath, remote_name, texts
+from dver.api.progress import ProgressCallback, progress_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dver.checks.result import CheckedData
     from dver.ops.quality.check_available import CheckResult
+    from dver.ops.quality.check_data import DataChecks
 
 
 class CheckMethods(ProjectHandle):
@@ -44,3 +49,43 @@ class CheckMethods(ProjectHandle):
         with self._open() as repo:
             name = remote_name(repo, remote)
             return check_available(repo, texts(paths), cwd=self.cwd, scope=scope, on_remote=bool(remote), remote=name)
+
+    def data(
+        self,
+        *paths: StrPath,
+        rev: str | None = None,
+        rows: int = 0,
+        html: StrPath | None = None,
+        junit: StrPath | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> DataChecks:
+        """Check data against its rules. `passed` of the result is False if a critical rule failed.
+
+        Args:
+            paths: Data at, above or below them. By default all data that has rules.
+            rev: Check the data of this revision instead of the workspace.
+            rows: Read up to this many failing rows of each rule.
+            html: Also write the results to this file, as a page that stands alone.
+            junit: Also write the results to this file, as JUnit XML.
+            progress: As in `pull`.
+
+        Raises:
+            UsageError: There are no rules, or the extra `data` is missing.
+            PipelineError: A rule has a mistake.
+            MissingObjectError: Neither the data nor its profile is here.
+            ConflictError: A file would be overwritten.
+        """
+        from dver.ops.quality.check_data import check_data
+
+        with self._open() as repo:
+            result = check_data(repo, texts(paths), cwd=self.cwd, rev=rev, rows=rows, progress=progress_for(progress))
+        self._write(result.checked, html, junit, rev or "")
+        return result
+
+    def _write(self, checked: Sequence[CheckedData], html: StrPath | None, junit: StrPath | None, title: str) -> None:
+        from dver.ops.quality.check_pages import write_checks_page, write_junit
+
+        if html is not None:
+            write_checks_page(checked, self.cwd / html, title=title)
+        if junit is not None:
+            write_junit(checked, self.cwd / junit)

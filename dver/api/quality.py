@@ -5,6 +5,7 @@ from __future__ import annotations
 from dver.api.checks import CheckMethods
 from dver.api.handle import ProjectHandle
 from dver.api.retraining import RetrainMethods
+from dver.api.suites import SuiteMethods
 
 
 class QualityMethods(RetrainMethods, ProjectHandle):
@@ -16,3 +17,8 @@ class QualityMethods(RetrainMethods, ProjectHandle):
     def check(self) -> CheckMethods:
         """Methods that check data, such as `project.check.available`."""
         return CheckMethods(self.root, self.cwd)
+
+    @property
+    def checks(self) -> SuiteMethods:
+        """Methods that write rules for data, such as `project.checks.init`."""
+        return SuiteMethods(self.root, self.cwd)

@@ -12,13 +12,14 @@ from typing import Final
 from dver.checks.data_access import DataFile
 from dver.core.errors import UsageError
 from dver.formats.profile import CollectionProfile, ColumnProfile, ColumnType
-from dver.tables.engine import Engine, open_engine, quoted_name
+from dver.profiles.reading.delimited import NULLS
+from dver.tables.engine import Engine, open_engine, quoted_name, quoted_text
 
 _CASTS: Final = {
     ColumnType.BOOLEAN: "TRY_CAST({} AS BOOLEAN)",
     ColumnType.INTEGER: "TRY_CAST({} AS HUGEINT)",
     ColumnType.NUMBER: "TRY_CAST({} AS DOUBLE)",
-    ColumnType.TIME: "TRY_CAST({} AS TIMESTAMP)",
+    ColumnType.TIME: "make_timestamp(epoch_us(TRY_CAST({} AS TIMESTAMPTZ)))",
 }
 _SMALL: Final = 2.0**62
 TEXT_OF: Final = "text of "
@@ -39,8 +40,11 @@ class Relation:
 
     def typed(self, source: str, raw: Sequence[str] = ()) -> str:
         """A `SELECT` of all columns with their types, and of the columns `raw` also as text."""
-        parts = [f"{_cast(one)} AS {quoted_name(one.name)}" for one in unique_columns(self.collection)]
-        parts += [f"CAST({quoted_name(one)} AS VARCHAR) AS {quoted_name(TEXT_OF + one)}" for one in raw]
+        columns = unique_columns(self.collection)
+        parts = [f"{_cast(one, _value(one))} AS {quoted_name(one.name)}" for one in columns]
+        parts += [
+            f"CAST({_value(one)} AS VARCHAR) AS {quoted_name(TEXT_OF + one.name)}" for one in columns if one.name in raw
+        ]
         return f"SELECT {', '.join(parts)} FROM {source}"
 
     def union(self, raw: Sequence[str] = ()) -> str:
@@ -72,11 +76,18 @@ def unique_columns(collection: CollectionProfile) -> list[ColumnProfile]:
     return list(found.values())
 
 
-def _cast(column: ColumnProfile) -> str:
+def _value(column: ColumnProfile) -> str:
+    """The value as the file has it; null for the texts that mean null."""
     name = quoted_name(column.name)
-    if column.declared is not None or column.type not in _CASTS:
+    if column.declared is not None:
         return name
-    cast = _CASTS[column.type].format(name)
+    return f"CASE WHEN {name} IN ({', '.join(map(quoted_text, NULLS))}) THEN NULL ELSE {name} END"
+
+
+def _cast(column: ColumnProfile, value: str) -> str:
+    if column.declared is not None or column.type not in _CASTS:
+        return value
+    cast = _CASTS[column.type].format(value)
     numbers = column.numbers
     if column.type is ColumnType.INTEGER and numbers and -_SMALL < numbers.minimum <= numbers.maximum < _SMALL:
         cast = cast.replace("HUGEINT", "BIGINT")

@@ -33,6 +33,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "Check and monitor data": {
         "check": "Check data against rules, and that it is available.",
+        "checks": "Write rules for data.",
         "retrain": "Train a model on new data, and promote it by a rule.",
     },
     "Run pipelines": {

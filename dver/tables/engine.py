@@ -113,6 +113,7 @@ def open_engine(
             ("temp_directory", quoted_text(os.fspath(scratch / "spill"))),
             ("memory_limit", quoted_text(_MEMORY)),
             ("preserve_insertion_order", "true" if ordered else "false"),
+            ("TimeZone", "'UTC'"),
             ("python_enable_replacements", "false"),
             ("autoinstall_known_extensions", "false"),
             ("autoload_known_extensions", "false"),

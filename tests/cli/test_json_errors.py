@@ -22,6 +22,7 @@ from dver.repo import Repository
 ARGUMENTS = {
     "add": ["data"],
     "checkout": ["data"],
+    "checks init": ["data"],
     "ci init": ["github"],
     "commit": ["train"],
     "config get": ["core.jobs"],

@@ -13,7 +13,7 @@ from dver.core.errors import UsageError
 from dver.core.phrasing import quoted
 
 _PACKAGE: Final = "dver.cli.commands.quality.check"
-_MODULES: Final = {name: f"{_PACKAGE}.{name}" for name in ("available",)}
+_MODULES: Final = {name: f"{_PACKAGE}.{name}" for name in ("available", "data")}
 
 
 class _Check(options.LazyGroup):
@@ -40,7 +40,10 @@ class _Check(options.LazyGroup):
 @options.lazy_group(
     cls=_Check,
     modules=_MODULES,
-    examples=[("dver check available --remote", "Check that all data of HEAD was pushed, for example in CI.")],
+    examples=[
+        ("dver check data", "Check all data that has rules."),
+        ("dver check available --remote", "Check that all data of HEAD was pushed, for example in CI."),
+    ],
 )
 def command() -> None:
     """Check data against rules, and that it is available."""

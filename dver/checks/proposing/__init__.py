@@ -1,0 +1,1 @@
+"""Rules proposed from profiles, and added to files."""

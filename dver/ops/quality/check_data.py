@@ -1,0 +1,107 @@
+"""`dver check data`: check data against its rules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.checks.project_data import check_suite
+from dver.checks.result import CheckedData, RuleOutcome, RuleResult, Severity
+from dver.checks.suite.find import output_suite, suites_for
+from dver.checks.suite.rules import FILE_NAME, CheckSuite
+from dver.core.display import Displayed
+from dver.core.errors import DverError, UsageError
+from dver.core.phrasing import quoted
+from dver.core.progress import SILENT, Progress
+from dver.formats.profile import Profile
+from dver.models.training_data import training_data
+from dver.pipelines.workspace.pipelines import pipelines_of_workspace
+from dver.profile_cache.profiles import profile_of
+from dver.repo import Repository
+from dver.tracking.browse import tracked_at
+from dver.tracking.targets import is_at_or_below, resolve_data_path
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DataChecks(Displayed):
+    """The results of all suites for the chosen data."""
+
+    checked: tuple[CheckedData, ...]
+    rev: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Did no critical check fail?"""
+        return not any(one.critical for one in self.checked)
+
+
+def check_data(
+    repo: Repository,
+    paths: Sequence[str] = (),
+    *,
+    cwd: Path,
+    rev: str | None = None,
+    rows: int = 0,
+    progress: Progress = SILENT,
+) -> DataChecks:
+    """Check the data at `paths`, by default all data with rules, of the workspace or of `rev`.
+
+    The rules are those of the workspace, also with `rev`. Up to `rows` failing rows of each rule are read. Raises
+    UsageError if there are no rules, PipelineError for mistakes in them, and NoProfileError for missing data.
+    """
+    wanted = [resolve_data_path(repo, one, cwd) for one in paths] or None
+    suites = sorted(_suites(repo, wanted, rev), key=lambda one: (one.path, one.source))
+    if not suites:
+        raise _no_rules(repo, paths)
+
+    def reference(model: str, _path: bytes) -> Profile:
+        """The profile of what a model was trained on."""
+        data = training_data(repo, model)
+        top = repo.git.worktree
+        return profile_of(repo, str(top / data.path), cwd=top, rev=str(data.commit), progress=progress).profile
+
+    checked: list[CheckedData] = []
+    for suite in suites:
+        path = str(repo.git.worktree / os.fsdecode(suite.path))
+        try:
+            found = profile_of(repo, path, cwd=repo.git.worktree, rev=rev, progress=progress)
+        except UsageError as error:
+            checked.append(_without_data(suite, error))
+            continue
+        checked.append(check_suite(repo, suite, found, references=reference, rows=rows, progress=progress))
+    return DataChecks(tuple(checked), rev)
+
+
+def _suites(repo: Repository, wanted: Sequence[bytes] | None, rev: str | None) -> Iterator[CheckSuite]:
+    """Those of files, and those of outputs of stages."""
+    known = list(tracked_at(repo, rev)) if rev is not None else []
+    yield from suites_for(repo, wanted, known=known)
+    for folder, file in pipelines_of_workspace(repo).items():
+        if isinstance(file, DverError):
+            if wanted is None:
+                raise file
+            continue
+        for name, stage in file.stages.items():
+            for out in stage.outs:
+                if out.checks is None:
+                    continue
+                path = os.path.normpath(os.path.join(os.fsencode(folder), os.fsencode(out.path)))
+                if wanted is None or any(is_at_or_below(path, of) or is_at_or_below(of, path) for of in wanted):
+                    shown = repo.layout.shown(os.fsencode(os.path.join(folder, "dver.yaml")))
+                    yield output_suite(out.checks, path, f"{shown}:{name}", os.fsencode(folder))
+
+
+def _without_data(suite: CheckSuite, error: UsageError) -> CheckedData:
+    result = RuleResult("data", RuleOutcome.ERROR, Severity.CRITICAL, "data to check", error.what)
+    return CheckedData(os.fsdecode(suite.path), None, suite.source, (result,))
+
+
+def _no_rules(repo: Repository, paths: Sequence[str]) -> UsageError:
+    shown = " ".join(map(quoted, paths))
+    return UsageError(
+        f"no checks for {shown}" if paths else "no checks",
+        why=f"no {FILE_NAME} and no output of a dver.yaml has rules for it",
+        fix=f"`dver checks init {shown or 'PATH'}` proposes rules from the data",
+    )
