@@ -139,7 +139,7 @@ def measured(root: Path, megabytes: int, *, forget: bool) -> tuple[list[str], bo
             sample = timed(command, repo, tool.env)
             disk.append(bytes_below((repo, home, scratch)))
         if not forget:
-            tool.call(repo, "check", "--remote")
+            tool.call(repo, "check", "available", "--remote")
             tool.call(repo, "fetch", "data.bin")
             tool.call(repo, "checkout", "data.bin")
             verify(repo / "data.bin", megabytes)

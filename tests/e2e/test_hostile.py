@@ -29,7 +29,15 @@ MEMORY = 300 << 20
 """Bytes that no command may use for what comes from a stranger; a bomb is several times as large."""
 ADDRESSES = 3 << 30
 BOMB = 1 << 30
-COMMANDS = ("check", "--remote"), ("fetch",), ("pull", "--force"), ("checkout",), ("ls", "-R"), ("diff",), ("status",)
+COMMANDS = (
+    ("check", "available", "--remote"),
+    ("fetch",),
+    ("pull", "--force"),
+    ("checkout",),
+    ("ls", "-R"),
+    ("diff",),
+    ("status",),
+)
 EXIT_CODES = {0, 1, 2, 3, 4, 5, 6, 7}
 
 
