@@ -14,11 +14,12 @@ JOBS ?= 5
 ROUNDS ?= 200
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install $(INSTALL_ARGS) --editable
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types layers check docs bench bench-storage faults soak fuzz format clean
+.PHONY: help demo test install-test lint types layers check docs bench bench-storage faults soak fuzz format clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -30,6 +31,8 @@ demo: $(VENV)/.installed-demo
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
+install-test: $(VENV)/.installed-test
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
@@ -76,12 +79,12 @@ clean:
 # One virtual environment; a stamp for each set of requirements in it, so that a second call installs nothing.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@echo "installing dver into $(VENV)"
-	@$(PIP) install --editable .
+	@$(INSTALL) .
 	@touch $@
 
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 	@echo "installing dver and what '$*' needs into $(VENV)"
-	@$(PIP) install --editable '.[$*]'
+	@$(INSTALL) '.[$*]'
 	@touch $@ $(VENV)/.installed
 
 $(BIN)/python:
@@ -97,3 +100,4 @@ $(BIN)/python:
 	    echo "fix: on Debian and Ubuntu, install the package python3-venv" >&2; exit 1; \
 	fi; \
 	$$found -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@$(PIP) install --upgrade pip || true  # the one that Python brings takes twice as long
