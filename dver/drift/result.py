@@ -20,7 +20,7 @@ class DriftMethod(Enum):
     WASSERSTEIN = "wasserstein"
     """Wasserstein distance in standard deviations of the reference."""
     JENSEN_SHANNON = "jensen-shannon"
-    """Jensen-Shannon distance, base 2: 0 to 1."""
+    """Jensen-Shannon distance with the natural logarithm: 0 to 0.83."""
     PSI = "psi"
     """Population stability index."""
 
@@ -49,14 +49,18 @@ class ColumnDrift(Displayed):
     """None if the distributions could not be compared: `why` says why."""
     statistic: float | None = None
     threshold: float | None = None
-    """Of the statistic; above it, the column drifted."""
+    """Of the statistic; above it, the column's distribution drifted."""
     p_value: float | None = None
-    """Of tests, before the correction for many columns."""
+    """The probability of such a statistic without drift, before the correction for many columns; None for a distance
+    with a threshold set by hand."""
     reference_type: ColumnType | None = None
     live_type: ColumnType | None = None
     new_values: tuple[Value, ...] = ()
     """At most 20."""
     why: str | None = None
+    """Why the distributions were not compared."""
+    details: tuple[str, ...] = ()
+    """A sentence for each of `kinds` that is not the distribution, such as `nulls: 12.3 %, 0.1 % in the reference`."""
 
     @property
     def drifted(self) -> bool:

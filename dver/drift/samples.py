@@ -1,0 +1,152 @@
+"""The values of two columns side by side, from sketches: steps of distributions, and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from dver.formats.profile import ColumnProfile, NumberSummary, ValueCounts
+from dver.profiles.sketches.quantiles import Quantiles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CONFIDENCE: Final = 2.576
+"""Standard deviations that hold 99 % of errors: the confidence of a sketch's rank error."""
+
+
+@dataclass(frozen=True)
+class NumberSample:
+    """The distribution of the numbers of one column."""
+
+    values: NDArray[Any]
+    """Ascending."""
+    weights: NDArray[Any]
+    """How many numbers each of `values` stands for."""
+    rank_deviation: float
+    """The standard deviation of the sketch's errors of ranks, as a share of all numbers; 0 if all are known."""
+
+    @property
+    def count(self) -> float:
+        """The numbers."""
+        return float(self.shares_end)
+
+    @cached_property
+    def shares_end(self) -> float:
+        """The sum of the weights."""
+        return float(self.weights.sum())
+
+    @cached_property
+    def at_or_below(self) -> NDArray[Any]:
+        """The share of the numbers at or below each of `values`."""
+        import numpy as np
+
+        return np.asarray(np.cumsum(self.weights) / self.count)
+
+    @property
+    def grain(self) -> float:
+        """The largest share that one kept value stands for; 0 if all are known."""
+        return float(self.weights.max()) / self.count if self.rank_deviation else 0.0
+
+    def quantiles(self, ranks: NDArray[Any]) -> NDArray[Any]:
+        """The values at `ranks`, 0 to 1."""
+        import numpy as np
+
+        at = np.searchsorted(self.at_or_below, ranks - 1e-9)
+        return np.asarray(self.values[np.minimum(at, len(self.values) - 1)])
+
+    def shares_below(self, edges: NDArray[Any]) -> NDArray[Any]:
+        """The share of the numbers below each edge, the edge not included."""
+        import numpy as np
+
+        below = np.concatenate(([0.0], self.at_or_below))
+        return np.asarray(below[np.searchsorted(self.values, edges, side="left")])
+
+
+def sample_of(summary: NumberSummary) -> NumberSample:
+    """The sample that the sketch of a column keeps. Raises CorruptError for a damaged sketch."""
+    sketch = Quantiles.of(summary.quantiles)
+    values, weights = sketch.weighted_values()
+    return NumberSample(values, weights, sketch.rank_error / _CONFIDENCE)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Two distributions over the same values: between two neighbours both are constant."""
+
+    widths: NDArray[Any]
+    """From each value to the next."""
+    reference: NDArray[Any]
+    """The share of the reference at or below the value."""
+    live: NDArray[Any]
+
+
+def steps_of(reference: NumberSample, live: NumberSample) -> Steps:
+    """Both distributions as steps."""
+    import numpy as np
+
+    values = np.concatenate((reference.values, live.values))
+    order = np.argsort(values, kind="stable")
+    values = values[order]
+    first = len(reference.values)
+    ours = np.concatenate((reference.weights, np.zeros(len(live.weights))))[order]
+    theirs = np.concatenate((np.zeros(first), live.weights))[order]
+    with np.errstate(over="ignore"):
+        widths = np.diff(values)
+    return Steps(widths, np.cumsum(ours)[:-1] / reference.count, np.cumsum(theirs)[:-1] / live.count)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The counts of the same values, or ranges of values, on both sides."""
+
+    reference: NDArray[Any]
+    live: NDArray[Any]
+
+
+def cells_of_values(reference: ValueCounts, live: ValueCounts, sizes: tuple[int, int]) -> Cells:
+    """The counts of all values in ascending order; those not known on both sides are one last cell together.
+
+    `sizes` are the numbers of values, nulls not counted.
+    """
+    import numpy as np
+
+    mine, theirs = _by_value(reference), _by_value(live)
+    if reference.complete and live.complete:
+        names = sorted({**mine, **theirs}, key=_order)
+        found = [(mine.get(one, 0), theirs.get(one, 0)) for one in names]
+    else:
+        known = [one for one in mine if (one in theirs or live.complete)]
+        known += [one for one in theirs if one not in mine and reference.complete]
+        found = [(mine.get(one, 0), theirs.get(one, 0)) for one in known]
+        rest = tuple(max(0, size - sum(counts)) for size, counts in zip(sizes, zip(*found, strict=True), strict=False))
+        found.append((rest[0], rest[1]) if rest else sizes)
+    columns = np.array(found, "f8").reshape(-1, 2)
+    columns = columns[columns.sum(axis=1) > 0]
+    return Cells(columns[:, 0], columns[:, 1])
+
+
+def cells_of_numbers(
+    reference: ColumnProfile, live: ColumnProfile, samples: tuple[NumberSample, NumberSample]
+) -> Cells:
+    """The counts in ranges of equal width, as many as Sturges' rule gives for all numbers together."""
+    import numpy as np
+
+    assert reference.numbers is not None
+    assert live.numbers is not None
+    low = min(reference.numbers.minimum, live.numbers.minimum)
+    high = max(reference.numbers.maximum, live.numbers.maximum)
+    count = int(np.ceil(np.log2(samples[0].count + samples[1].count) + 1))
+    edges = np.linspace(low, high, count + 1) if high > low else np.array([low, low + 1])
+    counts = [np.diff(np.append(one.shares_below(edges[:-1]), 1.0)) * one.count for one in samples]
+    return Cells(counts[0], counts[1])
+
+
+def _by_value(counts: ValueCounts) -> dict[Hashable, int]:
+    return dict(counts.values)
+
+
+def _order(value: Hashable) -> tuple[str, Any]:
+    return ("" if isinstance(value, int | float) else "text", value)

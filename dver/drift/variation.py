@@ -1,0 +1,141 @@
+"""How much the parts of a reference differ beyond chance: docs/decisions/drift-thresholds.md.
+
+Days differ, and so do weeks. Live data is one more of them, so it may differ from the whole reference as a part does.
+Differences beyond chance are given as a variance in units of one over rows, and only if they are significant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from dver.drift.categories import LEAST_ROWS
+from dver.drift.samples import NumberSample
+from dver.formats.profile import PartColumn, PartSummary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LEAST_PARTS: Final = 3
+_SIGNIFICANT: Final = 0.01
+_DRAWS: Final = 200
+_STEPS: Final = 16
+"""A part has the quantiles 0, 1/16, 2/16 … 1. The first and the last say little."""
+_LISTED: Final = 16
+"""The most values whose counts a part lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """Differences between parts."""
+
+    variance: float = 0.0
+    """One over the rows of a random sample that differs as much."""
+    parts: int = 0
+
+    def added_variance(self, alpha: float) -> float:
+        """What to add to one over the effective rows, for a test at significance `alpha`.
+
+        The live data is one draw, and the reference the mean of `parts` draws. The variance is known from a few parts
+        only, hence the quantile of Student's t in place of the normal one.
+        """
+        if not self.variance:
+            return 0.0
+        from scipy.special import ndtri, stdtrit
+
+        ratio = float(stdtrit(self.parts - 1, 1 - alpha / 2) / -ndtri(alpha / 2))
+        return self.variance * (1 + 1 / self.parts) * ratio**2
+
+
+def variation_of_values(parts: Sequence[PartSummary], name: str) -> Variation:
+    """The variation of the counts of values."""
+    columns = [one.columns[name] for one in parts if name in one.columns and one.columns[name].count]
+    if len(columns) < _LEAST_PARTS:
+        return Variation()
+    return _of_counts(_table(columns))
+
+
+def variation_of_nulls(parts: Sequence[PartSummary], name: str) -> Variation:
+    """The variation of the share of nulls."""
+    import numpy as np
+
+    found = [(one.columns[name].count, one.rows) for one in parts if name in one.columns and one.rows]
+    if len(found) < _LEAST_PARTS or all(count == rows for count, rows in found):
+        return Variation()
+    return _of_counts(np.array([(count, max(0, rows - count)) for count, rows in found], "f8"))
+
+
+def variation_of_numbers(parts: Sequence[PartSummary], name: str, sample: NumberSample) -> Variation:
+    """The variation of the distribution of numbers: of the parts' quantiles from those of all numbers."""
+    import numpy as np
+    from scipy.special import gammaincc
+
+    columns = [one.columns[name] for one in parts if name in one.columns and one.columns[name].count >= _STEPS]
+    columns = [one for one in columns if len(one.quantiles) == _STEPS + 1]
+    if len(columns) < _LEAST_PARTS:
+        return Variation()
+    ranks, bridges = _bridges()
+    whole = sample.quantiles(ranks)
+    quantiles = np.array([one.quantiles[1:-1] for one in columns])
+    found = float((np.abs(quantiles - whole).mean(axis=1) ** 2).mean())
+    rows = len(columns) / sum(1 / one.count for one in columns)
+    chance = (1 - 1 / len(columns)) / rows + 8 * sample.rank_deviation**2
+    shifted = ranks + bridges * np.sqrt(chance)
+    drawn = np.abs(sample.quantiles(np.clip(shifted, 0, 1)) - whole).mean(axis=1) ** 2
+    mean, variance = float(drawn.mean()), float(drawn.var()) / len(columns)
+    if not found or found <= mean:
+        return Variation()
+    if variance and gammaincc(mean * mean / variance, found * mean / variance) > _SIGNIFICANT:
+        return Variation()
+    ratio = found / mean if mean else rows
+    return Variation((min(ratio, rows) - 1) * chance, len(columns))
+
+
+def _of_counts(table: NDArray[Any]) -> Variation:
+    """The overdispersion of counts, a row a part: chi-square over its degrees of freedom (Rao and Scott 1981)."""
+    import numpy as np
+    from scipy.special import chdtrc
+
+    sizes, totals = table.sum(axis=1), table.sum(axis=0)
+    expected = totals / totals.sum() * sizes.min()
+    few = expected < LEAST_ROWS
+    table = np.column_stack([table[:, ~few], table[:, few].sum(axis=1)]) if few.any() else table
+    totals = table.sum(axis=0)
+    table, totals = table[:, totals > 0], totals[totals > 0]
+    freedom = (len(table) - 1) * (len(totals) - 1)
+    if freedom <= 0:
+        return Variation()
+    means = np.outer(sizes, totals) / totals.sum()
+    statistic = float(((table - means) ** 2 / means).sum())
+    if chdtrc(freedom, statistic) > _SIGNIFICANT:
+        return Variation()
+    return Variation((statistic / freedom - 1) / float(sizes.mean()), len(table))
+
+
+def _table(columns: Sequence[PartColumn]) -> NDArray[Any]:
+    """A row a part, a column a value whose count is known in each part, and one column for all others."""
+    import numpy as np
+
+    listed = [dict(one.counts) for one in columns]
+    complete = [sum(one.values()) == part.count for one, part in zip(listed, columns, strict=True)]
+    names = [
+        name
+        for name in dict.fromkeys(name for one in listed for name in one)
+        if all(name in one or done for one, done in zip(listed, complete, strict=True))
+    ]
+    known = np.array([[one.get(name, 0) for name in names] for one in listed], "f8").reshape(len(columns), -1)
+    rest = np.array([one.count for one in columns]) - known.sum(axis=1)
+    return np.column_stack([known, np.maximum(rest, 0)])
+
+
+@cache
+def _bridges() -> tuple[NDArray[Any], NDArray[Any]]:
+    """The ranks 1/16 … 15/16, and Brownian bridges at them, one a row."""
+    import numpy as np
+
+    ranks = np.arange(1, _STEPS) / _STEPS
+    drawn = np.random.default_rng(17).standard_normal((_DRAWS, _STEPS))
+    walks = np.cumsum(drawn / np.sqrt(_STEPS), axis=1)
+    return ranks, walks[:, :-1] - walks[:, -1:] * ranks
