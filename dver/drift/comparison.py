@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dver.core.errors import UsageError
 from dver.drift.distributions import Compared, compare_distributions
 from dver.drift.new_values import SHOWN, new_values, new_values_p_value
-from dver.drift.pairs import Pair, choose_method, pair_columns, reason_not_compared, type_changed, usable
+from dver.drift.pairs import IGNORED, Pair, choose_method, pair_columns, reason_not_compared, type_changed, usable
 from dver.drift.result import ColumnDrift, DriftKind, DriftMethod, DriftResult
 from dver.drift.settings import DriftSettings, check_settings
 from dver.drift.shares import share_test
@@ -76,9 +76,9 @@ class _Plan:
 
 def _plan(pair: Pair, settings: DriftSettings) -> _Plan:
     reference, live = pair.reference, pair.live
-    if reference is None or live is None or pair.name in settings.ignored:
-        return _Plan(pair, None, reason_not_compared(pair, settings), nulls=False, new_values=False)
     why = reason_not_compared(pair, settings)
+    if reference is None or live is None or pair.name in settings.ignored:
+        return _Plan(pair, None, why, nulls=False, new_values=False)
     nulls = bool(reference.count and live.count)
     if why is not None:
         return _Plan(pair, None, why, nulls, new_values=False)
@@ -97,7 +97,7 @@ def _column(plan: _Plan) -> ColumnDrift:
         live_type=live.type if live else None,
         why=plan.why,
     )
-    if plan.why == "it is ignored on request":
+    if plan.why == IGNORED:
         return column
     if reference is None:
         return _with(column, DriftKind.NEW_COLUMN, "the reference does not have this column")
@@ -143,7 +143,7 @@ def _drifted_nulls(plans: Sequence[_Plan], reference: CollectionProfile, alpha: 
         rows = np.array([one.count for one in sides], "f8")
         return rows - np.array([usable(one) for one in sides], "f8"), rows
 
-    extra = [variation_of_nulls(reference.parts, one.pair.name).added_variance(alpha) for one in plans]
+    extra = [variation_of_nulls(one.pair.parts(reference.parts), one.pair.name).added_variance(alpha) for one in plans]
     test = share_test(
         counts([one.pair.reference for one in plans]),
         counts([one.pair.live for one in plans]),

@@ -11,7 +11,7 @@ from dver.drift.categories import cells_test, pooled, statistic_of
 from dver.drift.kolmogorov import KolmogorovTest, kolmogorov_test
 from dver.drift.pairs import Pair, distinct, has_counts, usable
 from dver.drift.result import DriftMethod
-from dver.drift.samples import Cells, NumberSample, cells_of_numbers, cells_of_values, sample_of, steps_of
+from dver.drift.samples import Cells, NumberSample, cells_of_numbers, cells_of_values, lost_share, sample_of, steps_of
 from dver.drift.settings import DriftSettings
 from dver.drift.shares import share_test
 from dver.drift.variation import Variation, variation_of_numbers, variation_of_values
@@ -45,7 +45,7 @@ def compare_distributions(
     for index, (pair, method) in enumerate(pairs):
         assert pair.reference is not None  # pairs with a method have both
         assert pair.live is not None
-        one = _Comparison(pair.reference, pair.live, method, parts, alpha)
+        one = _Comparison(pair.reference, pair.live, method, pair.parts(parts), alpha)
         threshold = settings.of(pair.name).threshold
         if threshold is not None:
             found[index] = one.by_hand(min(threshold, 1.0) if method in _TESTS else threshold)
@@ -133,9 +133,18 @@ class _Comparison:
         else:
             variation = variation_of_values(self._parts, self._reference.name)
             cells = self._cells()
+            variance += self._lost_variance(cells)
         test = cells_test(self._method, cells, variance + variation.added_variance(self._alpha), self._alpha)
         drifted = test.p_value <= self._alpha
         return Compared(test.statistic, test.threshold, test.p_value, drifted, bool(variation.variance))
+
+    def _lost_variance(self, cells: Cells) -> float:
+        """What counts that may be too low add to one over the effective rows."""
+        sides = zip((self._reference.counts, self._live.counts), self._rows, strict=True)
+        lost = sum(lost_share(counts, rows) ** 2 for counts, rows in sides if counts is not None)
+        judged = pooled(cells)
+        least = float(min((judged.reference + judged.live)[:-1], default=1.0)) / sum(self._rows)
+        return lost / least if lost else 0.0
 
     def _samples(self) -> tuple[NumberSample, NumberSample]:
         if self._both is None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from dver.drift.samples import NumberSample, Steps
+from dver.drift.samples import DistributionSteps, NumberSample
 
 _EXACT_GRID: Final = 100_000
 """The p-value is exact if the numbers of values multiply to at most this."""
@@ -23,7 +23,7 @@ class KolmogorovTest:
 
 
 def kolmogorov_test(
-    steps: Steps, samples: tuple[NumberSample, NumberSample], extra: float, alpha: float
+    steps: DistributionSteps, samples: tuple[NumberSample, NumberSample], extra: float, alpha: float
 ) -> KolmogorovTest:
     """The test at significance `alpha`. `extra` is a variance beside that of the rows, in units of one over rows."""
     from scipy.special import kolmogi, kolmogorov

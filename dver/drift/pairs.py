@@ -10,13 +10,14 @@ from typing import Final
 from dver.core.errors import UsageError
 from dver.drift.result import DriftMethod
 from dver.drift.settings import DriftSettings
-from dver.formats.profile import ColumnProfile, ColumnType
+from dver.formats.profile import ColumnProfile, ColumnType, PartSummary
 from dver.profiles.sketches.distinct import Distinct
 
 SMALL: Final = 1000
 """Up to this many reference rows tests are used, and distances above, as Evidently does."""
 FEW_VALUES: Final = 5
 """Numbers with at most this many different values are compared as categories."""
+IGNORED: Final = "it is ignored on request"
 _CATEGORIES: Final = (ColumnType.TEXT, ColumnType.BOOLEAN)
 _NUMBERS: Final = (ColumnType.INTEGER, ColumnType.NUMBER)
 _ONLY_NUMBERS: Final = (DriftMethod.KS, DriftMethod.WASSERSTEIN)
@@ -30,6 +31,16 @@ class Pair:
     name: str
     reference: ColumnProfile | None
     live: ColumnProfile | None
+    unique: bool = True
+    """Is this the only column with its name?"""
+
+    def parts(self, every: Sequence[PartSummary]) -> Sequence[PartSummary]:
+        """The parts of the reference that say how the column varies.
+
+        None for columns with the same name, since parts name them, and none for times, which differ in all parts.
+        """
+        timed = self.reference is not None and self.reference.type is ColumnType.TIME
+        return every if self.unique and not timed else ()
 
 
 def pair_columns(reference: Sequence[ColumnProfile], live: Sequence[ColumnProfile]) -> tuple[Pair, ...]:
@@ -38,7 +49,9 @@ def pair_columns(reference: Sequence[ColumnProfile], live: Sequence[ColumnProfil
     Of columns with the same name, the first belong together, the second, and so on.
     """
     mine, theirs = dict(_numbered(reference)), dict(_numbered(live))
-    return tuple(Pair(key[0], mine.get(key), theirs.get(key)) for key in {**mine, **theirs})
+    keys = {**mine, **theirs}
+    names = Counter(name for name, _ in keys)
+    return tuple(Pair(key[0], mine.get(key), theirs.get(key), names[key[0]] == 1) for key in keys)
 
 
 def usable(column: ColumnProfile) -> int:
@@ -58,10 +71,10 @@ def type_changed(reference: ColumnProfile, live: ColumnProfile) -> bool:
 def reason_not_compared(pair: Pair, settings: DriftSettings) -> str | None:
     """Why the distributions of a pair cannot be compared; None if they can."""
     reference, live = pair.reference, pair.live
+    if pair.name in settings.ignored:
+        return IGNORED
     if reference is None or live is None:
         return None
-    if pair.name in settings.ignored:
-        return "it is ignored on request"
     for column, whose in ((reference, "reference"), (live, "live data")):
         if not column.count:
             return f"the {whose} has no rows"

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from dver.formats.profile import ColumnProfile, NumberSummary, ValueCounts
+from dver.profiles.sketches.frequent import Frequent
 from dver.profiles.sketches.quantiles import Quantiles
 
 if TYPE_CHECKING:
@@ -30,12 +31,7 @@ class NumberSample:
 
     @property
     def count(self) -> float:
-        """The numbers."""
-        return float(self.shares_end)
-
-    @cached_property
-    def shares_end(self) -> float:
-        """The sum of the weights."""
+        """How many numbers there are."""
         return float(self.weights.sum())
 
     @cached_property
@@ -73,7 +69,7 @@ def sample_of(summary: NumberSummary) -> NumberSample:
 
 
 @dataclass(frozen=True)
-class Steps:
+class DistributionSteps:
     """Two distributions over the same values: between two neighbours both are constant."""
 
     widths: NDArray[Any]
@@ -83,7 +79,7 @@ class Steps:
     live: NDArray[Any]
 
 
-def steps_of(reference: NumberSample, live: NumberSample) -> Steps:
+def steps_of(reference: NumberSample, live: NumberSample) -> DistributionSteps:
     """Both distributions as steps."""
     import numpy as np
 
@@ -95,7 +91,7 @@ def steps_of(reference: NumberSample, live: NumberSample) -> Steps:
     theirs = np.concatenate((np.zeros(first), live.weights))[order]
     with np.errstate(over="ignore"):
         widths = np.diff(values)
-    return Steps(widths, np.cumsum(ours)[:-1] / reference.count, np.cumsum(theirs)[:-1] / live.count)
+    return DistributionSteps(widths, np.cumsum(ours)[:-1] / reference.count, np.cumsum(theirs)[:-1] / live.count)
 
 
 @dataclass(frozen=True)
@@ -107,25 +103,31 @@ class Cells:
 
 
 def cells_of_values(reference: ValueCounts, live: ValueCounts, sizes: tuple[int, int]) -> Cells:
-    """The counts of all values in ascending order; those not known on both sides are one last cell together.
+    """The counts of all values in ascending order; those not known well enough are one last cell together.
 
-    `sizes` are the numbers of values, nulls not counted.
+    `sizes` are the numbers of values, nulls not counted. Where only the most frequent values are known, a value is
+    listed because its count is high, so counts near the smallest listed one are too high on average. Hence only
+    values count that are clearly more frequent in both together, and one that a side does not list has that side's
+    smallest count.
     """
     import numpy as np
 
-    mine, theirs = _by_value(reference), _by_value(live)
+    mine, theirs = dict(reference.values), dict(live.values)
+    names = sorted({**mine, **theirs}, key=_order)
+    least = [0 if one.complete else min((times for _, times in one.values), default=0) for one in (reference, live)]
+    found = np.array([(mine.get(one, least[0]), theirs.get(one, least[1])) for one in names], "f8").reshape(-1, 2)
     if reference.complete and live.complete:
-        names = sorted({**mine, **theirs}, key=_order)
-        found = [(mine.get(one, 0), theirs.get(one, 0)) for one in names]
-    else:
-        known = [one for one in mine if (one in theirs or live.complete)]
-        known += [one for one in theirs if one not in mine and reference.complete]
-        found = [(mine.get(one, 0), theirs.get(one, 0)) for one in known]
-        rest = tuple(max(0, size - sum(counts)) for size, counts in zip(sizes, zip(*found, strict=True), strict=False))
-        found.append((rest[0], rest[1]) if rest else sizes)
-    columns = np.array(found, "f8").reshape(-1, 2)
-    columns = columns[columns.sum(axis=1) > 0]
-    return Cells(columns[:, 0], columns[:, 1])
+        return Cells(found[:, 0], found[:, 1])
+    cut = max(low / size for low, size in zip(least, sizes, strict=True))
+    known = found[found.sum(axis=1) / sum(sizes) >= cut + 3 * np.sqrt(cut / min(sizes))]
+    rest = np.maximum(0, np.array(sizes) - known.sum(axis=0))
+    cells = np.vstack([known, rest]) if rest.any() else known
+    return Cells(cells[:, 0], cells[:, 1])
+
+
+def lost_share(counts: ValueCounts, size: int) -> float:
+    """How much the share of a value may be too low: 0 if all counts are known. Raises CorruptError."""
+    return 0.0 if counts.complete else Frequent.of(counts).error / size
 
 
 def cells_of_numbers(
@@ -142,10 +144,6 @@ def cells_of_numbers(
     edges = np.linspace(low, high, count + 1) if high > low else np.array([low, low + 1])
     counts = [np.diff(np.append(one.shares_below(edges[:-1]), 1.0)) * one.count for one in samples]
     return Cells(counts[0], counts[1])
-
-
-def _by_value(counts: ValueCounts) -> dict[Hashable, int]:
-    return dict(counts.values)
 
 
 def _order(value: Hashable) -> tuple[str, Any]:

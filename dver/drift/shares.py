@@ -59,8 +59,8 @@ def _exact_p_values(found: Any, n: Any, live_found: Any, m: Any) -> NDArray[Any]
 
     both = found + live_found
     others = 2 * both > n + m
-    total = np.where(others, n + m - both, both)
-    of_live = np.where(others, m - live_found, live_found)
+    total = np.where(others, n + m - both, both).astype(int)
+    of_live = np.where(others, m - live_found, live_found).astype(int)
     chance = m / (n + m)
     above = np.where(of_live > 0, bdtrc(np.maximum(of_live - 1, 0), total, chance), 1.0)
     below = bdtr(of_live, total, chance)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _LEAST_PARTS: Final = 3
 _SIGNIFICANT: Final = 0.01
+_SORTED: Final = 0.1
+"""A larger variance comes from sorted rows."""
 _DRAWS: Final = 200
 _STEPS: Final = 16
 """A part has the quantiles 0, 1/16, 2/16 … 1. The first and the last say little."""
@@ -90,7 +92,7 @@ def variation_of_numbers(parts: Sequence[PartSummary], name: str, sample: Number
     if variance and gammaincc(mean * mean / variance, found * mean / variance) > _SIGNIFICANT:
         return Variation()
     ratio = found / mean if mean else rows
-    return Variation((min(ratio, rows) - 1) * chance, len(columns))
+    return _variation((ratio - 1) * chance, len(columns))
 
 
 def _of_counts(table: NDArray[Any]) -> Variation:
@@ -111,7 +113,12 @@ def _of_counts(table: NDArray[Any]) -> Variation:
     statistic = float(((table - means) ** 2 / means).sum())
     if chdtrc(freedom, statistic) > _SIGNIFICANT:
         return Variation()
-    return Variation((statistic / freedom - 1) / float(sizes.mean()), len(table))
+    return _variation((statistic / freedom - 1) / float(sizes.mean()), len(table))
+
+
+def _variation(variance: float, parts: int) -> Variation:
+    """Parts that differ as samples of fewer than ten rows do are no days of one kind: the rows are sorted."""
+    return Variation(variance, parts) if variance <= _SORTED else Variation()
 
 
 def _table(columns: Sequence[PartColumn]) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from dver.drift.samples import NumberSample, Steps
+from dver.drift.samples import DistributionSteps, NumberSample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,9 @@ class Noise:
     """Of the distances found."""
 
 
-def distance_of(steps: Steps, samples: tuple[NumberSample, NumberSample], variance: float) -> NumberDistance:
+def distance_of(
+    steps: DistributionSteps, samples: tuple[NumberSample, NumberSample], variance: float
+) -> NumberDistance:
     """The distance, and the weights of its noise.
 
     `variance` is one over the effective rows. Errors of sketches are added to it by rank: as those of a random sample
@@ -77,6 +79,8 @@ def noise(weights: NDArray[Any], judged: NDArray[Any], alphas: NDArray[Any]) -> 
     from scipy.special import ndtr, ndtri
 
     bridges, covariance = _bridges()
+    unit = np.maximum(weights.max(axis=1), np.finfo("f8").tiny)
+    weights, judged = weights / unit[:, None], judged / unit
     drawn = bridges @ weights.T.astype("f4")
     drawn.partition(int((1 - _TAIL) * _BRIDGES), axis=0)
     start = drawn[int((1 - _TAIL) * _BRIDGES)].astype("f8")
@@ -89,7 +93,7 @@ def noise(weights: NDArray[Any], judged: NDArray[Any], alphas: NDArray[Any]) -> 
     tail = 2 * factor * ndtr(-judged / scale)
     counted = (drawn >= judged).mean(axis=0)
     p_values = np.where(judged >= start, np.minimum(tail, _TAIL), counted)
-    return Noise(thresholds, np.where(deviation > 0, p_values, 1.0))
+    return Noise(thresholds * unit, np.where(deviation > 0, p_values, 1.0))
 
 
 @cache

@@ -1,0 +1,220 @@
+"""Two profiles compared: kinds of drift, and what is not compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from drifting import table_of
+
+from dver.core.errors import UsageError
+from dver.drift.comparison import compare
+from dver.drift.result import ColumnDrift, DriftKind, DriftMethod
+from dver.drift.settings import ColumnSettings, DriftSettings
+
+SIZE = 3000
+
+
+def draws(seed: int, size: int = SIZE) -> Any:
+    return np.random.default_rng(seed).standard_normal(size)
+
+
+def words(seed: int, shares: Mapping[str, float], size: int = SIZE) -> Any:
+    return np.random.default_rng(seed).choice(list(shares), size, p=list(shares.values()))
+
+
+def compared(reference: Any, live: Any, settings: DriftSettings | None = None) -> ColumnDrift:
+    """One column compared."""
+    found = compare(table_of({"x": reference}), table_of({"x": live}), settings or DriftSettings())
+    return found.columns[0]
+
+
+def test_equal_distributions_do_not_drift() -> None:
+    found = compared(draws(1), draws(2))
+    assert not found.drifted
+    assert found.method is DriftMethod.WASSERSTEIN
+    assert found.statistic is not None
+    assert found.threshold is not None
+    assert 0 < found.statistic < found.threshold
+
+
+@pytest.mark.parametrize(("size", "shift"), [(10_000, 0.1), (300, 1.0)])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_shift_is_found_among_twenty_columns(size: int, shift: float, seed: int) -> None:
+    reference = {f"c{index}": draws(100 * seed + index, size) for index in range(20)}
+    live = {f"c{index}": draws(100 * seed + 50 + index, size) for index in range(20)}
+    live["c7"] = live["c7"] + shift
+    found = compare(table_of(reference), table_of(live))
+    assert [one.column for one in found.drifted] == ["c7"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "values", "method"),
+    [
+        (1000, "numbers", DriftMethod.KS),
+        (1001, "numbers", DriftMethod.WASSERSTEIN),
+        (1000, "letters", DriftMethod.CHI_SQUARE),
+        (1001, "letters", DriftMethod.JENSEN_SHANNON),
+        (1000, "bits", DriftMethod.Z),
+        (1000, "digits", DriftMethod.CHI_SQUARE),
+        (1001, "digits", DriftMethod.JENSEN_SHANNON),
+    ],
+)
+def test_the_method_follows_from_type_and_size(rows: int, values: str, method: DriftMethod) -> None:
+    made = {
+        "numbers": draws(1, rows),
+        "letters": words(1, {"a": 0.5, "b": 0.3, "c": 0.2}, rows),
+        "bits": draws(1, rows) > 0,
+        "digits": np.random.default_rng(1).integers(0, 5, rows),
+    }[values]
+    assert compared(made, made).method is method
+
+
+def test_missing_and_new_columns_drift() -> None:
+    found = compare(table_of({"a": draws(1), "b": draws(2)}), table_of({"c": draws(3), "a": draws(4)}))
+    assert [(one.column, one.kinds) for one in found.columns] == [
+        ("a", ()),
+        ("b", (DriftKind.MISSING_COLUMN,)),
+        ("c", (DriftKind.NEW_COLUMN,)),
+    ]
+
+
+def test_a_column_that_became_text_changed_its_type() -> None:
+    found = compared(draws(1), words(1, {"a": 0.5, "b": 0.5}))
+    assert found.kinds == (DriftKind.TYPE,)
+    assert found.details == ("type: text, number in the reference",)
+    assert found.method is None
+
+
+def test_integers_and_other_numbers_are_one_type() -> None:
+    counts = np.random.default_rng(1).integers(0, 100, SIZE)
+    assert not compared(counts, np.random.default_rng(2).integers(0, 100, SIZE).astype(float)).drifted
+
+
+def test_texts_that_all_look_like_numbers_do_not_change_the_type_of_codes() -> None:
+    codes = table_of({"x": words(1, {"17": 0.9, "A4": 0.1})})
+    codes = replace(codes, columns=(replace(codes.columns[0], mixed=2700),))
+    found = compare(codes, table_of({"x": np.full(40, 17)}))
+    assert not found.drifted
+    assert found.columns[0].why == "the types differ: text in the reference, integer in the live data"
+
+
+def test_a_frequent_new_value_drifts() -> None:
+    found = compared(words(1, {"a": 0.5, "b": 0.5}), words(2, {"a": 0.5, "b": 0.49, "new": 0.01}))
+    assert DriftKind.NEW_VALUES in found.kinds
+    assert found.new_values == ("new",)
+
+
+def test_a_new_value_that_chance_explains_is_only_listed() -> None:
+    reference = words(1, {"a": 0.5, "b": 0.5})
+    live = reference.astype("<U9")
+    live[0] = "rare"
+    found = compared(reference, live)
+    assert not found.drifted
+    assert found.new_values == ("rare",)
+
+
+def test_more_nulls_drift() -> None:
+    live = draws(2)
+    live[:90] = np.nan
+    found = compared(draws(1), live)
+    assert found.kinds == (DriftKind.NULLS,)
+    assert found.details == ("nulls: 3.0 %, 0.0 % in the reference",)
+
+
+def test_infinities_count_as_nulls() -> None:
+    live = draws(2)
+    live[:90] = np.inf
+    assert compared(draws(1), live).kinds == (DriftKind.NULLS,)
+
+
+def test_a_column_that_became_empty_has_drifted_nulls() -> None:
+    found = compared(draws(1), np.full(SIZE, np.nan))
+    assert found.kinds == (DriftKind.NULLS,)
+    assert found.why == "the live data has no values in this column"
+
+
+def test_live_data_without_rows_does_not_drift() -> None:
+    found = compare(table_of({"x": draws(1), "y": draws(1)}), table_of({"x": draws(1, 0), "y": draws(1, 0)}))
+    assert not found.drifted
+    assert {one.why for one in found.columns} == {"the live data has no rows"}
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("reference_rows", [300, 3000])
+def test_a_few_live_rows_raise_no_alarm_on_their_own(rows: int, reference_rows: int) -> None:
+    for seed in range(20):
+        assert not compared(draws(seed, reference_rows), draws(100 + seed, rows)).drifted
+
+
+def test_a_constant_column_drifts_when_its_constant_changes() -> None:
+    assert not compared(np.full(SIZE, 7), np.full(SIZE, 7)).drifted
+    assert compared(np.full(SIZE, 7), np.full(SIZE, 8)).drifted
+    assert compared(np.full(SIZE, 7.0), draws(1)).drifted
+
+
+def test_row_numbers_are_not_compared() -> None:
+    found = compared(np.arange(SIZE), np.arange(SIZE, 2 * SIZE))
+    assert not found.drifted
+    assert found.why == "it numbers the rows: each value occurs once"
+
+
+def test_identifiers_are_not_compared() -> None:
+    found = compared([f"u{index}" for index in range(400)], [f"v{index}" for index in range(400)])
+    assert not found.drifted
+    assert found.why == "most values occur once, as in identifiers and free text"
+
+
+def test_times_are_compared_on_request_only() -> None:
+    days = np.datetime64("2026-01-01", "s") + np.arange(SIZE)
+    assert compared(days, days + 10**6).why == "times differ in all later data; they are compared on request"
+    assert compared(days, days + 10**6, DriftSettings(times=True)).drifted
+
+
+def test_ignored_columns_do_not_drift() -> None:
+    settings = DriftSettings(ignored={"x", "y"})
+    found = compare(table_of({"x": draws(1)}), table_of({"x": draws(1) + 9, "y": draws(2)}), settings)
+    assert not found.drifted
+
+
+def test_columns_with_the_same_name_are_paired_in_order() -> None:
+    columns = table_of({"x": draws(1), "y": draws(2) + 9}).columns
+    twins = replace(table_of({"x": draws(1)}), columns=tuple(replace(one, name="x") for one in columns))
+    assert not compare(twins, twins).drifted
+    swapped = replace(twins, columns=twins.columns[::-1])
+    assert [one.drifted for one in compare(twins, swapped).columns] == [True, True]
+
+
+def test_private_columns_of_text_are_not_compared() -> None:
+    table = table_of({"x": words(1, {"a": 0.5, "b": 0.5})})
+    private = replace(table, columns=(replace(table.columns[0], counts=None, private=True),))
+    assert compare(private, private).columns[0].why == "its values are private"
+
+
+def test_extreme_numbers_are_compared() -> None:
+    huge = np.where(draws(1) > 0, 1.0, -1.0) * np.random.default_rng(3).random(SIZE) * 1e140
+    assert not compared(huge, huge[::-1].copy()).drifted
+    assert compared(huge, huge / 10).drifted
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (DriftSettings(columns={"z": ColumnSettings()}), "no column named 'z'"),
+        (DriftSettings(columns={"x": ColumnSettings(threshold=-1.0)}), "threshold -1 of column 'x' is impossible"),
+        (DriftSettings(columns={"x": ColumnSettings(threshold=float("nan"))}), "threshold nan of column"),
+        (DriftSettings(columns={"x": ColumnSettings(DriftMethod.Z)}), "method z does not fit column 'x'"),
+        (DriftSettings(columns={"x": ColumnSettings(DriftMethod.CHI_SQUARE)}), "method chi-square does not fit"),
+        (DriftSettings(columns={"w": ColumnSettings(DriftMethod.KS)}), "method ks does not fit column 'w'"),
+        (DriftSettings(false_alarms=0), "false alarms of 0 are impossible"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings: DriftSettings, message: str) -> None:
+    table = table_of({"x": draws(1), "w": words(1, {"a": 0.5, "b": 0.5})})
+    with pytest.raises(UsageError, match=message) as caught:
+        compare(table, table, settings)
+    assert caught.value.why
+    assert caught.value.fix
