@@ -81,11 +81,13 @@ def variation_of_numbers(parts: Sequence[PartSummary], name: str, sample: Number
     ranks, bridges = _bridges()
     whole = sample.quantiles(ranks)
     quantiles = np.array([one.quantiles[1:-1] for one in columns])
+    scale = max(float(np.abs(quantiles).max()), float(np.abs(whole).max())) or 1.0  # squares must not overflow
+    quantiles, whole = quantiles / scale, whole / scale
     found = float((np.abs(quantiles - whole).mean(axis=1) ** 2).mean())
     rows = len(columns) / sum(1 / one.count for one in columns)
     chance = (1 - 1 / len(columns)) / rows + 8 * sample.rank_deviation**2
     shifted = ranks + bridges * np.sqrt(chance)
-    drawn = np.abs(sample.quantiles(np.clip(shifted, 0, 1)) - whole).mean(axis=1) ** 2
+    drawn = np.abs(sample.quantiles(np.clip(shifted, 0, 1)) / scale - whole).mean(axis=1) ** 2
     mean, variance = float(drawn.mean()), float(drawn.var()) / len(columns)
     if not found or found <= mean:
         return Variation()
