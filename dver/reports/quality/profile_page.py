@@ -44,7 +44,8 @@ section { margin-top: 1.75rem; }
 .columns details { content-visibility: auto; contain-intrinsic-size: auto 46px; }
 .columns details[open] { content-visibility: visible; }
 summary.column { list-style: none; } summary.column::-webkit-details-marker { display: none; }
-.columns .name::before { content: "▸"; opacity: .6; display: inline-block; width: 1rem; }
+.columns summary .name { position: relative; padding-left: 1rem; }
+.columns summary .name::before { content: "▸"; opacity: .6; position: absolute; left: 0; }
 .columns details[open] > summary .name::before { content: "▾"; }
 summary.column:hover { background: var(--soft); }
 .head { font-size: .85rem; opacity: .8; }
