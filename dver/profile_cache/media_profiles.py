@@ -11,6 +11,7 @@ from dver.core.batches import batched
 from dver.core.errors import ConflictError, CorruptError
 from dver.core.oid import Oid
 from dver.core.progress import Task
+from dver.core.worker_pool import Report
 from dver.formats import measurements as measurements_format
 from dver.formats.measurements import Measurements
 from dver.formats.profile import PROFILER, CollectionKind, CollectionProfile
@@ -46,8 +47,8 @@ class MediaProfiles:
         for kind in KINDS:
             wanted = plan.media_oids(kind)
             if wanted:
-                self._measurements[kind] = self._measurements_of(kind, wanted, known)
-            self._task.advance(sum(file.size for group in plan.media if group.kind is kind for file in group.files))
+                left = sum(file.size for group in plan.media if group.kind is kind for file in group.files)
+                self._measurements[kind] = self._measurements_of(kind, wanted, known, left)
         return media_collections(plan.media, self._measurements, private=self._private)
 
     def contents(self) -> dict[bytes, bytes]:
@@ -58,14 +59,18 @@ class MediaProfiles:
         }
 
     def _measurements_of(
-        self, kind: CollectionKind, wanted: Mapping[Oid, ListedFile], known: Sequence[DirectoryProfile]
+        self, kind: CollectionKind, wanted: Mapping[Oid, ListedFile], known: Sequence[DirectoryProfile], size: int
     ) -> Measurements:
+        """The measurements of `wanted`, whose files have `size` bytes."""
         found = self._known(kind, wanted, known)
         measured = set(found.oids) if found is not None else set()
         missing = {oid: file for oid, file in wanted.items() if oid not in measured}
+        new_size = sum(file.size for file in missing.values())
+        self._task.advance(size - new_size)
         if not missing and found is not None:
             return found
-        new = self._measure(kind, missing)
+        mean = new_size / max(1, len(missing))
+        new = self._measure(kind, missing, lambda count: self._task.advance(round(count * mean)))
         self.measured += len(missing)
         return new if found is None else found.joined(new)
 
@@ -90,13 +95,13 @@ class MediaProfiles:
                 break
         return found
 
-    def _measure(self, kind: CollectionKind, files: Mapping[Oid, ListedFile]) -> Measurements:
+    def _measure(self, kind: CollectionKind, files: Mapping[Oid, ListedFile], report: Report) -> Measurements:
         """Measure files of the workspace, and copies of those that are only in the store."""
         with self._in_workspace(files) as here:
-            found = measure_files(kind, here)
+            found = measure_files(kind, here, report=report)
         for batch in batched([file for oid, file in files.items() if oid not in here], _COPIES):
             with copies_on_disk(self._repo, [(file.path, file.oid) for file in batch]) as copies:
-                found = found.joined(measure_files(kind, copies))
+                found = found.joined(measure_files(kind, copies, report=report))
         return found
 
     @contextmanager

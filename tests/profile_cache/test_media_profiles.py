@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,9 @@ from PIL import Image
 from workspaces import Project, write
 
 from dver.core.errors import ConflictError
+from dver.core.oid import Oid
+from dver.core.progress import SILENT, Task
+from dver.core.worker_pool import Report
 from dver.formats.measurements import Measurements
 from dver.formats.profile import CollectionKind, CollectionProfile
 from dver.profile_cache import media_profiles
@@ -114,8 +119,8 @@ def test_an_image_that_changes_while_it_is_measured_is_an_error(
 ) -> None:
     measure = media_profiles.measure_files
 
-    def changing(kind: CollectionKind, files: dict[object, bytes]) -> Measurements:
-        found = measure(kind, files)  # type: ignore[arg-type]
+    def changing(kind: CollectionKind, files: dict[Oid, bytes], report: Report) -> Measurements:
+        found = measure(kind, files, report=report)
         draw(project.root / "data/train/0.png", 250)
         return found
 
@@ -123,3 +128,37 @@ def test_an_image_that_changes_while_it_is_measured_is_an_error(
     with pytest.raises(ConflictError, match=r"0\.png' changed while it was read"):
         profiled(project)
     assert profiled(project, "data/train/1.png").scanned_files == 1  # nothing was kept
+
+
+def test_the_progress_reaches_the_bytes_of_all_files(project: Project) -> None:
+    draw(project.root / "data/train/copy.png", 1)
+    project.save("data")
+    progress = Counted()
+    profiled(project, progress=progress)
+    assert progress.total == pytest.approx(progress.done, abs=20)  # the sizes of images are averaged
+    again = Counted()
+    draw(project.root / "data/train/new.png", 77)
+    profiled(project, progress=again)
+    assert again.total == pytest.approx(again.done, abs=20)
+
+
+class Counted:
+    """Adds up the amounts of the task `profile`."""
+
+    def __init__(self) -> None:
+        self.total = self.done = 0
+
+    @contextmanager
+    def task(self, label: str, *, total: int | None = None, unit: str = "B") -> Iterator[Task]:
+        if label != "profile":
+            with SILENT.task(label, total=total) as task:
+                yield task
+            return
+        self.total += total or 0
+        yield self
+
+    def advance(self, amount: int) -> None:
+        self.done += amount
+
+    def grow(self, amount: int) -> None:
+        self.total += amount
