@@ -9,6 +9,7 @@ from pathlib import Path
 from dver.core.progress import Progress
 from dver.git.registry.references import read_artifact
 from dver.models.artifact_content import CommitContents
+from dver.ops.share.pull import pull
 from dver.ops.share.update import update
 from dver.ops.track.add import add
 from dver.pipelines.definition.retraining import NewDataSource
@@ -18,12 +19,16 @@ from dver.retraining.definitions import FoundRetraining
 from dver.sources.imports import imports_in_worktree
 
 
-def bring_new_data(repo: Repository, found: FoundRetraining, progress: Progress) -> tuple[str, ...]:
+def bring_new_data(repo: Repository, found: FoundRetraining, progress: Progress, *, download: bool) -> tuple[str, ...]:
     """Bring the data of the definition up to date. Returns the paths that differ from those of the latest version.
 
-    Files are copied for all data before any pointer changes. Raises the errors of `add`, such as for failed checks,
+    With `download`, data that is not in the workspace is pulled first. Files are copied for all data before any
+    pointer changes. Raises the errors of `add`, such as for failed checks,
     and of `update`.
     """
+    if download and found.definition.data:
+        paths = [os.fspath(_absolute(repo, found, one.path)) for one in found.definition.data]
+        pull(repo, paths, cwd=repo.root, progress=progress)
     collected = [
         plan_copies(_absolute(repo, found, one.collected_from), _absolute(repo, found, one.path))
         for one in found.definition.data

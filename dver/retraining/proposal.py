@@ -46,8 +46,8 @@ def propose(repo: Repository, proposed: ProposedVersion, job: CiJob, git_remote:
 
     Raises RemoteError, and RepositoryError if no branch can be merged into.
     """
-    base = default_branch(repo.git)
-    if base is None:
+    base = job.branch or default_branch(repo.git)
+    if not base:
         raise RepositoryError(
             "no branch to merge into", why="HEAD is on no branch", fix="git switch main, and run the same command again"
         )

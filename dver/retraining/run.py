@@ -103,7 +103,7 @@ class _Retraining:
             why = why_not_asked(self._repo, found.definition.monitor or found.definition.artifact, found.artifact)
             if why is not None:
                 return self._end(RetrainingOutcome.NO_ALARM, why=why)
-        data = bring_new_data(self._repo, found, self._progress)
+        data = bring_new_data(self._repo, found, self._progress, download=options.pull)
         if found.definition.data and not data and not options.force:
             latest = read_artifact(self._repo.git, found.artifact).latest
             why = f"the data is that of {latest.version}" if latest is not None else None

@@ -291,6 +291,35 @@ def test_the_schedule_retrains_and_pushes_a_branch(team: Team) -> None:
     assert json.loads((team.root / "metrics.json").read_text()) == {"auc": 0.2}
 
 
+def add_retraining(team: Team, host: str) -> None:
+    """Give dver.yaml a section `retrain`, and the project a new file, a version in production and new workflows."""
+    with (team.root / "dver.yaml").open("a") as file:
+        file.write("retrain:\n  churn: {data: {path: data, from: incoming}, promote: auc >= prod.auc - 0.5}\n")
+    (team.root / "incoming").mkdir()
+    (team.root / "incoming/b").write_text("b\n")
+    team.dver("ci", "init", host, "--retrain", "--force")
+    team.git("add", "--all")
+    team.git("commit", "-qm", "Say how to retrain")
+    team.dver("model", "register", "churn")
+    team.dver("model", "assign", "churn", "prod")
+    team.git("push", "-q", "--tags", str(team.origin), "main")
+
+
+def test_a_model_with_a_rule_is_retrained_and_proposed(team: Team) -> None:
+    add_retraining(team, "github")
+    [job] = team.on_main("dver-retrain").values()
+    assert job.ok, job.log
+    [opened] = team.host.pulls
+    assert opened["head"]["ref"] == "retrain/churn-v0.0.2"
+    assert "The rule promotes it." in opened["body"]
+    assert "churn@v0.0.2" in team.tags()
+    team.git("fetch", "-q", str(team.origin), "retrain/churn-v0.0.2")
+    team.git("checkout", "-q", "FETCH_HEAD")
+    team.dver("check", "available", "--remote")
+    team.dver("pull")
+    assert (team.root / "data/b").read_text() == "b\n"
+
+
 def test_jobs_without_permission_cannot_push(team: Team) -> None:
     """The checks of the tests above could fail: the server refuses the token of other jobs."""
     team.git("checkout", "-q", "--detach")
@@ -356,6 +385,21 @@ def test_gitlab_retrains_on_a_schedule(team: Team) -> None:
     assert job.ok, job.log
     assert git("log", "-1", "--format=%an %s", "dver-retrain", cwd=team.origin).strip() == "GitLab CI Retrain"
     assert "auc" in (job.workspace / "dver-report/report.md").read_text()
+
+
+def test_gitlab_retrains_a_model_with_a_rule(team: Team) -> None:
+    add_retraining(team, "gitlab")
+    sha = team.git("rev-parse", "main").strip()
+    one_server = {  # GitLab serves Git and its API at one address
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{team.url}/.insteadOf",
+        "GIT_CONFIG_VALUE_0": f"{team.host.url}/",
+    }
+    host = {**team.host.gitlab(), **one_server, "GITLAB_PUSH_TOKEN": PUSH_TOKEN}
+    [job] = team.on_gitlab(sha, host, CI_PIPELINE_SOURCE="schedule").values()
+    assert job.ok, job.log
+    assert team.host.pulls[0]["source_branch"] == "retrain/churn-v0.0.2"
+    assert "churn@v0.0.2" in team.tags()
 
 
 def test_secrets_reach_the_commands_that_need_them(

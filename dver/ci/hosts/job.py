@@ -50,6 +50,8 @@ class CiJob:
     """Runs that start later have higher numbers; 0 outside of CI."""
     artifacts: str = ""
     """The URL of the page with the artifacts of the run; empty outside of CI."""
+    branch: str = ""
+    """The branch that the job runs on; empty for tags, pull requests and outside of CI."""
 
 
 def read_job(environ: Mapping[str, str], *, number: int | None = None) -> CiJob:
@@ -98,7 +100,12 @@ def _github_job(environ: Mapping[str, str]) -> CiJob:
         from_fork=_is_from_fork(environ, event, project),
         run=run,
         artifacts=f"{web}/actions/runs/{run}#artifacts" if run else "",
+        branch=_branch_of_ref(environ.get("GITHUB_REF", "")),
     )
+
+
+def _branch_of_ref(ref: str) -> str:
+    return ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else ""
 
 
 def _is_from_fork(environ: Mapping[str, str], event: WorkflowEvent, project: str) -> bool:
@@ -155,6 +162,7 @@ def _gitlab_job(environ: Mapping[str, str]) -> CiJob:
         from_fork=from_fork,
         run=_number(environ.get("CI_PIPELINE_ID")),
         artifacts=f"{job_url}/artifacts/browse" if job_url else "",
+        branch=environ.get("CI_COMMIT_BRANCH") or environ.get("CI_DEFAULT_BRANCH", ""),
     )
 
 

@@ -14,6 +14,7 @@ from dver.ci.workflows.actions import ACTIONS
 from dver.ci.workflows.remote_access import RemoteAccess
 from dver.ci.workflows.requirements import Requirements
 from dver.ci.workflows.template import Values, render
+from dver.core.phrasing import quoted
 
 _POINTERS: Final = ("**/*.dver", "**/dver.lock", "**/*.dvc", "**/dvc.lock")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]+")
@@ -38,6 +39,8 @@ class WorkflowSettings:
     requirements: Requirements
     retrain: bool = False
     """Whether to retrain on a schedule."""
+    models: tuple[str, ...] = ()
+    """The models that `dver retrain` can retrain; without any, the stages that are out of date are run."""
 
     @property
     def name(self) -> str:
@@ -52,10 +55,12 @@ def workflow_files(host: WorkflowHost, settings: WorkflowSettings) -> dict[str, 
     if host is WorkflowHost.GITLAB:
         jobs = gitlab_jobs(name)
         return {jobs: _rendered(host, "dver.yml", settings), GITLAB_FILE: gitlab_include(jobs)}
-    templates = ("dver", "dver-comment", "dver-register", *(("dver-retrain",) if retrain else ()))
+    templates = {one: one for one in ("dver", "dver-comment", "dver-register")}
+    if retrain:
+        templates["dver-retrain"] = "dver-retrain-models" if settings.models else "dver-retrain"
     return {
-        f".github/workflows/{name}{one.removeprefix('dver')}.yml": _rendered(host, f"{one}.yml", settings)
-        for one in templates
+        f".github/workflows/{name}{one.removeprefix('dver')}.yml": _rendered(host, f"{template}.yml", settings)
+        for one, template in templates.items()
     }
 
 
@@ -89,6 +94,8 @@ def _of_both(settings: WorkflowSettings) -> Values:
         "install_dver": settings.requirements.install_dver(access.extra),
         "setup": access.setup,
         "retrain": settings.retrain,
+        "retrain_commands": [f"dver retrain {quoted(one)} --pull --pr" for one in settings.models],
+        "retrain_stages": not settings.models,
     }
 
 

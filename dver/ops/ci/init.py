@@ -14,11 +14,12 @@ from dver.ci.workflows.files import GITLAB_FILE, WorkflowHost, WorkflowSettings,
 from dver.ci.workflows.remote_access import RemoteAccess, access_of
 from dver.ci.workflows.requirements import FILES, Requirements, requirements_of
 from dver.core.display import Displayed
-from dver.core.errors import ConflictError, UsageError
+from dver.core.errors import ConflictError, DverError, UsageError
 from dver.core.files import write_atomic
 from dver.core.phrasing import join_limited
 from dver.git import index
 from dver.git.branches import default_branch
+from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 from dver.repo import Repository
 
 _DIRECTORY: Final = re.compile(r"[\w./ -]*")
@@ -58,6 +59,7 @@ def ci_init(repo: Repository, host: WorkflowHost, *, retrain: bool = False, forc
         access=access,
         requirements=_requirements(repo.root),
         retrain=retrain,
+        models=_retrained_models(repo) if retrain else (),
     )
     top = Path(os.fsdecode(repo.layout.top))
     wanted = workflow_files(host, settings)
@@ -80,6 +82,14 @@ def ci_init(repo: Repository, host: WorkflowHost, *, retrain: bool = False, forc
         access.is_local,
         name is not None and repo.config.origin(f"remote.{name}.url") != "project",
         to_include,
+    )
+
+
+def _retrained_models(repo: Repository) -> tuple[str, ...]:
+    """The entries of `retrain` in readable `dver.yaml` files, by the names of the registry."""
+    files = {folder: one for folder, one in pipelines_of_workspace(repo).items() if not isinstance(one, DverError)}
+    return tuple(
+        sorted(f"{folder}:{name}" if folder else name for folder, file in files.items() for name in file.retraining)
     )
 
 

@@ -23,12 +23,14 @@ FILES = ({}, {"requirements.txt": "pandas\n", ".python-version": "3.12\n"}, {"uv
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> dict[WorkflowHost, list[Path]]:
     """A directory for each kind of project, by host."""
     found: dict[WorkflowHost, list[Path]] = {host: [] for host in WorkflowHost}
-    for host, url, directory, files in itertools.product(WorkflowHost, URLS, ("", "models/a b"), FILES):
+    kinds = itertools.product(WorkflowHost, URLS, ("", "models/a b"), FILES)
+    for number, (host, url, directory, files) in enumerate(kinds):
         settings = WorkflowSettings(
             directory=directory,
             access=access_of("origin", {"url": url}),
             requirements=requirements_of(files),
             retrain=True,
+            models=((), ("churn", "team/models:fraud"))[number % 2],
         )
         top = tmp_path_factory.mktemp(host.value)
         write(top, workflow_files(host, settings))
