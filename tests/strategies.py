@@ -100,6 +100,7 @@ def pointers(draw: st.DrawFn) -> Pointer:
         remote=draw(st.none() | st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}", fullmatch=True)),
         push=draw(st.booleans()),
         source=draw(st.none() | sources),
+        checks_skipped=draw(st.booleans()),
     )
 
 

@@ -20,7 +20,7 @@ from dver.formats.cursor import SIZE_MAX
 from dver.formats.lock_values import decode_value, encode_value
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
-from dver.formats.pointer import Pointer
+from dver.formats.pointer import SKIPPED, Pointer
 from dver.formats.tree import Entry, entry_of
 
 NAME: Final = "dver.lock"
@@ -34,8 +34,8 @@ _CONFLICT: Final = re.compile(r"(?m)^(<{7,}|>{7,})( |$)")
 _KEYED: Final = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^\s"#:][^\s":]*)):(?: (.+))?')
 _DIGEST: Final = re.compile(r"(?:scrypt|blake3):[0-9a-f]{32}")
 """The digest of the value of an environment variable."""
-_OPTIONAL: Final = frozenset(("executable", "cache", "push", "remote"))
-"""The optional keys of an item. The first three have one valid value, which the comparison of bytes checks."""
+_OPTIONAL: Final = frozenset(("executable", "cache", "checks", "push", "remote"))
+"""The optional keys of an item. All but `remote` have one valid value, which the comparison of bytes checks."""
 _END: Final = "version: 1"
 
 
@@ -57,6 +57,8 @@ class LockedItem:
     push: bool = True
     remote: str | None = None
     """The remote it is pushed to, if not the default one."""
+    checks_skipped: bool = False
+    """Was the output recorded with `--no-checks`, although checks name it?"""
 
     @property
     def entry(self) -> Entry:
@@ -71,7 +73,16 @@ class LockedItem:
     @property
     def pointer(self) -> Pointer:
         """The pointer that would track it."""
-        return Pointer(self.kind, self.oid, self.size, self.files, self.executable, self.remote, self.push)
+        return Pointer(
+            self.kind,
+            self.oid,
+            self.size,
+            self.files,
+            self.executable,
+            self.remote,
+            self.push,
+            checks_skipped=self.checks_skipped,
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -187,6 +198,8 @@ def _item_lines(item: LockedItem) -> Iterator[str]:
     yield f"    - path: {_key(item.path)}"
     if not item.cache:
         yield "      cache: false"
+    if item.checks_skipped:
+        yield f"      checks: {SKIPPED}"
     if item.executable:
         yield "      executable: true"
     if item.kind is ObjectKind.TREE:
@@ -299,6 +312,7 @@ class _Parser:
             cache="cache" not in fields,
             push="push" not in fields,
             remote=self.named(fields["remote"]) if "remote" in fields else None,
+            checks_skipped="checks" in fields,
         )
 
     def env(self, text: str) -> dict[str, str | None]:

@@ -36,15 +36,17 @@ SUFFIX: Final = ".dver"
 VERSION: Final = 1
 MAX_SIZE: Final = 64 << 10
 """The largest size of a pointer file in bytes."""
+SKIPPED: Final = "skipped"
+"""The value of `checks` for data that was recorded with `--no-checks`."""
 
 _CANONICAL: Final = re.compile(
-    rb"(?:executable: (?P<executable>true)\n)?(?:files: (?P<files>\d{1,18})\n)?kind: (?P<kind>blob|tree)\n"
+    rb"(?:checks: (?P<checks>skipped)\n)?(?:executable: (?P<executable>true)\n)?(?:files: (?P<files>\d{1,18})\n)?kind: (?P<kind>blob|tree)\n"
     rb"oid: (?P<oid>blake3:[0-9a-f]{64})\n(?:push: (?P<push>false)\n)?(?:remote: (?P<remote>[A-Za-z0-9][\w-]*)\n)?"
     rb"size: (?P<size>\d{1,18})\n"
     rb"(?:source:\n(?P<source>(?:  [a-z]+: (?:[A-Za-z/][^\n\"# ]*|\"[^\n]*\")\n)+))?version: 1\n"
 )
 _CONFLICT: Final = re.compile(rb"^(<{7}|>{7})( |$)", re.MULTILINE)
-_OWN_KEYS: Final = ("executable", "files", "kind", "oid", "push", "remote", "size", "source", "version")
+_OWN_KEYS: Final = ("checks", "executable", "files", "kind", "oid", "push", "remote", "size", "source", "version")
 _YAML_WORDS: Final = re.compile(r"true|false|yes|no|on|off|null|y|n|~", re.IGNORECASE)
 
 
@@ -64,10 +66,12 @@ class Pointer(Displayed):
     meta: Mapping[str, Any] = field(default_factory=dict)
     source: Source | None = None
     """Where imported data came from."""
+    checks_skipped: bool = False
+    """Was the data recorded with `--no-checks`, although checks name it?"""
 
     @classmethod
     def of(cls, entry: Entry, like: Pointer | None = None) -> Pointer:
-        """A pointer to `entry` with the options of `like`."""
+        """A pointer to `entry` with the options of `like`. It does not say that checks were skipped."""
         found = cls(entry.object_kind, entry.oid, entry.size, entry.files, executable=entry.kind is Kind.EXECUTABLE)
         if like is None:
             return found
@@ -186,6 +190,8 @@ def _own_fields(pointer: Pointer | UndownloadedPointer) -> dict[str, object]:
             own["files"] = pointer.files
         if pointer.executable:
             own["executable"] = True
+        if pointer.checks_skipped:
+            own["checks"] = SKIPPED
     if pointer.size is not None:
         own["size"] = pointer.size
     if pointer.source is not None:
@@ -295,7 +301,14 @@ def _build(fields: Mapping[str, object]) -> Pointer:
         desc=_text(fields, "desc") if "desc" in fields else None,
         meta=meta,
         source=build_source(fields["source"]) if "source" in fields else None,
+        checks_skipped=_are_checks_skipped(fields),
     )
+
+
+def _are_checks_skipped(fields: Mapping[str, object]) -> bool:
+    if "checks" in fields and fields["checks"] != SKIPPED:
+        raise _wrong(fields, "checks", f"`{SKIPPED}`")
+    return "checks" in fields
 
 
 def _kind(fields: Mapping[str, object]) -> ObjectKind:

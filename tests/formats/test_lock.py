@@ -90,13 +90,13 @@ def test_a_lock_without_stages_is_this() -> None:
 
 
 def test_what_dver_yaml_said_of_an_output_is_kept_and_nothing_of_the_default() -> None:
-    special = LockedItem("b", ObjectKind.BLOB, OID, 1, cache=False, push=False, remote="archive")
+    special = LockedItem("b", ObjectKind.BLOB, OID, 1, cache=False, push=False, remote="archive", checks_skipped=True)
     text = encode(Lock({"s": LockedStage("x", outs=(LockedItem("a", ObjectKind.BLOB, OID, 1), special))})).decode()
-    assert text.count("cache:") == text.count("push:") == text.count("remote:") == 1
+    assert text.count("cache:") == text.count("push:") == text.count("remote:") == text.count("checks:") == 1
     assert decode(text.encode()).stages["s"].outs[1] == special
-    for line in ("      cache: false\n", "      push: false\n"):
+    for line in ("      cache: false\n", "      push: false\n", "      checks: skipped\n"):
         with pytest.raises(CorruptError, match="cannot be read"):
-            decode(text.replace(line, line.replace("false", "true")).encode())
+            decode(text.replace(line, line.split(":")[0] + ": true\n").encode())
 
 
 def test_environment_variables_are_kept_as_digests_those_that_are_not_set_too() -> None:

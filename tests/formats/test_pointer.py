@@ -106,6 +106,8 @@ def with_line(line: str) -> bytes:
         "push: maybe",
         "executable: 1",
         "remote: null",
+        "checks: failed",
+        "checks: [skipped]",
         "deep: " + "[" * 1500,
         "\tx",
         "x: \x01",
