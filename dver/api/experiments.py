@@ -96,6 +96,7 @@ class ExpMethods(SharedExperimentMethods):
         keep_going: bool = False,
         pull: bool = False,
         run_cache: bool = True,
+        checks: bool = True,
         temp: bool = False,
         watcher: Watcher | None = None,
         on_backup: Callable[[BackedUpOutput], None] | None = None,
@@ -116,6 +117,7 @@ class ExpMethods(SharedExperimentMethods):
             keep_going: After a failure, run all stages that do not depend on it.
             pull: Download missing data and cached runs from remotes.
             run_cache: Use and update the run cache.
+            checks: Check the data of outputs before they are recorded.
             temp: Run in a working tree of its own. The workspace stays as it is.
             watcher: Gets states and output of stages while they run.
             on_backup: Called for each output that no stage made and that is moved to a backup.
@@ -130,7 +132,7 @@ class ExpMethods(SharedExperimentMethods):
         from dver.ops.exp.run import ExperimentOptions, run
         from dver.pipelines.execution.repro import ReproOptions
 
-        repro = ReproOptions(texts(targets), single_item, downstream, force, keep_going, run_cache, pull, jobs)
+        repro = ReproOptions(texts(targets), single_item, downstream, force, keep_going, run_cache, pull, jobs, checks)
         with self._open() as repo:
             finished = run(
                 repo,
@@ -157,6 +159,7 @@ class ExpMethods(SharedExperimentMethods):
         keep_going: bool = False,
         pull: bool = False,
         run_cache: bool = True,
+        checks: bool = True,
         progress: ProgressCallback | None = None,
     ) -> QueuedExperiments:
         """Add experiments to the queue: one for each combination of the values in `params`.
@@ -175,6 +178,7 @@ class ExpMethods(SharedExperimentMethods):
             keep_going: After a failure, run all stages that do not depend on it.
             pull: Download missing data and cached runs from remotes.
             run_cache: Use and update the run cache.
+            checks: Check the data of outputs before they are recorded.
 
         Raises:
             ConflictError: The name exists.
@@ -185,7 +189,7 @@ class ExpMethods(SharedExperimentMethods):
         from dver.ops.exp.run import ExperimentOptions
         from dver.pipelines.execution.repro import ReproOptions
 
-        repro = ReproOptions(texts(targets), single_item, downstream, force, keep_going, run_cache, pull, jobs)
+        repro = ReproOptions(texts(targets), single_item, downstream, force, keep_going, run_cache, pull, jobs, checks)
         options = ExperimentOptions(name, message, override_texts(params), repro)
         with self._open() as repo:
             return enqueue(repo, options, cwd=self.cwd, progress=progress_for(progress))

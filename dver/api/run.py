@@ -45,6 +45,7 @@ class RunMethods(ProjectHandle):
         keep_going: bool = False,
         pull: bool = False,
         run_cache: bool = True,
+        checks: bool = True,
         confirm: Callable[[Address], bool] | None = None,
         watcher: Watcher | None = None,
         on_backup: Callable[[BackedUpOutput], None] | None = None,
@@ -62,6 +63,7 @@ class RunMethods(ProjectHandle):
             keep_going: After a failure, run all stages that do not depend on it.
             pull: Download missing data and cached runs from remotes.
             run_cache: Use and update the run cache.
+            checks: Check the data of outputs before they are recorded.
             confirm: Called before each stage; False skips it.
             watcher: Gets states and output of stages while they run.
             on_backup: Called for each output that no stage made and that is moved to a backup.
@@ -75,7 +77,15 @@ class RunMethods(ProjectHandle):
         from dver.pipelines.execution.repro import ReproOptions, repro
 
         options = ReproOptions(
-            texts(targets), single_item, downstream, force, keep_going, run_cache, pull, 1 if confirm else jobs
+            texts(targets),
+            single_item,
+            downstream,
+            force,
+            keep_going,
+            run_cache,
+            pull,
+            1 if confirm else jobs,
+            checks,
         )
         with self._open() as repo:
             result = repro(
@@ -139,6 +149,7 @@ class RunMethods(ProjectHandle):
         self,
         *targets: StrPath,
         force: bool = False,
+        checks: bool = True,
         confirm: Callable[[Address, tuple[Reason, ...]], bool] | None = None,
         check: bool = True,
         progress: ProgressCallback | None = None,
@@ -148,6 +159,7 @@ class RunMethods(ProjectHandle):
         Args:
             targets: Stages or outputs. By default all stages.
             force: Record stages even if more than their outputs changed.
+            checks: Check the data of outputs before they are recorded.
             confirm: Decides that for each stage instead, with the reasons why it is out of date.
             check: Raise an error if a stage was not recorded for that reason. The others are recorded in any case.
 
@@ -165,6 +177,7 @@ class RunMethods(ProjectHandle):
                 cwd=self.cwd,
                 confirm=confirm or (lambda *_: force),
                 force=force,
+                checks=checks,
                 progress=progress_for(progress),
             )
         raise_worst([_not_recorded(result) if confirm is None else None], check=check)

@@ -28,6 +28,7 @@ class TrackMethods(ProjectHandle):
         update: bool = False,
         force: bool = False,
         dry_run: bool = False,
+        checks: bool = True,
         remote: str | None = None,
         progress: ProgressCallback | None = None,
     ) -> AddResult:
@@ -38,12 +39,14 @@ class TrackMethods(ProjectHandle):
             update: Record changes of tracked data only; without paths, of all of it.
             force: Add data whose pointer changed without a checkout.
             dry_run: Write nothing, and return what would be added.
+            checks: Refuse data that fails critical checks. Without it, the pointer says that checks were skipped.
             remote: Push this data to this remote instead of the default one.
             progress: Called with the task `hash`, in bytes.
 
         Raises:
             UsageError: A path does not exist, or cannot be tracked.
             ConflictError: A pointer changed without a checkout, or Git tracks a path.
+            FailedChecksError: Data fails a critical check.
         """
         from dver.ops.track.add import add
 
@@ -56,6 +59,7 @@ class TrackMethods(ProjectHandle):
                 force=force,
                 dry_run=dry_run,
                 remote=remote,
+                checks=checks,
                 progress=progress_for(progress),
             )
 

@@ -71,11 +71,19 @@ class Pointer(Displayed):
 
     @classmethod
     def of(cls, entry: Entry, like: Pointer | None = None) -> Pointer:
-        """A pointer to `entry` with the options of `like`. It does not say that checks were skipped."""
+        """A pointer to `entry` with the options of `like`."""
         found = cls(entry.object_kind, entry.oid, entry.size, entry.files, executable=entry.kind is Kind.EXECUTABLE)
         if like is None:
             return found
-        return replace(found, remote=like.remote, push=like.push, desc=like.desc, meta=like.meta, source=like.source)
+        return replace(
+            found,
+            remote=like.remote,
+            push=like.push,
+            desc=like.desc,
+            meta=like.meta,
+            source=like.source,
+            checks_skipped=like.checks_skipped,
+        )
 
     @property
     def only_at_source(self) -> bool:

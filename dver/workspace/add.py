@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
 
 from dver.core.display import Displayed
 from dver.core.errors import ConflictError
@@ -35,6 +37,9 @@ from dver.workspace.scan.ignore import IgnoreRules
 from dver.workspace.scan.scanner import Intake
 from dver.workspace.state.data_state import DataState
 from dver.workspace.state.placed import after_rewrite
+
+AS_BEFORE: Final[Mapping[bytes, bool]] = MappingProxyType({})
+"""Pointers say of skipped checks what they said before."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,13 +81,19 @@ def store_and_record(
     *,
     remote: str | None,
     progress: Progress,
+    skipped: Mapping[bytes, bool] = AS_BEFORE,
+    verify: Callable[[Sequence[AddedPointer]], None] = lambda _: None,
 ) -> list[AddedPointer]:
-    """Store the requested data and write its pointers. Call it within `repo.exclusive()`."""
+    """Store the requested data and write its pointers. Call it within `repo.exclusive()`.
+
+    `verify` is called before the first pointer is written, and may raise. For `skipped`, see `scan_requests`.
+    """
     whole = {one.path for one in requests if one.target is None or not one.target.inside}
     tries_left = ATTEMPTS
     while True:
         guard = GcGuard(repo.store)
-        scanned = scan_requests(repo, tracked, requests, pool, remote=remote, progress=progress)
+        scanned = scan_requests(repo, tracked, requests, pool, remote=remote, progress=progress, skipped=skipped)
+        verify(scanned.added)
         tries_left -= 1
         try:
             _record_partial(repo.state, requests, scanned.complete)
@@ -111,8 +122,13 @@ def scan_requests(
     *,
     remote: str | None,
     progress: Progress,
+    skipped: Mapping[bytes, bool] = AS_BEFORE,
 ) -> ScannedRequests:
-    """Scan the requests, into the store if there is a pool; returns the new pointers."""
+    """Scan the requests, into the store if there is a pool; returns the new pointers.
+
+    `skipped` says by data path whether checks of the data were skipped. Of other data, unchanged pointers say what they
+    said.
+    """
     with ExitStack() as stack:
         intake: Intake = HashOnly()
         if pool is not None:
@@ -129,9 +145,12 @@ def scan_requests(
                 if _scan_one(repo, request, entries, intake, trees, steps.step(size)):
                     complete.add(request.path)
     added = []
+    whole = {one.path for one in requests}
     for path, entry in entries.items():
         before = tracked[path].pointer if path in tracked else None
         pointer = Pointer.of(entry, before)
+        if path in skipped or (pointer.checks_skipped and path in whole and not pointer.same_data(before or pointer)):
+            pointer = replace(pointer, checks_skipped=skipped.get(path, False))
         if remote is not None:
             pointer = replace(pointer, remote=remote)
         added.append(AddedPointer(path, before, pointer))

@@ -55,6 +55,7 @@ RENAMED: Final = {
     "no_download": "download",
     "no_push": "push",
     "no_run_cache": "run_cache",
+    "no_checks": "checks",
     "every": "unchanged",
     "gone": "clone",
     "page": "html",

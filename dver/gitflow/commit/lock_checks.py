@@ -69,6 +69,13 @@ def lock_problems(
     return problems
 
 
+def new_outputs(repo: Repository, locks: Iterable[StagedLock]) -> Iterator[TrackedData]:
+    """The outputs of the entries of staged locks that no parent commit has."""
+    for lock in locks:
+        fresh = _new_entries(repo.git, lock)
+        yield from (one for one in lock.outputs if one.maker is not None and one.maker.stage in fresh.stages)
+
+
 def outdated_stages(
     repo: Repository, locks: Iterable[StagedLock], tracked: Mapping[bytes, TrackedData]
 ) -> Iterator[OutdatedStage]:

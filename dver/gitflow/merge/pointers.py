@@ -231,7 +231,7 @@ def _merge_files(
 
 def _pointing_to(side: tuple[bytes, Pointer], entry: Entry) -> bytes:
     content, pointer = side
-    return pointer_format.rewrite(content, replace(Pointer.of(entry, pointer), checks_skipped=pointer.checks_skipped))
+    return pointer_format.rewrite(content, Pointer.of(entry, pointer))
 
 
 def _merge_keys(

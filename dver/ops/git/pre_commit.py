@@ -10,6 +10,7 @@ from dver.core.progress import SILENT, Progress
 from dver.git.index import tracked_under
 from dver.git.pointers import in_index, is_lock_path, is_pointer_path
 from dver.git.staged import Staged, also_in_real_index, contents_of
+from dver.gitflow.commit.data_checks import check_problems
 from dver.gitflow.commit.lock_checks import (
     OutdatedStage,
     lock_problems,
@@ -126,6 +127,8 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tu
         repo, {**dict.fromkeys(map(data_path_of, filter(is_pointer_path, index))), **makers}, in_git
     )
     problems += overlaps(repo, tracked.values(), made)
+    if not problems:
+        problems += check_problems(repo, tracked, locks)
     if not locks:
         return problems, ()
     everything = (

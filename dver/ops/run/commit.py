@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.checks.result import CheckedData
 from dver.core.display import Displayed
 from dver.core.errors import DverError, StageError
 from dver.core.phrasing import join_limited, quoted
@@ -38,6 +39,8 @@ class CommitResult(Displayed):
     secrets: tuple[SecretVariable, ...] = ()
     problems: tuple[DverError, ...] = ()
     """Errors of stages that were left out."""
+    checked: tuple[CheckedData, ...] = ()
+    """The results of checks of outputs."""
 
 
 def commit(
@@ -47,13 +50,14 @@ def commit(
     cwd: Path,
     confirm: Confirm,
     force: bool = False,
+    checks: bool = True,
     progress: Progress = SILENT,
 ) -> CommitResult:
     """Record current inputs and outputs of the target stages (all without targets) that differ from dver.lock.
 
     Stages with out-of-date data are left out, unless `force` is set. `confirm` is called for stages whose command,
     dependencies, parameters or environment changed. Raises StageError for targets with missing outputs or out-of-date
-    data, PipelineError, UsageError.
+    data, for outputs that fail a critical check unless `checks` is off, PipelineError, UsageError.
     """
     pipelines = load_pipelines(repo)
     graph = pipelines.graph
@@ -64,7 +68,7 @@ def commit(
     evaluator = Evaluator(repo, graph, progress, external=ExternalFingerprints(repo))
     evaluator.prefetch(chosen)
     found = [evaluator.with_file_changes(evaluator.evaluate(one)) for one in chosen]
-    changed = [one for one in found if one.changes]
+    changed = [one for one in found if one.changes or _checks_change(one, checks=checks, named=bool(targets))]
     complete = [one for one in changed if not one.missing_outs]
     if targets:
         _refuse_missing(changed)
@@ -73,13 +77,15 @@ def commit(
         raise next(iter(outdated.values()))
     candidates = [one for one in complete if one.address not in outdated]
     wanted = [one.address for one in candidates if _concerns_outputs_only(one) or confirm(one.address, one.changes)]
-    _record(WorkspaceExecutor(repo, pipelines, evaluator, progress=progress), wanted)
+    executor = WorkspaceExecutor(repo, pipelines, evaluator, progress=progress, checks=checks)
+    _record(executor, wanted)
     return CommitResult(
         recorded=tuple(wanted),
         refused=tuple(one.address for one in candidates if one.address not in wanted),
         missing=tuple(one.address for one in changed if one.missing_outs),
         secrets=secret_variables(graph.stages, wanted),
         problems=(*unusable.values(), *outdated.values()),
+        checked=tuple(executor.output_checks.checked),
     )
 
 
@@ -109,6 +115,13 @@ def _find_outdated(
 
 def _concerns_outputs_only(found: StageEvaluation) -> bool:
     return all(isinstance(one, _OF_OUTPUTS) for one in found.changes)
+
+
+def _checks_change(found: StageEvaluation, *, checks: bool, named: bool) -> bool:
+    """Whether only what dver.lock says of skipped checks may change."""
+    if found.last_run is None or not named:
+        return False
+    return not checks or any(item.checks_skipped for item in found.last_run.outs)
 
 
 def _record(executor: WorkspaceExecutor, stages: Iterable[Address]) -> None:

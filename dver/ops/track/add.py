@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dver.core.display import Displayed
 from dver.core.errors import UsageError
@@ -35,11 +36,13 @@ from dver.workspace.add import (
     AddRequest,
     out_of_date_error,
     out_of_date_states,
-    scan_requests,
-    store_and_record,
 )
+from dver.workspace.checked_add import AddOptions, check_and_record
 from dver.workspace.scan.hash_or_store import storing_pool
 from dver.workspace.state.data_state import DataState
+
+if TYPE_CHECKING:
+    from dver.checks.result import CheckedData
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,6 +59,10 @@ class AddResult(Displayed):
     """Tracked data that `update` skipped because its pointer moved and the data did not follow."""
     diverged: tuple[bytes, ...] = ()
     """Tracked data that `update` skipped because it was edited and its pointer moved."""
+    checked: tuple[CheckedData, ...] = ()
+    """The results of checks of the added data."""
+    unchecked: tuple[bytes, ...] = ()
+    """Data whose checks were skipped on request. Its pointer says so."""
 
 
 def add(
@@ -67,14 +74,16 @@ def add(
     force: bool = False,
     dry_run: bool = False,
     remote: str | None = None,
+    checks: bool = True,
     progress: Progress = SILENT,
 ) -> AddResult:
     """Add the files and directories `paths`; with `update`, the edited tracked data among them.
 
     Adding data whose pointer moved since dver placed it would revert that change: `update` skips it, and otherwise a
     ConflictError is raised, unless `force` is set. All content is durable in the store before the first pointer is
-    written. After an error, no pointer and no `.gitignore` has changed. Raises UsageError, ConflictError, and the
-    errors of `check_trackable`.
+    written. After an error, no pointer and no `.gitignore` has changed. Data that fails a critical check is refused
+    before anything is stored, unless `checks` is off: then its pointer records that. Raises UsageError, ConflictError,
+    FailedChecksError, and the errors of `check_trackable`.
     """
     if remote is not None:
         repo.remotes.settings(remote)
@@ -88,17 +97,17 @@ def add(
         if behind and not update:
             raise next(out_of_date_error(repo, one, behind[one.path]) for one in existing if one.path in behind)
         present = [request for request in existing if request.path not in behind]
-        if dry_run:
-            added = scan_requests(repo, tracked, present, None, remote=remote, progress=progress).added
-        else:
-            added = store_and_record(repo, tracked, present, pool, remote=remote, progress=progress)
+        options = AddOptions(checks, update, dry_run, remote)
+        data = check_and_record(repo, tracked, present, pool, options, progress=progress)
     return AddResult(
-        tuple(added),
+        tuple(data.added),
         dry_run,
         absent,
         tuple(request.path for request in links),
         tuple(path for path, state in behind.items() if state is DataState.OUT_OF_DATE),
         tuple(path for path, state in behind.items() if state is DataState.DIVERGED),
+        data.checked,
+        data.skipped,
     )
 
 

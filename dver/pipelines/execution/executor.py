@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -23,6 +23,7 @@ from dver.pipelines.engine.schedule import StageState
 from dver.pipelines.execution.cached_runs import CachedRuns, is_cacheable, key_of, restore_run
 from dver.pipelines.execution.changed_inputs import refuse_changed, refuse_deleted, refuse_touched
 from dver.pipelines.execution.output_backup import BackedUpOutput, OutputBackup
+from dver.pipelines.execution.output_checks import OutputChecks
 from dver.pipelines.execution.outputs import clear_outputs, refuse_partial, store_outputs, store_uncached
 from dver.pipelines.execution.recorder import RunRecorder
 from dver.pipelines.execution.run_environment import RunEnvironment, detect_environment
@@ -69,6 +70,7 @@ class WorkspaceExecutor:
         confirm: Callable[[Address], bool] | None = None,
         capacity: Capacity | None = None,
         on_backup: Callable[[BackedUpOutput], None] = lambda _: None,
+        checks: bool = True,
     ) -> None:
         self._repo = repo
         self._stages = pipelines.graph.stages
@@ -87,6 +89,7 @@ class WorkspaceExecutor:
         self._backup = OutputBackup(repo, evaluator, on_backup)
         self._run_locks = RunLocks(repo.layout.clone_dir / "run-locks")
         self._started: dict[Address, _StartedStage] = {}
+        self.output_checks = OutputChecks(repo, progress, enabled=checks)
 
     def check(self, address: Address) -> StageState | None:
         """See `StageExecutor`."""
@@ -167,8 +170,9 @@ class WorkspaceExecutor:
         refuse_changed(address, stage, begun.evaluation.inputs, inputs)
         refuse_touched(address, stage, begun.states, self._evaluator.file_states(address))
         refuse_deleted(address, stage, inputs)
-        kept = runs is not None and is_cacheable(stage)
-        made = self._store_outputs(address, stage, inputs, for_later=kept)
+        unchecked = self.output_checks.check(address, stage)
+        kept = runs is not None and is_cacheable(stage) and not unchecked
+        made = self._store_outputs(address, stage, inputs, for_later=kept, unchecked=unchecked)
         if runs is not None and kept:
             runs.put(cache_key(made), made, self._environment.record(address.key, ended, inputs))
         self._recorder.add(address, stage, made)
@@ -186,7 +190,8 @@ class WorkspaceExecutor:
         stage = self._stages[address]
         inputs = self._ready_inputs(address, stage)
         refuse_partial(self._repo, address, [*dep_paths(address, stage), *out_paths(address, stage.outs)])
-        self._recorder.add(address, stage, self._store_outputs(address, stage, inputs))
+        unchecked = self.output_checks.check(address, stage)
+        self._recorder.add(address, stage, self._store_outputs(address, stage, inputs, unchecked=unchecked))
         self._backup.mark_recorded(address)
 
     def write(self) -> None:
@@ -201,12 +206,20 @@ class WorkspaceExecutor:
         return detect_environment(self._repo.git)
 
     def _store_outputs(
-        self, address: Address, stage: Stage, inputs: Inputs, *, for_later: bool = False
+        self,
+        address: Address,
+        stage: Stage,
+        inputs: Inputs,
+        *,
+        for_later: bool = False,
+        unchecked: Collection[str] = (),
     ) -> lock.LockedStage:
         trees = self._unstored_trees(address, stage, inputs) if for_later else ()
         with self._repo.exclusive():
             outs = store_outputs(self._repo, address, stage, self._progress, for_later=for_later, trees=trees)
-            return lock_entry(stage, inputs, outs)
+            self.output_checks.keep()
+            marked = [replace(one, checks_skipped=True) if one.path in unchecked else one for one in outs]
+            return lock_entry(stage, inputs, marked)
 
     def _unstored_trees(self, address: Address, stage: Stage, inputs: Inputs) -> Iterator[tuple[Oid, bytes]]:
         """The encoded directories among the dependencies that are not in the store, so that a later evaluation can list
@@ -275,6 +288,8 @@ class WorkspaceExecutor:
         items = restore_run(self._repo, address, stage, run, self._progress, incomplete=incomplete)
         self._contents.forget(out_paths(address, stage.outs))
         if items is not None:
+            items = self.output_checks.check_restored(address, stage, items, found.last_run)
+            self.output_checks.keep()
             self._recorder.add(address, stage, lock_entry(stage, found.inputs, items))
             self._backup.mark_recorded(address)
         return items is not None

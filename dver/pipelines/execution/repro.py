@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from dver.checks.result import CheckedData
 from dver.core.display import Displayed
 from dver.core.errors import DverError
 from dver.core.progress import SILENT, Progress
@@ -49,6 +50,8 @@ class ReproOptions:
     pull: bool = False
     """Whether to download missing data and runs."""
     jobs: int = 1
+    checks: bool = True
+    """Whether failed critical checks of outputs fail their stages."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,6 +75,8 @@ class ReproResult(Displayed):
     """Frozen stages that are out of date, as `unfreeze` takes them: a foreach or matrix as a whole."""
     not_in_git: tuple[bytes, ...] = ()
     """Uncached outputs that a Git commit would omit."""
+    checked: tuple[CheckedData, ...] = ()
+    """The results of checks of outputs, also of stages that failed for them."""
 
     @property
     def succeeded(self) -> bool:
@@ -207,6 +212,7 @@ def repro(
         confirm=confirm,
         capacity=limit,
         on_backup=on_backup,
+        checks=choice.checks,
     )
     executor.refuse_oversized(stages)
     report = RunReport(watcher)
@@ -222,6 +228,7 @@ def repro(
         time.monotonic() - begun,
         _frozen(graph, states),
         outputs_not_in_git(repo, graph, (one for one, state in states.items() if state in _WRITTEN)),
+        tuple(executor.output_checks.checked),
     )
 
 

@@ -11,6 +11,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.render import terminal
+from dver.cli.render.failed_checks import warn_about_checks
 from dver.core.errors import ConflictError
 from dver.core.phrasing import join_limited, quoted
 from dver.ops.run.commit import CommitResult, commit
@@ -29,9 +30,10 @@ from dver.repo import Repository
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET...]")
 @click.option("-f", "--force", is_flag=True, help="Do not ask, even if dependencies changed.")
+@click.option("--no-checks", is_flag=True, help="Record outputs without checking their data.")
 @options.json_option
 @click.pass_obj
-def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: bool) -> None:
+def command(ctx: Context, *, targets: tuple[str, ...], force: bool, no_checks: bool, as_json: bool) -> None:
     """Record current outputs in dver.lock without running stages.
 
     Use it for outputs that you changed by hand, and after changes that make no difference, such as a comment in the
@@ -45,7 +47,10 @@ def command(ctx: Context, *, targets: tuple[str, ...], force: bool, as_json: boo
         return force or _asked(stage, reasons, named=bool(targets))
 
     with Repository.open(ctx.cwd) as repo:
-        result = commit(repo, targets, cwd=ctx.cwd, confirm=confirm, force=force, progress=ctx.progress)
+        result = commit(
+            repo, targets, cwd=ctx.cwd, confirm=confirm, force=force, checks=not no_checks, progress=ctx.progress
+        )
+        warn_about_checks(ctx, result.checked)
         warn_about_secrets(ctx, result.secrets)
         for problem in result.problems:
             ctx.warn_about(problem)

@@ -13,6 +13,7 @@ from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_backups, warn_about_secrets
 from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
+from dver.cli.render.failed_checks import warn_about_checks
 from dver.cli.render.reasons import step_json, step_lines
 from dver.cli.render.repro_summary import summary_lines
 from dver.cli.render.running_stages import RunPrompt, watch_stages
@@ -43,6 +44,7 @@ _NAMED: Final = 3
 @click.option("-n", "--dry-run", is_flag=True, help="Show which stages would run, and why, without running them.")
 @click.option("--pull", is_flag=True, help="Download missing data and cached runs from remotes.")
 @click.option("--no-run-cache", is_flag=True, help="Neither use nor update the run cache.")
+@click.option("--no-checks", is_flag=True, help="Record outputs without checking their data.")
 @click.option("-i", "--interactive", is_flag=True, help="Ask before each stage.")
 @options.json_option
 @click.pass_obj
@@ -58,6 +60,7 @@ def command(
     dry_run: bool,
     pull: bool,
     no_run_cache: bool,
+    no_checks: bool,
     interactive: bool,
     as_json: bool,
 ) -> int:
@@ -67,7 +70,9 @@ def command(
     parameter or an output differs from dver.lock. If the run cache has a run with the same inputs, its outputs are
     restored instead.
     """
-    choice = ReproOptions(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
+    choice = ReproOptions(
+        targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs, not no_checks
+    )
     with Repository.open(ctx.cwd) as repo:
         if dry_run:
             _preview(ctx, repo, choice, as_json=as_json)
@@ -116,6 +121,7 @@ def _run(ctx: Context, repo: Repository, choice: ReproOptions, *, interactive: b
 def _report(ctx: Context, repo: Repository, result: ReproResult, *, as_json: bool) -> None:
     _print_missed(ctx, repo, result.missed, "ran")
     warn_about_secrets(ctx, result.secrets)
+    warn_about_checks(ctx, result.checked)
     if result.damaged_runs:
         ctx.warn(f"skipped damaged run cache entries of the remote: {join_limited(result.damaged_runs)}")
     if as_json:

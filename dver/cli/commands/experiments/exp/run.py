@@ -40,6 +40,7 @@ from dver.repo import Repository
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure, run all stages that do not depend on it.")
 @click.option("--pull", is_flag=True, help="Download missing data and cached runs from remotes.")
 @click.option("--no-run-cache", is_flag=True, help="Neither use nor update the run cache.")
+@click.option("--no-checks", is_flag=True, help="Record outputs without checking their data.")
 @click.option("--temp", is_flag=True, help="Run in a working tree of its own. The workspace stays as it is.")
 @click.option("--queue", "queued", is_flag=True, help="Queue the experiments: `dver queue start` runs them.")
 @click.option("--sweep", metavar="NAME", help="Run the trials of a sweep of dver.yaml.")
@@ -67,6 +68,7 @@ def command(
     keep_going: bool,
     pull: bool,
     no_run_cache: bool,
+    no_checks: bool,
     temp: bool,
     queued: bool,
     sweep: str | None,
@@ -88,7 +90,9 @@ def command(
     With --sweep, each trial is an experiment in a working tree of its own, and -j is the number of trials that run in
     parallel. Trials that exist for this commit count: a sweep that was interrupted goes on.
     """
-    choice = ReproOptions(targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs)
+    choice = ReproOptions(
+        targets, single_item, downstream, force, keep_going, not no_run_cache, pull, jobs, not no_checks
+    )
     chosen = ExperimentOptions(name, message, params, choice)
     metric = sweep_metric(minimize, maximize)
     if sweep is None and (trials or metric or method):

@@ -1,0 +1,1 @@
+"""Checks of data before it is added, recorded, committed or registered."""

@@ -1,0 +1,51 @@
+"""Results of checks that are kept by content and rules, so that the same data is not checked twice.
+
+They are kept as profiles are (docs/format/check-results.md), and travel with the data.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from dver.checks.result import RuleResult
+from dver.checks.suite.rules import CheckSuite
+from dver.core.errors import CorruptError
+from dver.core.oid import Oid
+from dver.formats.profile import PROFILER
+from dver.formats.tree import Entry
+from dver.gates import result_format
+from dver.profile_cache.kept_objects import keep_object, kept_object
+from dver.repo import Repository
+
+
+def stable_part(suite: CheckSuite) -> CheckSuite | None:
+    """The rules whose results depend on content and rule alone, not on time, other versions or code."""
+    return _part(suite, depends_on_more=False)
+
+
+def changing_part(suite: CheckSuite) -> CheckSuite | None:
+    """The other rules."""
+    return _part(suite, depends_on_more=True)
+
+
+def known_results(repo: Repository, suite: CheckSuite, content: Oid) -> tuple[RuleResult, ...] | None:
+    """The kept results of a stable part for `content`; None if there are none, or they are damaged."""
+    found = kept_object(repo, _command(suite), content)
+    with suppress(CorruptError):
+        return result_format.decode(found) if found is not None else None
+    return None
+
+
+def keep_results(repo: Repository, suite: CheckSuite, content: Entry, results: tuple[RuleResult, ...]) -> None:
+    """Keep the results of a stable part for the data `content`, which is stored."""
+    keep_object(repo, _command(suite), content, result_format.encode(results), path=suite.path)
+
+
+def _command(suite: CheckSuite) -> str:
+    return f"dver check {suite.digest} {PROFILER}"
+
+
+def _part(suite: CheckSuite, *, depends_on_more: bool) -> CheckSuite | None:
+    rules = tuple(one for one in suite.rules if one.depends_on_more is depends_on_more)
+    return replace(suite, rules=rules) if rules else None
