@@ -28,6 +28,7 @@ class ModelChangeMethods(ProjectHandle):
         exp: str | None = None,
         bump: str | None = None,
         changed: bool = False,
+        require_checks: bool = False,
         message: str | None = None,
         push: bool | str = False,
         dry_run: bool = False,
@@ -43,6 +44,7 @@ class ModelChangeMethods(ProjectHandle):
             exp: An experiment, instead of a commit.
             bump: The part of the version to raise: `major`, `minor` or `patch`.
             changed: Register all artifacts whose content differs from their latest versions, or only `name` if it does.
+            require_checks: Refuse a version whose data fails critical checks.
             message: The message of the tag.
             push: Upload the data of the commit and push the tag: to the Git remote that `git push` uses, or to the
                 named one.
@@ -51,6 +53,7 @@ class ModelChangeMethods(ProjectHandle):
         Raises:
             AlreadyRegisteredError: The commit or its content has a version, and `version` is not given.
             ConflictError: Another commit has the version.
+            FailedChecksError: Data of the version fails a critical check (with `require_checks`).
             UsageError: The artifact is unknown, or arguments contradict each other.
             MissingObjectError: Data is neither in the store nor on the remote (with `push`).
             RemoteError: A remote cannot be reached (with `push`).
@@ -58,7 +61,7 @@ class ModelChangeMethods(ProjectHandle):
         from dver.models.version_choice import version_choice
         from dver.ops.model.register import RegistrationSource, register, register_changed
 
-        source = RegistrationSource(rev, exp)
+        source = RegistrationSource(rev, exp, require_checks)
         artifact, choice = version_choice(name, version, bump)
         options = _options(message, push, dry_run=dry_run)
         with self._open() as repo:

@@ -40,7 +40,8 @@ SKIPPED: Final = "skipped"
 """The value of `checks` for data that was recorded with `--no-checks`."""
 
 _CANONICAL: Final = re.compile(
-    rb"(?:checks: (?P<checks>skipped)\n)?(?:executable: (?P<executable>true)\n)?(?:files: (?P<files>\d{1,18})\n)?kind: (?P<kind>blob|tree)\n"
+    rb"(?:checks: (?P<checks>skipped)\n)?"
+    rb"(?:executable: (?P<executable>true)\n)?(?:files: (?P<files>\d{1,18})\n)?kind: (?P<kind>blob|tree)\n"
     rb"oid: (?P<oid>blake3:[0-9a-f]{64})\n(?:push: (?P<push>false)\n)?(?:remote: (?P<remote>[A-Za-z0-9][\w-]*)\n)?"
     rb"size: (?P<size>\d{1,18})\n"
     rb"(?:source:\n(?P<source>(?:  [a-z]+: (?:[A-Za-z/][^\n\"# ]*|\"[^\n]*\")\n)+))?version: 1\n"

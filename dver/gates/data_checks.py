@@ -8,20 +8,21 @@ from dataclasses import dataclass
 
 from dver.checks.evaluation.evaluate import evaluate
 from dver.checks.project_data import ProjectData
-from dver.checks.result import CheckedData, RuleResult
+from dver.checks.result import CheckedData, RuleOutcome, RuleResult, Severity
 from dver.checks.suite.find import output_suite, suites_for
 from dver.checks.suite.rules import CheckSuite
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry
+from dver.gates.checked_content import CheckedContent, RecordedContent, WorkspaceContent, recorded_content
 from dver.gates.errors import FailedChecksError, FailedOutputChecksError, data_fix, failed, failure_text, failures_text
 from dver.gates.errors import shown as shown_path
 from dver.gates.kept_results import changing_part, keep_results, known_results, stable_part
 from dver.pipelines.definition.yaml_tree import Node
 from dver.pipelines.engine.graph import Address
-from dver.profile_cache.profiles import Found, keep_profile, profile_of
+from dver.profile_cache.profiles import Found, keep_profile
 from dver.repo import Repository
-from dver.tracking.targets import is_at_or_below
+from dver.tracking.targets import TrackedData, is_at_or_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +30,18 @@ class _Evaluated:
     """Results that are to be kept."""
 
     suite: CheckSuite
-    found: Found
+    entry: Entry
     results: tuple[RuleResult, ...]
 
 
 class DataChecks:
-    """Checks of data in the workspace, or of a revision. Nothing is stored before `keep`."""
+    """Checks of data. Nothing is stored before `keep`."""
 
-    def __init__(self, repo: Repository, progress: Progress = SILENT, *, rev: str | None = None) -> None:
+    def __init__(self, repo: Repository, progress: Progress = SILENT) -> None:
         self._repo = repo
         self._progress = progress
-        self._rev = rev
-        self._profiles: dict[bytes, Found] = {}
+        self._in_workspace: dict[bytes, WorkspaceContent] = {}
+        self._profiles: list[Found] = []
         self._evaluated: list[_Evaluated] = []
 
     def suites_of(self, data: bytes, paths: Iterable[bytes] = ()) -> tuple[CheckSuite, ...]:
@@ -54,30 +55,44 @@ class DataChecks:
     def suites_of_outputs(self, address: Address, rules: Mapping[bytes, Node | None]) -> tuple[CheckSuite, ...]:
         """The suites of the outputs of a stage: those of files, and the `checks` of each output in dver.yaml."""
         folder = os.fsencode(address.folder)
-        own = [output_suite(node, path, str(address), folder) for path, node in rules.items() if node is not None]
+        own = [output_suite(node, path, f"stage {address}", folder) for path, node in rules.items() if node is not None]
         return (*(one for path in rules for one in self.suites_of(path)), *own)
 
-    def check(self, suites: Iterable[CheckSuite], *, allow_scan: bool = True) -> tuple[CheckedData, ...]:
-        """Evaluate `suites`. Raises the errors of reading the data."""
-        return tuple(self._check(one, allow_scan=allow_scan) for one in suites)
+    def check(self, suites: Iterable[CheckSuite]) -> tuple[CheckedData, ...]:
+        """Evaluate `suites` on the workspace. Raises the errors of reading the data."""
+        found = []
+        for one in suites:
+            content = self._in_workspace.setdefault(one.path, WorkspaceContent(self._repo, one.path, self._progress))
+            found.append(self._check(one, content) if self._repo.layout.exists(one.path) else _missing(one))
+        return tuple(found)
+
+    def check_recorded(self, suites: Iterable[CheckSuite], data: TrackedData) -> tuple[CheckedData, ...]:
+        """Evaluate `suites` on content that a pointer or a lock records.
+
+        Raises MissingObjectError if neither the results nor the data is here, and the errors of reading the data.
+        """
+        known: dict[bytes, RecordedContent | None] = {}
+        found = []
+        for one in suites:
+            if one.path not in known:
+                known[one.path] = recorded_content(self._repo, data, one.path, self._progress)
+            content = known[one.path]
+            found.append(self._check(one, content) if content is not None else _missing(one))
+        return tuple(found)
 
     def keep(self) -> None:
         """Keep profiles and results, once the data is stored."""
-        for found in self._profiles.values():
+        for found in {(one.oid, one.path): one for one in self._profiles}.values():
             keep_profile(self._repo, found)
         for one in self._evaluated:
-            keep_results(self._repo, one.suite, one.found.entry, one.results)
+            keep_results(self._repo, one.suite, one.entry, one.results)
         self._profiles.clear()
         self._evaluated.clear()
-
-    def content_of(self, suite: CheckSuite) -> Entry:
-        """The content that `suite` is about."""
-        return self._found(suite, allow_scan=True).entry
 
     def refuse_failed(self, checked: Sequence[CheckedData], *, override: str) -> None:
         """Raise FailedChecksError if a critical check failed. `override` is a command without its paths."""
         if bad := failed(checked):
-            names = " ".join(quoted(shown_path(self._repo, one)) for one in bad)
+            names = " ".join(dict.fromkeys(quoted(shown_path(self._repo, one)) for one in bad))
             raise FailedChecksError(
                 failure_text(self._repo, checked),
                 why=failures_text(checked),
@@ -90,39 +105,39 @@ class DataChecks:
         if failed(checked):
             raise FailedOutputChecksError(
                 f"stage {str(address)!r}: {failure_text(self._repo, checked)}",
-                why=f"{failures_text(checked)}; its outputs are left in the workspace, and dver.lock as it was",
+                why=f"{failures_text(checked)}; the outputs are left in the workspace, and dver.lock as it was",
                 fix=f"{data_fix(self._repo, checked)}, or override them: "
                 f"dver commit --force --no-checks {quoted(str(address))}",
                 checked=tuple(checked),
             )
 
-    def _check(self, suite: CheckSuite, *, allow_scan: bool) -> CheckedData:
-        found = self._found(suite, allow_scan=allow_scan)
-        results = (*self._stable_results(suite, found), *self._changing_results(suite, found))
-        return CheckedData(os.fsdecode(suite.path), found.oid, suite.source, results)
+    def _check(self, suite: CheckSuite, content: CheckedContent) -> CheckedData:
+        results = (*self._stable_results(suite, content), *self._changing_results(suite, content))
+        return CheckedData(os.fsdecode(suite.path), content.entry.oid, suite.source, results)
 
-    def _stable_results(self, suite: CheckSuite, found: Found) -> tuple[RuleResult, ...]:
+    def _stable_results(self, suite: CheckSuite, content: CheckedContent) -> tuple[RuleResult, ...]:
         part = stable_part(suite)
         if part is None:
             return ()
-        results = known_results(self._repo, part, found.oid)
+        results = known_results(self._repo, part, content.entry.oid)
         if results is None:
-            results = self._evaluate(part, found)
-            self._evaluated.append(_Evaluated(part, found, results))
+            results = self._evaluate(part, content)
+            self._evaluated.append(_Evaluated(part, content.entry, results))
         return results
 
-    def _changing_results(self, suite: CheckSuite, found: Found) -> tuple[RuleResult, ...]:
+    def _changing_results(self, suite: CheckSuite, content: CheckedContent) -> tuple[RuleResult, ...]:
         part = changing_part(suite)
-        return () if part is None else self._evaluate(part, found)
+        return () if part is None else self._evaluate(part, content)
 
-    def _evaluate(self, suite: CheckSuite, found: Found) -> tuple[RuleResult, ...]:
+    def _evaluate(self, suite: CheckSuite, content: CheckedContent) -> tuple[RuleResult, ...]:
+        found = content.profile()
+        self._profiles.append(found)
         data = ProjectData(self._repo, suite, found, keep=False, progress=self._progress)
         return evaluate(suite, found.profile, data, path=os.fsdecode(suite.path), oid=found.oid).results
 
-    def _found(self, suite: CheckSuite, *, allow_scan: bool) -> Found:
-        if suite.path not in self._profiles:
-            place = os.fsdecode(self._repo.layout.absolute(suite.path))
-            self._profiles[suite.path] = profile_of(
-                self._repo, place, rev=self._rev, allow_scan=allow_scan, keep=False, progress=self._progress
-            )
-        return self._profiles[suite.path]
+
+def _missing(suite: CheckSuite) -> CheckedData:
+    """The results for a path that the data does not have."""
+    severity = Severity.CRITICAL if any(one.severity is Severity.CRITICAL for one in suite.rules) else Severity.WARNING
+    result = RuleResult("exists", RuleOutcome.ERROR, severity, "data at this path", "nothing")
+    return CheckedData(os.fsdecode(suite.path), None, suite.source, (result,))

@@ -56,7 +56,7 @@ def result_text(result: RuleResult, path: str = "") -> str:
 
 def shown(repo: Repository, data: CheckedData) -> str:
     """The path of checked data, relative to the current directory."""
-    return repo.layout.shown(os.path.join(repo.layout.prefix, os.fsencode(data.path)))
+    return repo.layout.shown(os.fsencode(data.path))
 
 
 def data_fix(repo: Repository, checked: Sequence[CheckedData]) -> str:

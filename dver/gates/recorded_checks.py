@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from dver.checks.result import CheckedData
+from dver.gates.errors import result_text
 
 _MOST: Final = 20
 """The most failed checks that are named for each path."""

@@ -172,7 +172,8 @@ class _Change:
         name = str(planned.tag)
         public = secret_filter(self._repo)
         metrics = {public.text(key): value for key, value in planned.details.metrics.items()}
-        message = encode_message(public.text(planned.message), replace(planned.details, metrics=metrics))
+        details = replace(planned.details, metrics=metrics, checks=public.value(planned.details.checks))
+        message = encode_message(public.text(planned.message), details)
         seconds = tag_time(known.artifact, int(time.time()))
         if self._remote is not None:
             self._upload(planned.commit, _path_of(planned))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from dver.core.errors import DverError
+from dver.core.progress import SILENT, Progress
 from dver.formats.registry_tag import TagDetails
 from dver.git.git_repo import CommitId
 from dver.git.registry.state import ArtifactVersion, RegisteredArtifact
@@ -18,6 +19,7 @@ from dver.models.planned_tags import KnownTags, PlannedTag, readable_details
 from dver.models.registered_paths import ArtifactPlace
 from dver.models.registration_details import DetailsReader
 from dver.models.registration_plan import RegistrationRequest, plan_registration
+from dver.models.version_checks import VersionChecks, version_checks
 from dver.models.version_choice import NEXT, VersionChoice
 from dver.pipelines.compare.compared_versions import ReadProblem, Side, open_sides
 from dver.repo import Repository
@@ -34,6 +36,8 @@ class CommitToRegister:
     """The name of the experiment that the commit belongs to."""
     problems: list[ReadProblem] = field(default_factory=list)
     """Files that could not be read."""
+    progress: Progress = SILENT
+    _checks: dict[str, VersionChecks] = field(default_factory=dict)
 
     @cached_property
     def artifacts(self) -> Mapping[str, Artifact]:
@@ -51,7 +55,8 @@ class CommitToRegister:
         content = self.contents.at(place.path)
         recorded = self._details.read(content, kind=place.kind, experiment=self.experiment)
         self.problems += recorded.problems
-        request = RegistrationRequest(self.commit, recorded.details, choice.version, choice.part, message)
+        details = replace(recorded.details, checks=self.checks(place).recorded)
+        request = RegistrationRequest(self.commit, details, choice.version, choice.part, message)
 
         def plan(known: KnownTags) -> PlannedTag:
             unchanged = choice.version is None and self.is_unchanged(known.artifact, place)
@@ -85,6 +90,13 @@ class CommitToRegister:
             found = artifacts_of(side, []).get(latest.artifact)
         return found.path if found is not None else None
 
+    def checks(self, place: ArtifactPlace) -> VersionChecks:
+        """The checks of the data of the artifact at `place`."""
+        if place.path not in self._checks:
+            stages = self._details.stages
+            self._checks[place.path] = version_checks(self.repo, self.commit, stages, place.path, self.progress)
+        return self._checks[place.path]
+
     @cached_property
     def _details(self) -> DetailsReader:
         return DetailsReader.of(self.repo, self.side, self.commit)
@@ -92,8 +104,8 @@ class CommitToRegister:
 
 @contextmanager
 def open_commit(
-    repo: Repository, rev: str, commit: CommitId, *, experiment: str | None = None
+    repo: Repository, rev: str, commit: CommitId, *, experiment: str | None = None, progress: Progress = SILENT
 ) -> Iterator[CommitToRegister]:
     """Open `commit`, which the user named `rev`, to register artifacts of it."""
     with open_sides(repo, [(rev, commit)]) as (side,):
-        yield CommitToRegister(repo, side, commit, experiment)
+        yield CommitToRegister(repo, side, commit, experiment, progress=progress)

@@ -48,6 +48,8 @@ class VersionDescription(Displayed):
     metrics: Mapping[str, float]
     lineage: str | None
     experiment: str | None
+    checks: Mapping[str, Any]
+    """The results of checks of its data that the tag records; empty without any."""
     problems: tuple[DverError, ...]
     """What could not be read."""
 
@@ -88,6 +90,7 @@ def describe_version(repo: Repository, artifact: str, version: ArtifactVersion) 
         details.metrics,
         details.lineage,
         details.experiment,
+        details.checks,
         tuple(problems),
     )
 

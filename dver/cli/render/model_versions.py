@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dver.cli.render.models import SHORT, day_text, minute_text, version_text
 from dver.cli.render.terminal import Style, columns, one_line, printable
 from dver.core.phrasing import human_size
+from dver.gates.recorded_checks import checks_passed, summary_text
 
 if TYPE_CHECKING:
     from dver.models.version_description import VersionDescription
@@ -54,5 +55,7 @@ def version_rows(model: ModelDescription, version: VersionDescription, style: St
         yield ["metric", f"{printable(key)} = {value:.5g}"]
     if version.experiment:
         yield ["experiment", printable(version.experiment)]
+    if checks := summary_text(version.checks):
+        yield ["checks", printable(checks) if checks_passed(version.checks) else style.red(printable(checks))]
     if version.lineage:
         yield ["lineage", printable(version.lineage)]

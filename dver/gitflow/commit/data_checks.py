@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from dver.core.errors import MissingObjectError
 from dver.core.phrasing import quoted
-from dver.gates.suite_presence import may_have_checks
+from dver.gates.suite_presence import may_have_checks, pipelines_may_have_checks
 from dver.gitflow.commit.lock_checks import StagedLock, new_outputs
 from dver.gitflow.commit.pointer_checks import CommitProblem
 from dver.repo import Repository
@@ -23,32 +22,24 @@ def check_problems(
     Data that was recorded with `--no-checks` is left out. Results are kept, so that the same data is not checked again.
     """
     data = [one for one in (*tracked.values(), *new_outputs(repo, locks)) if not one.pointer.checks_skipped]
-    if not data or not (may_have_checks(repo, [one.path for one in data]) or _have_own_checks(repo, data)):
+    if not data or not (may_have_checks(repo, [one.path for one in data]) or pipelines_may_have_checks(repo, data)):
         return []
     return list(_problems(repo, data))
 
 
-def _have_own_checks(repo: Repository, data: Iterable[TrackedData]) -> bool:
-    """Whether a dver.yaml of the outputs among `data` may have checks."""
-    files = {os.path.join(os.path.dirname(one.maker.lock), b"dver.yaml") for one in data if one.maker is not None}
-    for file in files:
-        with suppress(OSError), open(repo.layout.absolute(file), "rb") as content:
-            if b"checks" in content.read():
-                return True
-    return False
-
-
-def _problems(repo: Repository, data: Iterable[TrackedData]) -> Iterator[CommitProblem]:
+def _problems(repo: Repository, data: Sequence[TrackedData]) -> Iterator[CommitProblem]:
     # These imports are slow, and most commits need none of them.
     from dver.gates.data_checks import DataChecks
     from dver.gates.errors import failed, failures_text
     from dver.gates.recorded_data import suites_of_data
+    from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 
     checks = DataChecks(repo)
+    has_outputs = any(one.maker is not None for one in data)
+    pipelines = pipelines_of_workspace(repo) if has_outputs else {}
     for one in data:
-        suites = suites_of_data(repo, checks, one)
         with suppress(MissingObjectError):  # data that is not here was checked where it was added
-            checked = checks.check([suite for suite in suites if checks.is_of(suite, one)])
+            checked = checks.check_recorded(suites_of_data(checks, one, pipelines), one)
             if failed(checked):
                 yield CommitProblem(
                     one.source, "its data fails critical checks", failures_text(checked), _fix(repo, one)

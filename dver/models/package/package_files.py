@@ -80,6 +80,7 @@ def describe_version(packed: PackagedModel) -> dict[str, Any]:
         "description": packed.secrets.text(definition.desc) if definition and definition.desc else None,
         "labels": [packed.secrets.text(one) for one in definition.labels] if definition else [],
         "metrics": packed.secrets.value(dict(version.details.metrics)),
+        "checks": packed.secrets.value(dict(version.details.checks)),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from dver.core.phrasing import count
+from dver.gates.recorded_checks import summary_text
 from dver.models.package.packaged_model import PackagedModel
 
 _MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>#|!&~])")
@@ -116,6 +117,8 @@ def origin_lines(packed: PackagedModel) -> Iterator[str]:
         yield f"- content `{version.info.oid or version.details.content}`"
     for key, value in sorted(version.details.metrics.items()):
         yield f"- {plain(packed.secrets.text(key))}: {value:g}"
+    if checks := summary_text(version.details.checks):
+        yield f"- checks of its data: {plain(packed.secrets.text(checks))}"
     if stages:
         names = ", ".join(code(str(step.address)) for step in stages)
         yield f"- made by {names}; inputs, parameters and times are in `lineage.json`"

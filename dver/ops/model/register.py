@@ -22,6 +22,7 @@ from dver.gitflow.registry_changes import ChangeOptions, RegistryChange, change_
 from dver.models.commit_to_register import CommitToRegister, open_commit
 from dver.models.registered_paths import ArtifactPlace, find_place, place_of
 from dver.models.registration_plan import AlreadyRegisteredError
+from dver.models.version_checks import refuse_failed
 from dver.models.version_choice import NEXT, VersionChoice
 from dver.pipelines.compare.compared_versions import ReadProblem
 from dver.repo import Repository
@@ -60,6 +61,8 @@ class RegistrationSource:
 
     rev: str | None = None
     experiment: str | None = None
+    require_checks: bool = False
+    """Whether failed critical checks of its data refuse a version."""
 
 
 def register(
@@ -76,12 +79,14 @@ def register(
     """Register a version of the artifact `name`, which is at `path` if no `dver.yaml` names it.
 
     Raises AlreadyRegisteredError if the commit or its content has a version and none is chosen, UsageError for an
-    unknown artifact, ConflictError for a version of another commit, and the errors of `change_registry`.
+    unknown artifact, ConflictError for a version of another commit, FailedChecksError for data that fails checks which
+    `source` requires, and the errors of `change_registry`.
     """
     given = None if path is None else os.fsdecode(resolve_data_path(repo, path, cwd))
     rev, commit = _commit(repo, source)
-    with open_commit(repo, rev, commit, experiment=source.experiment) as found:
+    with open_commit(repo, rev, commit, experiment=source.experiment, progress=progress) as found:
         place = find_place(read_artifact(repo.git, name), found.artifacts, given, found.problems)
+        _require_checks(found, source, place)
         plan = found.plan(place, choice, options.message)
         try:
             change = change_registry(repo, name, plan, options, progress)
@@ -105,7 +110,7 @@ def register_changed(
     With `names`, only of those. Errors of single artifacts are in the result. Raises UsageError for an unknown name.
     """
     rev, commit = _commit(repo, source)
-    with open_commit(repo, rev, commit, experiment=source.experiment) as found:
+    with open_commit(repo, rev, commit, experiment=source.experiment, progress=progress) as found:
         chosen = [find_place(read_artifact(repo.git, name), found.artifacts, None, found.problems) for name in names]
         places = chosen or [place_of(one) for one in found.artifacts.values()]
         done: list[tuple[ArtifactPlace, RegistryChange]] = []
@@ -116,6 +121,7 @@ def register_changed(
                 if found.is_unchanged(read_artifact(repo.git, place.name), place):
                     unchanged.append(place.name)
                     continue
+                _require_checks(found, source, place)
                 plan = found.plan(place, NEXT, options.message)
                 done.append((place, change_registry(repo, place.name, plan, options, progress)))
             except AlreadyRegisteredError:  # meanwhile, in another clone
@@ -124,6 +130,11 @@ def register_changed(
                 failed.append(FailedRegistration(place.name, error))
         result = _result(found, source, [place for place, _ in done], [change for _, change in done])
     return RegistrationResult(result.registered, tuple(unchanged), tuple(failed), result.problems, result.uncommitted)
+
+
+def _require_checks(found: CommitToRegister, source: RegistrationSource, place: ArtifactPlace) -> None:
+    if source.require_checks:
+        refuse_failed(found.repo, place.name, found.checks(place))
 
 
 def _result(

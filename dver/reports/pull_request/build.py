@@ -14,6 +14,8 @@ from dver.core.public_text import SecretFilter
 from dver.project.public_text import secret_filter
 from dver.reports.pull_request.model import PullRequestReport, ReportSection, SectionBody
 from dver.reports.pull_request.public import public_body
+from dver.reports.pull_request.sections.checks import checks_section
+from dver.reports.pull_request.sections.checks import checks_section
 from dver.reports.pull_request.sections.data import data_section
 from dver.reports.pull_request.sections.metrics import metrics_section
 from dver.reports.pull_request.sections.models import models_section
@@ -39,6 +41,8 @@ SECTIONS: Final = (
     SectionKind("metrics", "Metrics", "no metrics changed", metrics_section),
     SectionKind("params", "Parameters", "no parameters changed", params_section),
     SectionKind("data", "Data", "no data changed", data_section),
+    SectionKind("checks", "Data checks", "no data checks failed", checks_section),
+    SectionKind("checks", "Data checks", "no data checks failed", checks_section),
     SectionKind("stages", "Stages out of date", "all stages are up to date", stages_section),
     SectionKind("plots", "Plots", "no plots changed", plots_section),
     SectionKind("models", "Models to register", "no models to register", models_section),

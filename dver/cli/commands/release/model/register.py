@@ -37,6 +37,7 @@ from dver.repo import Repository
     help="Raise this part of the version.",
 )
 @click.option("--changed", is_flag=True, help="Register all models that differ from their latest versions.")
+@click.option("--require-checks", is_flag=True, help="Refuse a version whose data fails critical checks.")
 @change_options
 @click.pass_obj
 def command(
@@ -49,6 +50,7 @@ def command(
     exp: str | None,
     bump: str | None,
     changed: bool,
+    require_checks: bool,
     options: ChangeOptions,
     as_json: bool,
 ) -> None:
@@ -61,7 +63,7 @@ def command(
     if rev is not None and exp is not None:
         raise UsageError("--rev and --exp name two commits", fix="leave one of them out")
     artifact, choice = version_choice(name, version, bump)
-    source = RegistrationSource(rev, exp)
+    source = RegistrationSource(rev, exp, require_checks)
     if changed:
         _refuse_with_changed(choice, path)
     elif artifact is None:

@@ -1,0 +1,83 @@
+"""What is checked: the content of the workspace before it is recorded, or content that a pointer or a lock records."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dver.core.progress import Progress
+from dver.formats.tree import Entry, Kind
+from dver.profile_cache.content_profile import make_profile
+from dver.profile_cache.data_content import DataContent
+from dver.profile_cache.privacy import private_columns
+from dver.profile_cache.profiles import Found, known_profile, profile_of
+from dver.repo import Repository
+from dver.store.trees.compare import find
+from dver.tracking.browse import reader_of
+from dver.tracking.targets import Target, TrackedData
+
+
+class CheckedContent(Protocol):
+    """The content of one path."""
+
+    @property
+    def entry(self) -> Entry:
+        """Its oid, kind and size."""
+
+    def profile(self) -> Found:
+        """Its profile, known or made; nothing is stored. Raises MissingObjectError and the errors of the profiler."""
+
+
+@dataclass
+class WorkspaceContent:
+    """The content of a path in the workspace."""
+
+    repo: Repository
+    path: bytes
+    progress: Progress
+    _found: Found | None = field(default=None, init=False)
+
+    @property
+    def entry(self) -> Entry:
+        """See `CheckedContent`."""
+        return self.profile().entry
+
+    def profile(self) -> Found:
+        """See `CheckedContent`."""
+        if self._found is None:
+            place = os.fsdecode(self.repo.layout.absolute(self.path))
+            self._found = profile_of(self.repo, place, keep=False, progress=self.progress)
+        return self._found
+
+
+@dataclass
+class RecordedContent:
+    """Content that a pointer or a lock records, also if the workspace has other content by now."""
+
+    repo: Repository
+    path: bytes
+    entry: Entry
+    target: Target
+    progress: Progress
+    _found: Found | None = field(default=None, init=False)
+
+    def profile(self) -> Found:
+        """See `CheckedContent`."""
+        if self._found is None:
+            name = None if self.entry.kind is Kind.DIRECTORY else os.path.basename(self.path)
+            profile = known_profile(self.repo, self.entry.oid, name)
+            if profile is None:
+                data = DataContent(self.path, self.entry, reader_of(self.repo, self.target), self.target, None, False)
+                hidden = private_columns(self.repo)
+                profile = make_profile(self.repo, data, hidden, stores=False, progress=self.progress).profile
+            self._found = Found(profile, self.path, self.entry, 0)
+        return self._found
+
+
+def recorded_content(repo: Repository, data: TrackedData, path: bytes, progress: Progress) -> RecordedContent | None:
+    """The content at `path`, at or below `data`; None if it has nothing there. Raises MissingObjectError."""
+    inside = tuple(path[len(data.path) + 1 :].split(b"/")) if path != data.path else ()
+    target = Target(data, inside)
+    entry = find(data.entry, inside, reader_of(repo, target))
+    return RecordedContent(repo, path, entry, target, progress) if entry is not None else None
