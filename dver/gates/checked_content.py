@@ -9,7 +9,7 @@ from typing import Protocol
 from dver.core.progress import Progress
 from dver.formats.tree import Entry, Kind
 from dver.profile_cache.content_profile import make_profile
-from dver.profile_cache.data_content import DataContent
+from dver.profile_cache.data_content import DataContent, content_at
 from dver.profile_cache.privacy import private_columns
 from dver.profile_cache.profiles import Found, known_profile, profile_of
 from dver.repo import Repository
@@ -27,6 +27,9 @@ class CheckedContent(Protocol):
 
     def profile(self) -> Found:
         """Its profile, known or made; nothing is stored. Raises MissingObjectError and the errors of the profiler."""
+
+    def data(self) -> DataContent:
+        """Its files."""
 
 
 @dataclass
@@ -50,6 +53,10 @@ class WorkspaceContent:
             self._found = profile_of(self.repo, place, keep=False, progress=self.progress)
         return self._found
 
+    def data(self) -> DataContent:
+        """See `CheckedContent`."""
+        return content_at(self.repo, os.fsdecode(self.repo.layout.absolute(self.path)), self.repo.root)
+
 
 @dataclass
 class RecordedContent:
@@ -68,11 +75,14 @@ class RecordedContent:
             name = None if self.entry.kind is Kind.DIRECTORY else os.path.basename(self.path)
             profile = known_profile(self.repo, self.entry.oid, name)
             if profile is None:
-                data = DataContent(self.path, self.entry, reader_of(self.repo, self.target), self.target, None, False)
                 hidden = private_columns(self.repo)
-                profile = make_profile(self.repo, data, hidden, stores=False, progress=self.progress).profile
+                profile = make_profile(self.repo, self.data(), hidden, stores=False, progress=self.progress).profile
             self._found = Found(profile, self.path, self.entry, 0)
         return self._found
+
+    def data(self) -> DataContent:
+        """See `CheckedContent`."""
+        return DataContent(self.path, self.entry, reader_of(self.repo, self.target), self.target, None, False)
 
 
 def recorded_content(repo: Repository, data: TrackedData, path: bytes, progress: Progress) -> RecordedContent | None:

@@ -6,21 +6,22 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dver.checks.evaluation.evaluate import evaluate
-from dver.checks.project_data import ProjectData
+from dver.checks.project_data import check_suite
 from dver.checks.result import CheckedData, RuleOutcome, RuleResult, Severity
 from dver.checks.suite.find import output_suite, suites_for
 from dver.checks.suite.rules import CheckSuite
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
+from dver.formats.profile import Profile
 from dver.formats.tree import Entry
 from dver.gates.checked_content import CheckedContent, RecordedContent, WorkspaceContent, recorded_content
 from dver.gates.errors import FailedChecksError, FailedOutputChecksError, data_fix, failed, failure_text, failures_text
 from dver.gates.errors import shown as shown_path
 from dver.gates.kept_results import changing_part, keep_results, known_results, stable_part
+from dver.git.registry.references import ArtifactReference, find_artifact, find_version
 from dver.pipelines.definition.yaml_tree import Node
 from dver.pipelines.engine.graph import Address
-from dver.profile_cache.profiles import Found, keep_profile
+from dver.profile_cache.profiles import Found, keep_profile, profile_of
 from dver.repo import Repository
 from dver.tracking.targets import TrackedData, is_at_or_below
 
@@ -132,8 +133,16 @@ class DataChecks:
     def _evaluate(self, suite: CheckSuite, content: CheckedContent) -> tuple[RuleResult, ...]:
         found = content.profile()
         self._profiles.append(found)
-        data = ProjectData(self._repo, suite, found, keep=False, progress=self._progress)
-        return evaluate(suite, found.profile, data, path=os.fsdecode(suite.path), oid=found.oid).results
+        return check_suite(
+            self._repo, suite, found, references=self._reference, keep=False, progress=self._progress
+        ).results
+
+    def _reference(self, reference: str, path: bytes) -> Profile:
+        """The profile of `model NAME#STAGE`."""
+        asked = ArtifactReference.parse(reference.removeprefix("model ").strip())
+        version = find_version(find_artifact(self._repo.git, asked.artifact), asked)
+        place = os.fsdecode(self._repo.layout.absolute(path))
+        return profile_of(self._repo, place, rev=version.commit, keep=False, progress=self._progress).profile
 
 
 def _missing(suite: CheckSuite) -> CheckedData:

@@ -65,7 +65,6 @@ def summary_text(recorded: Mapping[str, Any]) -> str:
 
 
 def _failed(one: CheckedData) -> list[str]:
-    from dver.gates.errors import result_text
 
     both = [("critical", result) for result in one.critical] + [("warning", result) for result in one.warnings]
     return [f"{kind}: {result_text(result)}" for kind, result in both[:_MOST]]

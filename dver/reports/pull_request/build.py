@@ -15,7 +15,6 @@ from dver.project.public_text import secret_filter
 from dver.reports.pull_request.model import PullRequestReport, ReportSection, SectionBody
 from dver.reports.pull_request.public import public_body
 from dver.reports.pull_request.sections.checks import checks_section
-from dver.reports.pull_request.sections.checks import checks_section
 from dver.reports.pull_request.sections.data import data_section
 from dver.reports.pull_request.sections.metrics import metrics_section
 from dver.reports.pull_request.sections.models import models_section
