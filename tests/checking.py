@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from workspaces import Content, Project, listing
 
@@ -29,14 +28,16 @@ def write_suite(project: Project, text: str = SUITE, directory: str = "") -> Non
     project.git("add", path)
 
 
-def add_data(project: Project, *paths: str, checks: bool = True, update: bool = False, cwd: Path | None = None) -> AddResult:
+def add_data(
+    project: Project, *paths: str, checks: bool = True, update: bool = False, dry_run: bool = False
+) -> AddResult:
     """See `dver.ops.track.add`."""
     with project.opened() as repo:
-        return add(repo, paths, cwd=cwd or project.root, checks=checks, update=update)
+        return add(repo, paths, cwd=project.root, checks=checks, update=update, dry_run=dry_run)
 
 
 def recorded_state(project: Project) -> dict[str, dict[bytes, Content]]:
-    """All that a refused command must leave as it was: pointers, locks, .gitignore, Git's index, the store, the data."""
+    """What a refused command must leave as it was: pointers, locks, .gitignore, Git's index, the store, the data."""
     top = {
         os.fsencode(path.relative_to(project.root)): ("file", path.read_bytes())
         for path in project.root.rglob("*")

@@ -24,7 +24,7 @@ PACKAGES = {
     "monitoring": ["monitoring", "drift", "retraining"],
     "pipelines-definition": ["pipelines/definition", "pipelines/compare", "pipelines/plots"],
     "pipelines-runs": ["pipelines/engine", "pipelines/workspace", "pipelines/execution", "pipelines/run_cache"],
-    "quality": ["profiles", "profile_cache", "checks"],
+    "quality": ["profiles", "profile_cache", "checks", "gates"],
     "remote-backends": ["remote/backends", "remote/urls"],
     "remote-index": ["remote/index", "remote/packs", "remote/gc", "remote/repair"],
     "remote-transfer": ["remote/transfer"],

@@ -41,7 +41,6 @@ SECTIONS: Final = (
     SectionKind("params", "Parameters", "no parameters changed", params_section),
     SectionKind("data", "Data", "no data changed", data_section),
     SectionKind("checks", "Data checks", "no data checks failed", checks_section),
-    SectionKind("checks", "Data checks", "no data checks failed", checks_section),
     SectionKind("stages", "Stages out of date", "all stages are up to date", stages_section),
     SectionKind("plots", "Plots", "no plots changed", plots_section),
     SectionKind("models", "Models to register", "no models to register", models_section),

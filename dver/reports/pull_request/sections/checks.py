@@ -14,7 +14,6 @@ from dver.gates.suite_presence import may_have_checks, pipelines_may_have_checks
 from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 from dver.reports.blocks.model import Code, Inline, ReportTable, Tone, Toned
 from dver.reports.pull_request.model import SectionBody
-from dver.reports.pull_request.sections.drift import drift_rows
 from dver.reports.pull_request.subject import ReportSubject
 from dver.reports.pull_request.wording import error_note
 from dver.tracking.targets import TrackedData
@@ -57,17 +56,14 @@ def checks_section(subject: ReportSubject) -> SectionBody:
     old, new = subject.tracked(subject.old), subject.tracked(subject.new)
     changed = [new[path] for path in sorted(new) if not _is_same(old.get(path), new[path])]
     found = _findings(subject, changed, old)
-    drift = drift_rows(subject, [(old[one.path], one) for one in changed if one.path in old])
     blocks = []
     if found.failed:
         blocks.append(ReportTable(_HEADER, tuple(map(_row, found.failed)), len(found.failed)))
-    if drift.rows:
-        blocks.append(drift.table)
-    facts = {"failed": list(map(_facts, found.failed)), "skipped": list(found.skipped), "drift": drift.facts}
+    facts = {"failed": list(map(_facts, found.failed)), "skipped": list(found.skipped)}
     return SectionBody(
-        _summary(found, drift.paths),
+        _summary(found, 0),
         tuple(blocks),
-        tuple(error_note(one) for one in (*found.problems, *drift.problems)),
+        tuple(error_note(one) for one in found.problems),
         facts if any(facts.values()) else {},
     )
 
