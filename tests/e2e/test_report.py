@@ -78,7 +78,7 @@ def test_a_branch_is_compared_with_the_merge_base_of_main(project: Project) -> N
     assert "| `data` | 2 → 3 | 4 B → 2.0 kB | 1 added |" in out
     assert "- A `data/c.csv` (2.0 kB)" in out
     assert "1 of 1 plot changed." in out
-    assert "All stages are up to date; no models to register." in out
+    assert "No data checks failed; all stages are up to date; no models to register." in out
     assert "0.1" not in out
 
 
