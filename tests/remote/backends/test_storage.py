@@ -47,6 +47,11 @@ def keys(storage: Storage, prefix: str = "") -> set[str]:
     return {info.key for info in storage.list(prefix)}
 
 
+def noise(size: int) -> bytes:
+    """Random bytes that do not end with a line break, which the emulator of gs takes off."""
+    return os.urandom(size - 1) + b"."
+
+
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Multipart uploads from 6 MiB on, so that they are tested without moving much."""
@@ -102,41 +107,38 @@ def test_racing_puts_if_absent_have_one_winner_where_the_remote_can_tell(
         assert len(winners) == 1
 
 
-@pytest.mark.parametrize(
-    ("start", "length", "expected"),
-    [
-        (0, None, b"0123456789"),
-        (0, 4, b"0123"),
-        (3, 4, b"3456"),
-        (3, None, b"3456789"),
-        (9, 1, b"9"),
-        (0, 10, b"0123456789"),
-        (5, 100, b"56789"),
-        (0, 100, b"0123456789"),
-        (10, 5, b""),
-        (10, None, b""),
-        (1000, 5, b""),
-        (4, 0, b""),
-    ],
-)
-def test_ranges_are_cut_like_slices(readable: Storage, start: int, length: int | None, expected: bytes) -> None:
+def test_ranges_are_cut_like_slices(readable: Storage) -> None:
     readable.put("digits", BytesBody(b"0123456789"))
-    assert readable.get("digits", start, length) == expected
+    expected = {
+        (0, None): b"0123456789",
+        (0, 4): b"0123",
+        (3, 4): b"3456",
+        (3, None): b"3456789",
+        (9, 1): b"9",
+        (0, 10): b"0123456789",
+        (5, 100): b"56789",
+        (0, 100): b"0123456789",
+        (10, 5): b"",
+        (10, None): b"",
+        (1000, 5): b"",
+        (4, 0): b"",
+    }
+    assert {(start, length): readable.get("digits", start, length) for start, length in expected} == expected
 
 
-@pytest.mark.parametrize(("start", "length"), [(-1, None), (0, -1)])
-def test_a_range_that_cannot_be_is_refused(readable: Storage, start: int, length: int) -> None:
-    with pytest.raises(ValueError, match="not a range"):
-        readable.get("digits", start, length)
+def test_a_range_that_cannot_be_is_refused(readable: Storage) -> None:
+    for start, length in ((-1, None), (0, -1)):
+        with pytest.raises(ValueError, match="not a range"):
+            readable.get("digits", start, length)
 
 
-@pytest.mark.parametrize(("start", "length"), [(0, None), (3, 4), (0, 0)])
-def test_a_missing_key_is_said_to_be_missing(readable: Storage, start: int, length: int | None) -> None:
-    with pytest.raises(MissingKey) as caught:
-        readable.get("packs/none", start, length)
-    assert caught.value.key == "packs/none"
-    assert readable.url in caught.value.what
-    assert caught.value.fix
+def test_a_missing_key_is_said_to_be_missing(readable: Storage) -> None:
+    for start, length in ((0, None), (3, 4), (0, 0)):
+        with pytest.raises(MissingKey) as caught:
+            readable.get("packs/none", start, length)
+        assert caught.value.key == "packs/none"
+        assert readable.url in caught.value.what
+        assert caught.value.fix
 
 
 def test_a_folder_of_keys_is_not_an_object(readable: Storage) -> None:
@@ -198,43 +200,27 @@ def test_list_goes_on_after_the_first_thousand(readable: Storage, request: pytes
     assert set(listed) == expected
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "a b",
-        "a#b",
-        "a?b=c",
-        "x?versionId=3",
-        "a%20b",
-        "a+b",
-        "a&b=c",
-        "[x]*?",
-        "äß/ü",
-        "e\u0301",
-        "'\"<>",
-        "end ",
-        "~",
-        "{a}",
-    ],
-)
-def test_keys_may_hold_any_printable_character(any_name: Storage, key: str) -> None:
-    any_name.put(f"nasty/{key}", BytesBody(key.encode()))
-    assert any_name.get(f"nasty/{key}") == key.encode()
-    assert keys(any_name) == {f"nasty/{key}"}
-    assert any_name.put(f"nasty/{key}", BytesBody(b""), if_absent=True) is False
-    any_name.delete(f"nasty/{key}")
-    assert keys(any_name) == set()
+def test_keys_may_hold_any_printable_character(any_name: Storage) -> None:
+    names = ("a b", "a#b", "a?b=c", "x?versionId=3", "a%20b", "a+b", "a&b=c", "[x]*?", "äß/ü", "e\u0301")
+    for name in (*names, "'\"<>", "end ", "~", "{a}"):
+        key = f"nasty/{name}"
+        any_name.put(key, BytesBody(key.encode()))
+        assert any_name.get(key) == key.encode()
+        assert keys(any_name) == {key}
+        assert any_name.put(key, BytesBody(b""), if_absent=True) is False
+        any_name.delete(key)
+        assert keys(any_name) == set()
 
 
-@pytest.mark.parametrize("key", ["", "/abs", "a//b", "a/", "..", "a/../b", "./a", "a\nb", "a\0b", "a\\b", ".dver-x/y"])
-def test_an_invalid_key_is_refused(readable: Storage, key: str) -> None:
-    for call in (readable.get, readable.stat, readable.delete, lambda key: readable.put(key, BytesBody(b""))):
-        with pytest.raises(ValueError, match="not a key"):
-            call(key)
+def test_an_invalid_key_is_refused(readable: Storage) -> None:
+    for key in ("", "/abs", "a//b", "a/", "..", "a/../b", "./a", "a\nb", "a\0b", "a\\b", ".dver-x/y"):
+        for call in (readable.get, readable.stat, readable.delete, lambda key: readable.put(key, BytesBody(b""))):
+            with pytest.raises(ValueError, match="not a key"):
+                call(key)
 
 
 def test_a_body_of_twenty_megabytes_arrives_whole(readable: Storage, small_parts: None) -> None:
-    pieces = [os.urandom(MIB + number) for number in range(20)]
+    pieces = [noise(MIB + number) for number in range(20)]
     source = Source(pieces)
     readable.put("large", source)
     content = b"".join(pieces)
@@ -249,13 +235,13 @@ def test_a_body_of_twenty_megabytes_arrives_whole(readable: Storage, small_parts
 def test_transferred_bytes_are_reported(storage: Storage, small_parts: None, megabytes: int) -> None:
     sent: list[int] = []
     got: list[int] = []
-    storage.put("big", Source([os.urandom(MIB)] * megabytes), on_bytes=sent.append)
+    storage.put("big", Source([noise(MIB)] * megabytes), on_bytes=sent.append)
     storage.get("big", 1, on_bytes=got.append)
     assert (sum(sent), sum(got)) == (megabytes * MIB, megabytes * MIB - 1)
 
 
 def test_a_file_is_a_body(storage: Storage, tmp_path: Path) -> None:
-    content = os.urandom(9 * MIB) + b"."  # the emulator of gs takes line breaks off the end
+    content = noise(9 * MIB)
     (tmp_path / "body").write_bytes(content)
     storage.put("file", FileBody(tmp_path / "body"))
     assert storage.get("file") == content
@@ -263,7 +249,7 @@ def test_a_file_is_a_body(storage: Storage, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("megabytes", [2, 20])
 def test_a_body_that_fails_half_way_leaves_nothing(storage: Storage, small_parts: None, megabytes: int) -> None:
-    source = Source([os.urandom(MIB)] * megabytes, healthy=megabytes // 2)
+    source = Source([noise(MIB)] * megabytes, healthy=megabytes // 2)
     with pytest.raises(ZeroDivisionError):
         storage.put("half", source)
     assert storage.stat("half") is None
@@ -286,12 +272,12 @@ def test_a_failing_body_keeps_the_object_before(storage: Storage) -> None:
     assert storage.get("key") == b"old"
 
 
-@pytest.mark.parametrize("claimed", [0, 3, 5, 7])
-def test_a_body_that_changes_its_length_is_refused(storage: Storage, claimed: int) -> None:
-    with pytest.raises(RemoteError) as caught:
-        storage.put("key", Source([b"abc", b"def"], claimed=claimed))
-    assert "changed" in (caught.value.why or "")
-    assert storage.stat("key") is None
+def test_a_body_that_changes_its_length_is_refused(storage: Storage) -> None:
+    for claimed in (0, 3, 5, 7):
+        with pytest.raises(RemoteError) as caught:
+            storage.put("key", Source([b"abc", b"def"], claimed=claimed))
+        assert "changed" in (caught.value.why or "")
+        assert storage.stat("key") is None
 
 
 def test_many_threads_at_once(readable: Storage) -> None:
