@@ -13,13 +13,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
 from enum import Enum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from dver.core.display import Displayed
 from dver.core.errors import CorruptError, NewerVersionError
+from dver.formats.profile_parts import EncodedParts, encode_parts, is_value, is_whole
+from dver.formats.profile_parts import PartColumn as PartColumn
+from dver.formats.profile_parts import PartSummary as PartSummary
+from dver.formats.profile_parts import Value as Value
 
 VERSION: Final = 1
 PROFILER: Final = 1
@@ -27,9 +31,6 @@ PROFILER: Final = 1
 MAX_SIZE: Final = 1 << 30
 """The largest profile in bytes. One of 10,000 columns takes up to 120 MB."""
 _MAGIC: Final = b"dver profile "
-
-Value: TypeAlias = str | int | float | bool
-"""A value of a column. Times are ISO 8601 texts."""
 
 
 class ColumnType(Enum):
@@ -153,32 +154,12 @@ class CollectionProfile(Displayed):
     unreadable: tuple[Unreadable, ...] = ()
     """The first 20 in the order of their paths."""
     unreadable_count: int = 0
-    parts: tuple[PartSummary, ...] = ()
+    parts: Sequence[PartSummary] = ()
     """What thresholds of drift are calibrated on: up to 20 consecutive parts of the rows or files."""
 
     def column(self, name: str) -> ColumnProfile | None:
         """The column with this name: the first, where there are several."""
         return next((one for one in self.columns if one.name == name), None)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class PartSummary(Displayed):
-    """How the columns were distributed in one consecutive part of a collection."""
-
-    rows: int
-    columns: Mapping[str, PartColumn] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class PartColumn(Displayed):
-    """One column of a part."""
-
-    count: int
-    """Values that are not null, NaN or infinite."""
-    quantiles: tuple[float, ...] = ()
-    """Of numbers and times: the quantiles 0, 1/16, 2/16 … 1."""
-    counts: tuple[tuple[Value, int], ...] = ()
-    """Of other columns, and of numbers with few values: the 16 most frequent values."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -277,39 +258,26 @@ def _profile_of(said: dict[str, Any], sketches: _SketchReader) -> Profile:
 
 
 def _collection_fields(one: CollectionProfile, sketches: _Sketches) -> dict[str, Any]:
-    said = _without_defaults(one, ("columns", "kind", "parts", "unreadable"))
+    said = _without_defaults(one, _PLAIN_OF_COLLECTIONS)
     said["kind"] = one.kind.value
     said["columns"] = [_column_fields(column, sketches) for column in one.columns]
     if one.unreadable:
         said["unreadable"] = [[file.path, file.why] for file in one.unreadable]
     if one.parts:
-        said["parts"] = [
-            [part.rows, {name: _part_fields(it) for name, it in part.columns.items()}] for part in one.parts
-        ]
+        said["parts"] = sketches.add(encode_parts(one.parts))
     return said
 
 
 def _collection(said: dict[str, Any], sketches: _SketchReader) -> CollectionProfile:
-    rest = {key: value for key, value in said.items() if key not in ("columns", "kind", "parts", "unreadable")}
-    one = CollectionProfile(
-        **rest,
-        kind=CollectionKind(said["kind"]),
-        columns=tuple(_column(column, sketches) for column in said["columns"]),
-        unreadable=tuple(Unreadable(_text(path), _text(why)) for path, why in said.get("unreadable", ())),
-        parts=tuple(
-            PartSummary(_whole(rows), {name: _part(it) for name, it in columns.items()})
-            for rows, columns in said.get("parts", ())
-        ),
-    )
-    _text(one.name)
-    for number in (one.rows, one.files, one.bytes, one.unreadable_count):
-        _whole(number)
-    _same_keys(said, _collection_fields(one, _Sketches()))
-    return one
+    values = _checked(said, _READERS_OF_COLLECTIONS, _PLAIN_OF_COLLECTIONS)
+    values["columns"] = tuple(_column(column, sketches) for column in said["columns"])
+    if "parts" in said:
+        values["parts"] = EncodedParts(sketches.take(said["parts"]))
+    return CollectionProfile(**values)
 
 
 def _column_fields(one: ColumnProfile, sketches: _Sketches) -> dict[str, Any]:
-    said = _without_defaults(one, ("type", "distinct", "numbers", "lengths", "counts"))
+    said = _without_defaults(one, _PLAIN_OF_COLUMNS)
     said["type"] = one.type.value
     if one.distinct:
         said["distinct"] = sketches.add(one.distinct)
@@ -319,9 +287,8 @@ def _column_fields(one: ColumnProfile, sketches: _Sketches) -> dict[str, Any]:
             numbers = [summary.count, summary.minimum, summary.maximum, summary.mean, summary.m2]
             said[name] = [*numbers, sketches.add(summary.quantiles)]
     if one.counts is not None:
-        values = [list(pair) for pair in one.counts.values]
         said["counts"] = [
-            values,
+            [list(pair) for pair in one.counts.values],
             one.counts.complete,
             *([sketches.add(one.counts.sketch)] if one.counts.sketch else []),
         ]
@@ -329,30 +296,32 @@ def _column_fields(one: ColumnProfile, sketches: _Sketches) -> dict[str, Any]:
 
 
 def _column(said: dict[str, Any], sketches: _SketchReader) -> ColumnProfile:
-    nested = ("type", "distinct", "numbers", "lengths", "counts")
-    rest = {key: value for key, value in said.items() if key not in nested}
-    one = ColumnProfile(
-        **rest,
-        type=ColumnType(said["type"]),
-        distinct=sketches.take(said["distinct"]) if "distinct" in said else b"",
-        numbers=_summary(said.get("numbers"), sketches),
-        lengths=_summary(said.get("lengths"), sketches),
-        counts=_counts(said.get("counts"), sketches),
-    )
-    _text(one.name)
-    for text in (one.declared, one.first, one.last):
-        _text(text or "")
-    for number in (one.count, one.nulls, one.nans, one.infinities, one.mixed, one.true):
-        _whole(number)
-    if type(one.private) is not bool:
-        raise _corrupt("a flag is not true or false")
-    _same_keys(said, _column_fields(one, _Sketches()))
-    return one
+    values = _checked(said, _READERS_OF_COLUMNS, _PLAIN_OF_COLUMNS)
+    if "distinct" in said:
+        values["distinct"] = sketches.take(said["distinct"])
+    if "numbers" in said:
+        values["numbers"] = _summary(said["numbers"], sketches)
+    if "lengths" in said:
+        values["lengths"] = _summary(said["lengths"], sketches)
+    if "counts" in said:
+        values["counts"] = _counts(said["counts"], sketches)
+    return ColumnProfile(**values)
 
 
-def _summary(said: Any, sketches: _SketchReader) -> NumberSummary | None:
-    if said is None:
-        return None
+def _checked(
+    said: dict[str, Any], readers: Mapping[str, Callable[[Any], Any]], plain: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values that stand for themselves. One that equals its default would not have been written."""
+    values = {}
+    for key, value in said.items():
+        found = readers[key](value)
+        if key in plain and value == plain[key]:
+            raise _corrupt("it has parts that dver does not write")
+        values[key] = found
+    return values
+
+
+def _summary(said: Any, sketches: _SketchReader) -> NumberSummary:
     count, minimum, maximum, mean, m2, place = said
     for number in (minimum, maximum, mean, m2):
         if type(number) is not float or not math.isfinite(number):
@@ -360,41 +329,28 @@ def _summary(said: Any, sketches: _SketchReader) -> NumberSummary | None:
     return NumberSummary(_whole(count), minimum, maximum, mean, m2, sketches.take(place))
 
 
-def _counts(said: Any, sketches: _SketchReader) -> ValueCounts | None:
-    if said is None:
-        return None
+def _counts(said: Any, sketches: _SketchReader) -> ValueCounts:
     values, complete, *places = said
     if type(complete) is not bool or len(places) > 1:
         raise _corrupt("counts of values are not as they should be")
     sketch = sketches.take(places[0]) if places else b""
-    return ValueCounts(_pairs(values), complete, sketch)
+    pairs = tuple(map(tuple, values))
+    for value, count in pairs:
+        if not is_value(value) or not is_whole(count):
+            raise _corrupt("a value is not text, a finite number, true or false, or has no count")
+    return ValueCounts(pairs, complete, sketch)
 
 
-def _part_fields(one: PartColumn) -> list[Any]:
-    return [one.count, list(one.quantiles), [list(pair) for pair in one.counts]]
-
-
-def _part(said: Any) -> PartColumn:
-    count, quantiles, counts = said
-    if any(type(number) is not float or not math.isfinite(number) for number in quantiles):
-        raise _corrupt("a quantile is not a finite number")
-    return PartColumn(_whole(count), tuple(quantiles), _pairs(counts))
-
-
-def _pairs(said: Any) -> tuple[tuple[Value, int], ...]:
-    return tuple((_value(value), _whole(times)) for value, times in said)
-
-
-def _value(value: Any) -> Value:
-    if not isinstance(value, str | int | float | bool) or (isinstance(value, float) and not math.isfinite(value)):
-        raise _corrupt("a value is not text, a finite number, true or false")
-    return value
+def _unreadable(said: Any) -> tuple[Unreadable, ...]:
+    if not said:
+        raise _corrupt("it has parts that dver does not write")
+    return tuple(Unreadable(_text(path), _text(why)) for path, why in said)
 
 
 def _whole(number: Any) -> int:
-    if type(number) is not int or number < 0:
+    if not is_whole(number):
         raise _corrupt("a count is not a whole number")
-    return number
+    return int(number)
 
 
 def _text(text: Any) -> str:
@@ -404,15 +360,26 @@ def _text(text: Any) -> str:
     return text
 
 
-def _without_defaults(one: Any, but: tuple[str, ...]) -> dict[str, Any]:
+def _flag(flag: Any) -> bool:
+    if type(flag) is not bool:
+        raise _corrupt("a flag is not true or false")
+    return flag
+
+
+def _as_it_is(value: Any) -> Any:
+    """What needs the sketches is decoded later."""
+    return value
+
+
+def _plain(kind: type, but: tuple[str, ...]) -> dict[str, Any]:
+    """The fields that stand for themselves, with their defaults."""
+    return {each.name: each.default for each in fields(kind) if each.name not in but}
+
+
+def _without_defaults(one: Any, plain: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that differ from their defaults."""
-    said = {each.name: (getattr(one, each.name), each.default) for each in fields(one) if each.name not in but}
-    return {name: value for name, (value, default) in said.items() if value != default}
-
-
-def _same_keys(said: dict[str, Any], written: dict[str, Any]) -> None:
-    if set(said) != set(written):
-        raise _corrupt("it has parts that dver does not write")
+    said = {name: (getattr(one, name), default) for name, default in plain.items()}
+    return {name: value for name, (value, default) in said.items() if default is MISSING or value != default}
 
 
 def _json(said: Any) -> bytes:
@@ -424,3 +391,19 @@ def _corrupt(why: str) -> CorruptError:
 
 
 _PROFILE_KEYS: Final = {"profiler", "ignored", "collections"}
+_PLAIN_OF_COLLECTIONS: Final = _plain(CollectionProfile, ("columns", "kind", "parts", "unreadable"))
+_PLAIN_OF_COLUMNS: Final = _plain(ColumnProfile, ("type", "distinct", "numbers", "lengths", "counts"))
+_READERS_OF_COLLECTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("rows", "files", "bytes", "unreadable_count"), _whole),
+    **dict.fromkeys(("columns", "parts"), _as_it_is),
+    "name": _text,
+    "kind": CollectionKind,
+    "unreadable": _unreadable,
+}
+_READERS_OF_COLUMNS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("count", "nulls", "nans", "infinities", "mixed", "true"), _whole),
+    **dict.fromkeys(("name", "declared", "first", "last"), _text),
+    **dict.fromkeys(("distinct", "numbers", "lengths", "counts"), _as_it_is),
+    "type": ColumnType,
+    "private": _flag,
+}

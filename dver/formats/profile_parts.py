@@ -1,0 +1,153 @@
+"""The parts of a collection in a profile: bytes, and read only when somebody needs them.
+
+The bytes are the length of a JSON text (u32, little-endian), the text, and doubles (little-endian). The text has `rows`
+(of each part), `names` (of columns), and `columns`: for each part, the place of the name, the count, the number of
+quantiles among the doubles, and pairs of values and counts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias, overload
+
+from dver.core.display import Displayed
+from dver.core.errors import CorruptError
+
+Value: TypeAlias = str | int | float | bool
+"""A value of a column. Times are ISO 8601 texts."""
+_LENGTH: Final = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PartColumn(Displayed):
+    """One column of a part."""
+
+    count: int
+    """Values that are not null, NaN or infinite."""
+    quantiles: tuple[float, ...] = ()
+    """Of numbers and times: the quantiles 0, 1/16, 2/16 … 1."""
+    counts: tuple[tuple[Value, int], ...] = ()
+    """Of other columns, and of numbers with few values: the 16 most frequent values."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PartSummary(Displayed):
+    """How the columns were distributed in one consecutive part of a collection."""
+
+    rows: int
+    columns: Mapping[str, PartColumn] = field(default_factory=dict)
+
+
+class EncodedParts(Sequence[PartSummary]):
+    """Parts of a decoded profile. Their bytes are read when a part is asked for; that raises CorruptError."""
+
+    __slots__ = ("_found", "encoded")
+
+    def __init__(self, encoded: bytes) -> None:
+        self.encoded = encoded
+        self._found: tuple[PartSummary, ...] | None = None
+
+    @property
+    def _parts(self) -> tuple[PartSummary, ...]:
+        if self._found is None:
+            self._found = _decode(self.encoded)
+        return self._found
+
+    @overload
+    def __getitem__(self, index: int) -> PartSummary: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[PartSummary, ...]: ...
+    def __getitem__(self, index: int | slice) -> PartSummary | tuple[PartSummary, ...]:
+        return self._parts[index]
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __iter__(self) -> Iterator[PartSummary]:
+        return iter(self._parts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._parts == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self.encoded)
+
+    def __repr__(self) -> str:
+        return repr(self._parts)
+
+
+def encode_parts(parts: Sequence[PartSummary]) -> bytes:
+    """The bytes of `parts`."""
+    if isinstance(parts, EncodedParts):
+        return parts.encoded
+    names: dict[str, int] = {}
+    doubles: list[float] = []
+    columns = []
+    for part in parts:
+        found = []
+        for name, one in part.columns.items():
+            found.append(
+                [names.setdefault(name, len(names)), one.count, len(one.quantiles), [list(pair) for pair in one.counts]]
+            )
+            doubles += one.quantiles
+        columns.append(found)
+    said = {"columns": columns, "names": list(names), "rows": [part.rows for part in parts]}
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _LENGTH.pack(len(text)) + text + struct.pack(f"<{len(doubles)}d", *doubles)
+
+
+def is_whole(number: Any) -> bool:
+    """Is this a count?"""
+    return type(number) is int and number >= 0
+
+
+def is_value(value: Any) -> bool:
+    """Is this a value that a profile may have?"""
+    return isinstance(value, str | int | float | bool) and (not isinstance(value, float) or math.isfinite(value))
+
+
+def _decode(encoded: bytes) -> tuple[PartSummary, ...]:
+    try:
+        (length,) = _LENGTH.unpack_from(encoded)
+        said = json.loads(encoded[4 : 4 + length])
+        doubles = iter(struct.unpack(f"<{(len(encoded) - 4 - length) // 8}d", encoded[4 + length :]))
+        names = said["names"]
+        parts = tuple(
+            PartSummary(_checked(rows), {names[at]: _column(one, doubles) for at, *one in columns})
+            for rows, columns in zip(said["rows"], said["columns"], strict=True)
+        )
+        if all(type(name) is str for name in names) and next(doubles, None) is None:
+            return parts
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError, struct.error) as error:
+        raise _corrupt() from error
+    raise _corrupt()
+
+
+def _column(said: Any, doubles: Iterator[float]) -> PartColumn:
+    count, size, pairs = said
+    quantiles = tuple(next(doubles, math.nan) for _ in range(size))
+    if not all(map(math.isfinite, quantiles)):
+        raise _corrupt()
+    return PartColumn(
+        _checked(count), quantiles, tuple((value, _checked(times)) for value, times in pairs if _is_good(value))
+    )
+
+
+def _is_good(value: Any) -> bool:
+    if not is_value(value):
+        raise _corrupt()
+    return True
+
+
+def _checked(number: Any) -> int:
+    if not is_whole(number):
+        raise _corrupt()
+    return int(number)
+
+
+def _corrupt() -> CorruptError:
+    return CorruptError("a damaged profile", why="its parts cannot be read")
