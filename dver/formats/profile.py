@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from dver.core.display import Displayed
 from dver.core.errors import CorruptError, NewerVersionError
-from dver.formats.profile_parts import EncodedParts, encode_parts, is_value, is_whole
+from dver.formats.profile_parts import EncodedParts, are_values, encode_parts, is_whole
 from dver.formats.profile_parts import PartColumn as PartColumn
 from dver.formats.profile_parts import PartSummary as PartSummary
 from dver.formats.profile_parts import Value as Value
@@ -334,10 +334,11 @@ def _counts(said: Any, sketches: _SketchReader) -> ValueCounts:
     if type(complete) is not bool or len(places) > 1:
         raise _corrupt("counts of values are not as they should be")
     sketch = sketches.take(places[0]) if places else b""
-    pairs = tuple(map(tuple, values))
-    for value, count in pairs:
-        if not is_value(value) or not is_whole(count):
-            raise _corrupt("a value is not text, a finite number, true or false, or has no count")
+    pairs = tuple([(value, count) for value, count in values])
+    if not are_values([value for value, _ in pairs]) or not set(map(type, counts := [n for _, n in pairs])) <= {int}:
+        raise _corrupt("a value is not text, a finite number, true or false")
+    if min(counts, default=0) < 0:
+        raise _corrupt("a count is not a whole number")
     return ValueCounts(pairs, complete, sketch)
 
 

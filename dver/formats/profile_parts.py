@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, overload
 
@@ -105,9 +105,11 @@ def is_whole(number: Any) -> bool:
     return type(number) is int and number >= 0
 
 
-def is_value(value: Any) -> bool:
-    """Is this a value that a profile may have?"""
-    return isinstance(value, str | int | float | bool) and (not isinstance(value, float) or math.isfinite(value))
+def are_values(values: Collection[Any]) -> bool:
+    """Are these values that a profile may have? The types are looked at together, since there may be thousands."""
+    kinds = set(map(type, values))
+    finite = float not in kinds or all(math.isfinite(value) for value in values if isinstance(value, float))
+    return kinds <= {str, int, float, bool} and finite
 
 
 def _decode(encoded: bytes) -> tuple[PartSummary, ...]:
@@ -132,15 +134,9 @@ def _column(said: Any, doubles: Iterator[float]) -> PartColumn:
     quantiles = tuple(next(doubles, math.nan) for _ in range(size))
     if not all(map(math.isfinite, quantiles)):
         raise _corrupt()
-    return PartColumn(
-        _checked(count), quantiles, tuple((value, _checked(times)) for value, times in pairs if _is_good(value))
-    )
-
-
-def _is_good(value: Any) -> bool:
-    if not is_value(value):
+    if not are_values([value for value, _ in pairs]):
         raise _corrupt()
-    return True
+    return PartColumn(_checked(count), quantiles, tuple((value, _checked(times)) for value, times in pairs))
 
 
 def _checked(number: Any) -> int:

@@ -14,22 +14,25 @@ from dver.formats.profile import (
     CollectionProfile,
     ColumnProfile,
     ColumnType,
-    NumberSummary,
+    PartColumn,
     PartSummary,
     Profile,
-    ValueCounts,
 )
-from dver.profiles.moments import merged_moments
-from dver.profiles.parts import joined_parts, part_of, shown, summary_of
-from dver.profiles.sketches.distinct import Distinct
-from dver.profiles.sketches.frequent import Frequent
+from dver.profiles.column_merging import has_few_numbers, merge_columns, redact_column
+from dver.profiles.parts import (
+    NO_VALUES,
+    PARTS_MAX,
+    QUANTILES,
+    Part,
+    PartOfColumn,
+    joined_parts,
+    part_of,
+    places_of_parts,
+    summary_of,
+)
 from dver.profiles.sketches.quantiles import Quantiles
 
-FEW_NUMBERS: Final = 16
-"""Numbers with at most this many distinct values are counted in parts."""
 _UNREADABLE_MAX: Final = 20
-_UNCOUNTED: Final = (ColumnType.BYTES, ColumnType.NESTED)
-_NUMERIC: Final = (ColumnType.BOOLEAN, ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.TIME)
 
 
 def merge(profiles: Sequence[Profile]) -> Profile:
@@ -44,68 +47,27 @@ def merge(profiles: Sequence[Profile]) -> Profile:
 
 
 def merge_collections(tables: Sequence[CollectionProfile]) -> CollectionProfile:
-    """One collection of several. A column that one of them does not have is null in its rows."""
+    """One collection of several. A column that one of them does not have is null in its rows.
+
+    Its parts are those of the collections, neighbours joined; of more than 20 collections, those are the parts.
+    """
     if len(tables) == 1:
         return tables[0]
-    columns = tuple(_merged_column(key[0], tables, found) for key, found in _columns_by_name(tables).items())
-    return CollectionProfile(
-        tables[0].name if tables else "",
-        tables[0].kind if tables else CollectionKind.TABLE,
-        sum(one.rows for one in tables),
-        sum(one.files for one in tables),
-        sum(one.bytes for one in tables),
-        columns,
-        tuple(sorted(chain.from_iterable(one.unreadable for one in tables), key=lambda one: one.path))[
-            :_UNREADABLE_MAX
-        ],
-        sum(one.unreadable_count for one in tables),
-        merged_parts([one.parts for one in tables], columns),
-    )
+    if len(tables) <= PARTS_MAX:
+        merged = _merged(tables)
+        return replace(merged, parts=merged_parts([one.parts for one in tables], merged.columns))
+    groups: dict[int, list[CollectionProfile]] = {}
+    for place, table in zip(places_of_parts([one.rows for one in tables]), tables, strict=True):
+        groups.setdefault(place, []).append(table)
+    parts = [_merged(group) for group in groups.values()]
+    merged = _merged(parts)
+    return replace(merged, parts=_summaries([_part_of_table(one, merged.columns) for one in parts], merged.columns))
 
 
 def merged_parts(parts: Iterable[Sequence[PartSummary]], columns: Sequence[ColumnProfile]) -> tuple[PartSummary, ...]:
     """At most 20 parts of all of these, in their order."""
     names = list(dict.fromkeys(column.name for column in columns))
-    types = {column.name: column.type for column in reversed(columns)}
-    few = {column.name: has_few_numbers(column) for column in reversed(columns)}
-    joined = joined_parts([part_of(part, names) for part in chain.from_iterable(parts)])
-    return tuple(summary_of(part, names, [types[one] for one in names], [few[one] for one in names]) for part in joined)
-
-
-def has_few_numbers(column: ColumnProfile) -> bool:
-    """Are there so few distinct numbers that parts have their counts?"""
-    return column.counts is not None and column.counts.complete and len(column.counts.values) <= FEW_NUMBERS
-
-
-def merge_columns(name: str, columns: Sequence[ColumnProfile]) -> ColumnProfile:
-    """One column of several. Columns of different types become one of texts; integers and numbers become numbers."""
-    with_values = [one for one in columns if one.type is not ColumnType.EMPTY]
-    if len(columns) == 1 or not with_values:
-        first = columns[0] if columns else ColumnProfile(name, ColumnType.EMPTY, 0, 0)
-        return replace(first, count=sum(one.count for one in columns), nulls=sum(one.nulls for one in columns))
-    kind = _common_type({one.type for one in with_values})
-    private = any(one.private for one in columns)
-    declared = {one.declared for one in columns}
-    others = [one for one in with_values if kind is ColumnType.TEXT and one.type is not kind]
-    texts = [one for one in with_values if one.first is not None and one.last is not None and not private]
-    return ColumnProfile(
-        name,
-        kind,
-        sum(one.count for one in columns),
-        sum(one.nulls for one in columns),
-        declared.pop() if len(declared) == 1 else None,
-        sum(one.nans for one in columns),
-        sum(one.infinities for one in columns),
-        sum(one.mixed for one in columns) + sum(one.count - one.nulls for one in others),
-        sum(one.true for one in columns),
-        _merged_distinct(with_values, private=private),
-        _merged_summary([one.numbers for one in with_values]) if kind in _NUMERIC and not private else None,
-        _merged_summary([one.lengths for one in with_values]) if kind not in _NUMERIC else None,
-        min((one.first for one in texts if one.first is not None), default=None),
-        max((one.last for one in texts if one.last is not None), default=None),
-        None if private or kind in _UNCOUNTED else _merged_counts(with_values, kind),
-        private,
-    )
+    return _summaries(joined_parts([part_of(part, names) for part in chain.from_iterable(parts)]), columns)
 
 
 def redact(profile: Profile, private: frozenset[str]) -> Profile:
@@ -114,17 +76,56 @@ def redact(profile: Profile, private: frozenset[str]) -> Profile:
 
 
 def _redacted(table: CollectionProfile, private: frozenset[str]) -> CollectionProfile:
-    columns = tuple(_redacted_column(one) if one.name in private else one for one in table.columns)
+    columns = tuple(redact_column(one) if one.name in private else one for one in table.columns)
     parts = tuple(
-        replace(part, columns={name: one for name, one in part.columns.items() if name not in private})
+        replace(part, columns={name: PartColumn(0) if name in private else one for name, one in part.columns.items()})
         for part in table.parts
     )
     return replace(table, columns=columns, parts=parts)
 
 
-def _redacted_column(column: ColumnProfile) -> ColumnProfile:
-    distinct = _merged_distinct([column], private=True)
-    return replace(column, private=True, distinct=distinct, numbers=None, first=None, last=None, counts=None)
+def _merged(tables: Sequence[CollectionProfile]) -> CollectionProfile:
+    """One collection of several, without its parts."""
+    return CollectionProfile(
+        tables[0].name if tables else "",
+        tables[0].kind if tables else CollectionKind.TABLE,
+        sum(one.rows for one in tables),
+        sum(one.files for one in tables),
+        sum(one.bytes for one in tables),
+        tuple(_merged_column(key[0], tables, found) for key, found in _columns_by_name(tables).items()),
+        tuple(sorted(chain.from_iterable(one.unreadable for one in tables), key=lambda one: one.path))[
+            :_UNREADABLE_MAX
+        ],
+        sum(one.unreadable_count for one in tables),
+    )
+
+
+def _summaries(parts: Sequence[Part], columns: Sequence[ColumnProfile]) -> tuple[PartSummary, ...]:
+    """The parts as a profile has them: of columns with the same name, the first."""
+    kept = {column.name: column for column in reversed(columns)}
+    names = list(dict.fromkeys(column.name for column in columns))
+    types = [kept[name].type for name in names]
+    few = [has_few_numbers(kept[name]) for name in names]
+    return tuple(summary_of(part, names, types, few) for part in parts)
+
+
+def _part_of_table(table: CollectionProfile, columns: Sequence[ColumnProfile]) -> Part:
+    """A whole collection as a part."""
+    found = {column.name: column for column in reversed(table.columns)}
+    names = dict.fromkeys(column.name for column in columns)
+    return Part(table.rows, tuple(_part_of_column(found[name]) if name in found else NO_VALUES for name in names))
+
+
+def _part_of_column(column: ColumnProfile) -> PartOfColumn:
+    import numpy as np
+
+    if column.private or column.type in (ColumnType.EMPTY, ColumnType.NESTED):
+        return NO_VALUES
+    counts = dict(column.counts.values) if column.counts is not None else {}
+    if column.numbers is None:
+        return PartOfColumn(column.count - column.nulls, None, counts)
+    quantiles = Quantiles.of(column.numbers.quantiles).quantiles(np.linspace(0, 1, QUANTILES))
+    return PartOfColumn(column.numbers.count, quantiles, counts)
 
 
 def _columns_by_name(tables: Sequence[CollectionProfile]) -> dict[tuple[str, int], dict[int, ColumnProfile]]:
@@ -142,38 +143,3 @@ def _merged_column(name: str, tables: Sequence[CollectionProfile], found: dict[i
     merged = merge_columns(name, list(found.values()))
     missing = sum(table.rows for at, table in enumerate(tables) if at not in found)
     return replace(merged, count=merged.count + missing, nulls=merged.nulls + missing) if missing else merged
-
-
-def _common_type(types: set[ColumnType]) -> ColumnType:
-    if len(types) == 1:
-        return next(iter(types))
-    return ColumnType.NUMBER if types == {ColumnType.INTEGER, ColumnType.NUMBER} else ColumnType.TEXT
-
-
-def _merged_distinct(columns: Sequence[ColumnProfile], *, private: bool) -> bytes:
-    encoded = [one.distinct for one in columns if one.distinct]
-    if not encoded:
-        return b""
-    found = Distinct(exact=not private)
-    for one in encoded:
-        found.merge(Distinct.of(one))
-    return found.encode()
-
-
-def _merged_summary(summaries: Sequence[NumberSummary | None]) -> NumberSummary | None:
-    known = [one for one in summaries if one is not None]
-    if len(known) < 2:
-        return known[0] if known else None
-    return merged_moments(known).summary(Quantiles.merged(one.quantiles for one in known).encode())
-
-
-def _merged_counts(columns: Sequence[ColumnProfile], kind: ColumnType) -> ValueCounts | None:
-    found = Frequent()
-    for one in columns:
-        if one.counts is None:
-            found.incomplete = True
-        elif kind is ColumnType.TEXT and one.type is not kind:
-            found.merge(Frequent.of(one.counts).renamed(shown))
-        else:
-            found.merge(Frequent.of(one.counts))
-    return found.value_counts()

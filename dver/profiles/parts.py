@@ -38,6 +38,9 @@ class Part:
     columns: tuple[PartOfColumn, ...]
 
 
+NO_VALUES: Final = PartOfColumn(0, None, {})
+
+
 def steps_for(columns: int) -> int:
     """How many quantiles a part keeps: fewer where there are thousands of columns."""
     return _STEPS if columns <= 1000 else 33
@@ -52,14 +55,20 @@ def joined_parts(parts: Sequence[Part]) -> list[Part]:
     """At most 20 parts, of neighbours with about the same number of rows together."""
     if len(parts) <= PARTS_MAX:
         return list(parts)
-    total = sum(part.rows for part in parts)
     groups: dict[int, list[Part]] = {}
-    done = 0
-    for part in parts:
-        middle = done + part.rows / 2
-        groups.setdefault(min(int(middle * PARTS_MAX / total) if total else 0, PARTS_MAX - 1), []).append(part)
-        done += part.rows
+    for place, part in zip(places_of_parts([part.rows for part in parts]), parts, strict=True):
+        groups.setdefault(place, []).append(part)
     return [_joined(group) for group in groups.values()]
+
+
+def places_of_parts(rows: Sequence[int]) -> list[int]:
+    """For each of several neighbours with so many rows, in which of 20 parts it is."""
+    total, done, found = sum(rows), 0, []
+    for one in rows:
+        middle = done + one / 2
+        found.append(min(int(middle * PARTS_MAX / total), PARTS_MAX - 1) if total else 0)
+        done += one
+    return found
 
 
 def joined_column(columns: Sequence[PartOfColumn]) -> PartOfColumn:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dver.formats.profile import ColumnProfile, ColumnType
-from dver.profiles.merging import merge_columns
-from dver.profiles.parts import PartOfColumn, joined_column
+from dver.profiles.column_merging import merge_columns
+from dver.profiles.parts import NO_VALUES, PartOfColumn, joined_column
 from dver.profiles.scan.inference import Inference
 from dver.profiles.scan.times import is_time, seconds_of, text_of_time
 from dver.profiles.scan.values import NestedValues, NumberValues, TextValues
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyarrow import Array, DataType
 
-NO_VALUES: Final = PartOfColumn(0, None, {})
 _DICTIONARY_SHARE: Final = 8
 """Texts are encoded as a dictionary if the batch before had at most one distinct value in so many."""
 _Values: TypeAlias = NumberValues | TextValues | NestedValues

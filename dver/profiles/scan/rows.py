@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dver.formats.profile import ColumnProfile, PartSummary
-from dver.profiles.merging import has_few_numbers
-from dver.profiles.parts import PARTS_MAX, Part, halved, joined_parts, steps_for, summary_of
-from dver.profiles.scan.columns import NO_VALUES, ColumnScan
+from dver.profiles.column_merging import has_few_numbers
+from dver.profiles.parts import NO_VALUES, PARTS_MAX, Part, halved, joined_parts, steps_for, summary_of
+from dver.profiles.scan.columns import ColumnScan
 from dver.profiles.settings import ProfileSettings
 
 if TYPE_CHECKING:

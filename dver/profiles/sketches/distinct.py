@@ -53,15 +53,33 @@ class Distinct:
         else:
             good = False
         if not good:
-            raise CorruptError("a damaged profile", why="a sketch of distinct values cannot be read")
+            raise _corrupt()
         return found
 
     @classmethod
-    def merged(cls, encoded: Iterable[bytes]) -> Self:
-        """The distinct values of several encoded sketches together."""
-        found = cls()
+    def merged(cls, encoded: Iterable[bytes], *, exact: bool = True) -> Self:
+        """The distinct values of several encoded sketches together: faster than one `merge` after the other.
+
+        Raises CorruptError for bytes that `encode` does not write.
+        """
+        import numpy as np
+
+        found = cls(exact=exact)
+        hashes, registers = [], []
         for one in encoded:
-            found.merge(cls.of(one))
+            kind, size = one[:1], len(one) - 1
+            if kind == _EXACT and size % 8 == 0 and size <= 8 * EXACT_MAX:
+                hashes.append(memoryview(one)[1:])
+            elif kind == _REGISTERS and size == REGISTERS:
+                registers.append(np.frombuffer(one, "u1", offset=1))
+            else:
+                raise _corrupt()
+        if registers:
+            found._hashes, found._registers = None, np.maximum.reduce(registers)
+            if int(found._registers.max()) > _RANK_MAX:
+                raise _corrupt()
+        if hashes:
+            found.update_hashes(np.frombuffer(b"".join(hashes), "<u8"))
         return found
 
     def update_hashes(self, hashes: NDArray[Any]) -> None:
@@ -148,3 +166,7 @@ def _tau(share: float) -> float:
         before, total = total, total - (1 - share) ** 2 * factor
         if total == before:
             return total / 3
+
+
+def _corrupt() -> CorruptError:
+    return CorruptError("a damaged profile", why="a sketch of distinct values cannot be read")

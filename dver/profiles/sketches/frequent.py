@@ -6,12 +6,12 @@ The encoding is JSON: what counts may lack, and pairs of a value and its count.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from dver.core.errors import CorruptError
 from dver.formats.profile import Value, ValueCounts
+from dver.formats.profile_parts import are_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,8 +48,9 @@ class Frequent:
         found.incomplete = True
         try:
             found.error, pairs = json.loads(counts.sketch or b"[0,[]]")
-            found._counts = {_checked(value): count for value, count in pairs}
-            good = all(type(count) is int and count > 0 for count in (found.error + 1, *found._counts.values()))
+            found._counts = dict(pairs)
+            numbers = (found.error + 1, *found._counts.values())
+            good = set(map(type, numbers)) <= {int} and min(numbers) > 0 and are_values(found._counts)
         except (ValueError, TypeError, RecursionError) as error:
             raise _corrupt() from error
         if not good or len(found._counts) > CAPACITY:
@@ -135,12 +136,6 @@ class Frequent:
 
     def _most_frequent(self) -> list[tuple[Value, int]]:
         return sorted(self._counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
-
-
-def _checked(value: Any) -> Value:
-    if not isinstance(value, str | int | float | bool) or (isinstance(value, float) and not math.isfinite(value)):
-        raise _corrupt()
-    return value
 
 
 def _corrupt() -> CorruptError:
