@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from dver.core.display import Displayed
 from dver.core.errors import CorruptError, NewerVersionError
+from dver.core.garbage_collector import collector_paused
 from dver.formats.profile_parts import EncodedParts, are_values, encode_parts, is_whole
 from dver.formats.profile_parts import PartColumn as PartColumn
 from dver.formats.profile_parts import PartSummary as PartSummary
@@ -204,10 +205,11 @@ def decode(content: bytes) -> Profile:
         raise _corrupt("it is cut off")
     header = content[start:end]
     try:
-        said = json.loads(header)
-        if _json(said) != header:
-            raise _corrupt("its header is not written as dver writes it")
-        return _profile_of(said, _SketchReader(content, end))
+        with collector_paused():
+            said = json.loads(header)
+            if _json(said) != header:
+                raise _corrupt("its header is not written as dver writes it")
+            return _profile_of(said, _SketchReader(content, end))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise _corrupt("its header cannot be read") from error
 

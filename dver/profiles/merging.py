@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Final
 
 from dver.core.errors import UsageError
+from dver.core.garbage_collector import collector_paused
 from dver.formats.profile import (
     PROFILER,
     CollectionKind,
@@ -43,7 +44,9 @@ def merge(profiles: Sequence[Profile]) -> Profile:
     if {one.profiler for one in profiles} - {PROFILER}:
         raise UsageError("profiles of different versions of dver do not merge", fix="profile the data again")
     tables = [one.collections[0] for one in profiles]
-    return Profile((merge_collections(tables),), ignored=sum(one.ignored for one in profiles))
+    with collector_paused():
+        merged = merge_collections(tables)
+    return Profile((merged,), ignored=sum(one.ignored for one in profiles))
 
 
 def merge_collections(tables: Sequence[CollectionProfile]) -> CollectionProfile:
