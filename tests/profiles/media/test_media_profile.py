@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from dver.core.oid import Oid
+from dver.drift.comparison import compare
+from dver.drift.settings import DriftSettings
 from dver.formats.measurements import Measurements
 from dver.formats.profile import (
+    PROFILER,
     CollectionKind,
     CollectionProfile,
     ColumnType,
@@ -131,3 +135,24 @@ def test_values_of_private_columns_are_left_out(tmp_path: Path) -> None:
     column = found.column("format")
     assert column is not None
     assert (column.private, column.counts, column.first) == (True, None, None)
+
+
+def photos(brightness: float, seed: int) -> CollectionProfile:
+    """The profile of 2,000 images with this mean brightness, as if they had been measured."""
+    seeded = np.random.default_rng(seed)
+    files = [ListedFile(b"%04d.png" % at, Oid.of(b"%d %d" % (seed, at)), 100) for at in range(2000)]
+    shades = seeded.normal(brightness, 0.1, len(files)).round(4)
+    rows = {
+        file.oid: ("PNG", "RGB", 64, 64, 3, float(shade), 100, None) for file, shade in zip(files, shades, strict=True)
+    }
+    kind = CollectionKind.IMAGES
+    found = {kind: Measurements.of_rows(kind, PROFILER, TYPES[kind], rows)}
+    return next(media_collections(plan_collections(files).media, found))
+
+
+def test_brighter_images_are_drift_and_others_of_the_same_kind_are_not() -> None:
+    reference = photos(0.5, 1)
+    same = compare(reference, photos(0.5, 2), DriftSettings())
+    brighter = compare(reference, photos(0.55, 3), DriftSettings())
+    assert [one.column for one in same.drifted] == []
+    assert [one.column for one in brighter.drifted] == ["brightness"]
