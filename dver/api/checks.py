@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from dver.checks.result import CheckedData
     from dver.ops.quality.check_available import CheckResult
-    from dver.ops.quality.check_data import DataChecks
+    from dver.ops.quality.check_data import CheckedPaths
 
 
 class CheckMethods(ProjectHandle):
@@ -58,7 +58,7 @@ class CheckMethods(ProjectHandle):
         html: StrPath | None = None,
         junit: StrPath | None = None,
         progress: ProgressCallback | None = None,
-    ) -> DataChecks:
+    ) -> CheckedPaths:
         """Check data against its rules. `passed` of the result is False if a critical rule failed.
 
         Args:

@@ -41,9 +41,10 @@ class Relation:
     def typed(self, source: str, raw: Sequence[str] = ()) -> str:
         """A `SELECT` of all columns with their types, and of the columns `raw` also as text."""
         columns = unique_columns(self.collection)
-        parts = [f"{_cast(one, _value(one))} AS {quoted_name(one.name)}" for one in columns]
+        value = _value if source.startswith("read_csv(") else _typed_value
+        parts = [f"{_cast(one, value(one))} AS {quoted_name(one.name)}" for one in columns]
         parts += [
-            f"CAST({_value(one)} AS VARCHAR) AS {quoted_name(TEXT_OF + one.name)}" for one in columns if one.name in raw
+            f"CAST({value(one)} AS VARCHAR) AS {quoted_name(TEXT_OF + one.name)}" for one in columns if one.name in raw
         ]
         return f"SELECT {', '.join(parts)} FROM {source}"
 
@@ -77,11 +78,13 @@ def unique_columns(collection: CollectionProfile) -> list[ColumnProfile]:
 
 
 def _value(column: ColumnProfile) -> str:
-    """The value as the file has it; null for the texts that mean null."""
+    """A text of a CSV file; null for the texts that mean null."""
     name = quoted_name(column.name)
-    if column.declared is not None:
-        return name
     return f"CASE WHEN {name} IN ({', '.join(map(quoted_text, NULLS))}) THEN NULL ELSE {name} END"
+
+
+def _typed_value(column: ColumnProfile) -> str:
+    return quoted_name(column.name)
 
 
 def _cast(column: ColumnProfile, value: str) -> str:

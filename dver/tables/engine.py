@@ -74,9 +74,9 @@ class Engine:
 
     def batches(self, statement: str, rows: int) -> Iterator[Any]:
         """The result as pyarrow record batches of at most about `rows` rows."""
-        result: Any = self._connection.execute(statement)
+        result: Any = self._connection.sql(statement)
         # DuckDB 2 renamed the method.
-        read = result.to_arrow_reader if hasattr(result, "to_arrow_reader") else result.fetch_record_batch
+        read = result.to_arrow_reader if hasattr(result, "to_arrow_reader") else result.fetch_arrow_reader
         yield from read(rows)
 
     def frame(self, statement: str) -> Any:

@@ -117,24 +117,28 @@ def _numbers(rule: CheckRule, column: ColumnProfile) -> NumberSummary | None:
     return column.numbers
 
 
+def _no_numbers(column: ColumnProfile) -> Answer | None:
+    return None if column.private else failed_to_evaluate("no finite numbers")
+
+
 def _mean(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | None:
     numbers = _numbers(rule, column)
     if numbers is None:
-        return failed_to_evaluate("no finite numbers")
+        return _no_numbers(column)
     return decided(inside(rule.wanted, numbers.mean), f"a mean of {value_text(numbers.mean)}")
 
 
 def _deviation(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | None:
     numbers = _numbers(rule, column)
     if numbers is None:
-        return failed_to_evaluate("no finite numbers")
+        return _no_numbers(column)
     return decided(inside(rule.wanted, numbers.deviation), f"a standard deviation of {value_text(numbers.deviation)}")
 
 
 def _quantile(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | None:
     numbers, rank = _numbers(rule, column), rule.rank or 0.0
     if numbers is None:
-        return failed_to_evaluate("no finite numbers")
+        return _no_numbers(column)
     sketch = Quantiles.of(numbers.quantiles)
     error = sketch.rank_error * RANK_ERRORS
     low, value, high = (float(one) for one in sketch.quantiles([max(0.0, rank - error), rank, min(1.0, rank + error)]))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from dver.checks.evaluation.answer import Answer, decided
 from dver.checks.evaluation.column_answers import within
 from dver.checks.evaluation.comparing import inside, limit_of
 from dver.checks.relation import TEXT_OF
 from dver.checks.suite.rules import Between, CheckRule, RuleKind
-from dver.checks.wording import of_rows, values_text
+from dver.checks.wording import of_rows, value_text, values_text
 from dver.core.phrasing import count
 from dver.formats.profile import ColumnProfile, ColumnType, Value
 from dver.tables.engine import quoted_name, quoted_text
@@ -22,8 +22,8 @@ class Counted:
     """What a scan counts for a rule, and the answer that follows."""
 
     aggregates: tuple[str, ...]
-    """SQL of integers."""
-    answer: Callable[[Sequence[int]], Answer]
+    """SQL of numbers."""
+    answer: Callable[[Sequence[Any]], Answer]
 
 
 def failing(rule: CheckRule, column: ColumnProfile | None) -> str | None:
@@ -157,6 +157,18 @@ def _distinct(rule: CheckRule, name: str) -> Counted:
     return Counted((f"count(DISTINCT {name})",), answer)
 
 
+def _moment(rule: CheckRule, name: str) -> Counted:
+    """The mean, or the sample standard deviation."""
+    function, noun = ("avg", "mean") if rule.kind is RuleKind.MEAN else ("stddev_samp", "standard deviation")
+    number = f"CAST({name} AS DOUBLE)"
+
+    def answer(found: Sequence[float | None]) -> Answer:
+        value = found[0] or 0.0
+        return decided(inside(rule.wanted, value), f"a {noun} of {value_text(value)}", scanned=True)
+
+    return Counted((f"{function}({number}) FILTER (WHERE isfinite({number}))",), answer)
+
+
 def _quantile(rule: CheckRule, name: str) -> Counted:
     """The quantile of rank q is at least x if less than the share q is below x: counts need no memory."""
     wanted, rank = rule.wanted, rule.rank or 0.0
@@ -191,4 +203,6 @@ _COUNTED: Final[Mapping[RuleKind, Callable[[CheckRule, str], Counted]]] = {
     RuleKind.UNIQUE: _unique,
     RuleKind.DISTINCT: _distinct,
     RuleKind.QUANTILE: _quantile,
+    RuleKind.MEAN: _moment,
+    RuleKind.DEVIATION: _moment,
 }

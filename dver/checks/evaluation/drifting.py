@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from dver.checks.data_access import DataAccess
-from dver.checks.evaluation.answer import Answer
-from dver.checks.suite.rules import CheckRule
+from dver.checks.evaluation.answer import Answer, decided
+from dver.checks.evaluation.table_answers import collection_of, missing_column
+from dver.checks.suite.rules import CheckRule, DriftLimits
+from dver.checks.wording import values_text
 from dver.core.errors import UsageError
+from dver.core.phrasing import count
 from dver.formats.profile import CollectionProfile
 
 
 def drift_answer(rule: CheckRule, collection: CollectionProfile, data: DataAccess) -> Answer:
     """Which columns drifted. Raises UsageError for unknown columns, and what `data.reference` raises."""
-    raise UsageError("drift is not available yet")
+    from dver.drift.comparison import compare
+    from dver.drift.settings import DriftSettings
+
+    wanted = rule.wanted
+    assert isinstance(wanted, DriftLimits)
+    reference = collection_of(data.reference(wanted.against), rule.collection)
+    known = {one.name for one in (*reference.columns, *collection.columns)}
+    for name in wanted.columns:
+        if name not in known:
+            raise UsageError(missing_column(name, reference))
+    ignored = frozenset(known - set(wanted.columns)) if wanted.columns else frozenset()
+    result = compare(reference, collection, DriftSettings(ignored=ignored))
+    found = tuple(
+        f"{one.column} ({', '.join(kind.value for kind in one.kinds)})"
+        for one in result.drifted
+        if not wanted.columns or one.column in wanted.columns
+    )
+    compared = len(wanted.columns) or len(result.columns)
+    text = f"drift in {values_text(found)}" if found else f"no drift in {count(compared, 'column')}"
+    return decided(not found, text)

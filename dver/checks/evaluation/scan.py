@@ -84,7 +84,7 @@ def _counted_answers(parts: Mapping[int, Counted], rules: Sequence[CheckRule], r
             for answer in _counted_answers({at: part}, rules, relation).values()
         }
     found = iter(numbers)
-    return {at: part.answer([int(one) for one in islice(found, len(part.aggregates))]) for at, part in parts.items()}
+    return {at: part.answer(list(islice(found, len(part.aggregates)))) for at, part in parts.items()}
 
 
 def _check_expression(rule: CheckRule, relation: Relation) -> None:

@@ -63,10 +63,12 @@ def _collection(one: CollectionProfile) -> Iterator[str]:
     if one.kind is not CollectionKind.TABLE:
         yield f"unreadable: {one.unreadable_count}"
     columns = list({column.name: column for column in reversed(one.columns)}.values())[::-1]
-    if columns:
-        yield "columns:"
+    first = True
     for column in columns[:COLUMNS_MAX]:
         if rules := list(_column(column, is_table=one.kind is CollectionKind.TABLE)):
+            if first:
+                yield "columns:"
+            first = False
             yield f"  {yaml_text(column.name)}:"
             yield from (f"    {line}" for line in rules)
     if len(columns) > COLUMNS_MAX:

@@ -25,7 +25,7 @@ from dver.tracking.targets import is_at_or_below, resolve_data_path
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class DataChecks(Displayed):
+class CheckedPaths(Displayed):
     """The results of all suites for the chosen data."""
 
     checked: tuple[CheckedData, ...]
@@ -45,7 +45,7 @@ def check_data(
     rev: str | None = None,
     rows: int = 0,
     progress: Progress = SILENT,
-) -> DataChecks:
+) -> CheckedPaths:
     """Check the data at `paths`, by default all data with rules, of the workspace or of `rev`.
 
     The rules are those of the workspace, also with `rev`. Up to `rows` failing rows of each rule are read. Raises
@@ -71,7 +71,7 @@ def check_data(
             checked.append(_without_data(suite, error))
             continue
         checked.append(check_suite(repo, suite, found, references=reference, rows=rows, progress=progress))
-    return DataChecks(tuple(checked), rev)
+    return CheckedPaths(tuple(checked), rev)
 
 
 def _suites(repo: Repository, wanted: Sequence[bytes] | None, rev: str | None) -> Iterator[CheckSuite]:

@@ -1,0 +1,88 @@
+"""A scan reads each format, and gives values the types of the profile."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+import zstandard
+from file_checks import checked, checked_rule
+
+from dver.checks.result import RuleOutcome
+
+RULES = """
+expressions:
+  - age + 1 > 0
+  - day <= TIMESTAMP '2026-01-31'
+  - ok OR NOT ok
+columns: {name: {regex: '[a-z]+'}, age: {nulls: 1}}
+"""
+ROWS = [
+    {"name": "a", "age": 1, "day": "2026-01-01", "ok": True},
+    {"name": "b", "age": None, "day": "2026-01-31", "ok": False},
+]
+
+
+def csv_bytes(delimiter: str = ",") -> bytes:
+    lines = (("name", "age", "day", "ok"), ("a", "1", "2026-01-01", "true"), ("b", "NA", "2026-01-31", "false"))
+    return "".join(delimiter.join(one) + "\n" for one in lines).encode()
+
+
+def arrow_file(path: Path) -> None:
+    import datetime
+
+    import pyarrow as pa
+    from pyarrow import feather
+
+    rows = [{**one, "day": datetime.datetime.fromisoformat(str(one["day"]))} for one in ROWS]
+    feather.write_feather(pa.Table.from_pylist(rows), path, compression="uncompressed")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz", "a.csv.zst", "a.jsonl", "a.arrow", "a.feather"])
+def test_every_format_can_be_scanned(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith((".arrow", ".feather")):
+        arrow_file(path)
+    elif name.endswith(".jsonl"):
+        path.write_text("".join(json.dumps(one) + "\n" for one in ROWS))
+    else:
+        content = csv_bytes("\t" if name.endswith(".tsv") else ",")
+        compress = {".gz": gzip.compress, ".zst": zstandard.compress}.get(path.suffix, bytes)
+        path.write_bytes(compress(content))
+    found = checked(path, RULES, rows=1).results
+    assert [one.outcome for one in found] == [RuleOutcome.PASSED] * 5, [one.found for one in found]
+    bad = checked_rule(path, "expressions: age IS NOT NULL", rows=1)
+    assert [dict(one)["row"] for one in bad.rows] == ["2"]
+
+
+def test_times_with_an_offset_are_compared_in_utc(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("day\n2026-01-01T01:00:00+02:00\n")
+    assert checked_rule(path, "columns: {day: {max: '2025-12-31T23:00:00'}}").outcome is RuleOutcome.PASSED
+    assert checked_rule(path, "expressions: day = TIMESTAMP '2025-12-31 23:00:00'").outcome is RuleOutcome.PASSED
+
+
+def test_leading_zeros_are_part_of_what_an_expression_matches(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("zip\n01234\n99999\n")
+    assert checked_rule(path, "columns: {zip: {regex: '[0-9]{5}'}}").outcome is RuleOutcome.PASSED
+    assert checked_rule(path, "columns: {zip: {regex: '[1-9].*'}}").failed_rows == 1
+
+
+def test_a_damaged_file_is_an_error_of_the_rules_that_read_it(tmp_path: Path) -> None:
+    from file_checks import FileData, suite_of
+
+    from dver.checks.evaluation.evaluate import evaluate
+    from dver.profiles.tables import profile_table
+
+    path = tmp_path / "a.parquet"
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    parquet.write_table(pa.table({"x": [1, 2]}), path)
+    profile = profile_table(path, path.name)
+    path.write_bytes(path.read_bytes()[:40])
+    found = evaluate(suite_of("rows: 2\nexpressions: x > 0"), profile, FileData(path), path="a.parquet").results
+    assert [one.outcome for one in found] == [RuleOutcome.PASSED, RuleOutcome.ERROR]

@@ -1,0 +1,106 @@
+"""Answers beyond what sketches keep exactly: approximate where that is enough, by a scan near the limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from file_checks import FileData, checked_rule, table
+
+from dver.checks.result import RuleOutcome
+
+ROWS = 20_000
+PASSED, FAILED = RuleOutcome.PASSED, RuleOutcome.FAILED
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    drawn = np.random.default_rng(7)
+    ids = drawn.permutation(ROWS)
+    columns = {"id": ids, "again": np.where(ids == 5, 6, ids), "some": ids % 5000, "name": [f"n{one}" for one in ids]}
+    return table(tmp_path_factory.mktemp("numbers") / "numbers.parquet", columns)
+
+
+@pytest.mark.parametrize(
+    ("rules", "outcome", "scanned"),
+    [
+        ("columns: {id: {quantiles: {0.5: {min: 9000, max: 11000}}}}", PASSED, False),
+        ("columns: {id: {quantiles: {0.5: {min: 12000}}}}", FAILED, False),
+        ("columns: {id: {quantiles: {0.5: {max: 8000}}}}", FAILED, False),
+        ("columns: {id: {quantiles: {0.5: {min: 9999, max: 9999}}}}", PASSED, True),
+        ("columns: {id: {quantiles: {0.5: {min: 10000}}}}", FAILED, True),
+        ("columns: {id: {quantiles: {0.5: {max: 9998}}}}", FAILED, True),
+        ("columns: {id: {quantiles: {0: {min: 0, max: 0}}}}", PASSED, False),
+        ("columns: {id: {quantiles: {1: {min: 19999, max: 19999}}}}", PASSED, False),
+        ("columns: {some: {distinct: {min: 4000, max: 6000}}}", PASSED, False),
+        ("columns: {some: {distinct: {max: 4000}}}", FAILED, False),
+        ("columns: {some: {distinct: {min: 6000}}}", FAILED, False),
+        ("columns: {some: {distinct: 5000}}", PASSED, True),
+        ("columns: {some: {distinct: 5001}}", FAILED, True),
+        ("columns: {id: {unique: true}}", PASSED, True),
+        ("columns: {again: {unique: true}}", FAILED, True),
+        ("columns: {some: {unique: true}}", FAILED, False),
+        ("columns: {name: {unique: true}}", PASSED, True),
+        ("key: [some, id]", PASSED, True),
+        ("columns: {id: {values: [1, 2, 3]}}", FAILED, False),
+        ("columns: {name: {regex: 'n[0-9]+'}}", PASSED, True),
+        ("columns: {name: {lengths: {min: 2, max: 6}}}", PASSED, False),
+    ],
+)
+def test_only_a_rule_near_the_error_of_the_sketch_is_settled_by_a_scan(
+    numbers: Path, rules: str, outcome: RuleOutcome, scanned: bool
+) -> None:
+    data = FileData(numbers)
+    result = checked_rule(data, rules)
+    assert (result.outcome, result.scanned, data.opened) == (outcome, scanned, int(scanned)), result.found
+
+
+@pytest.mark.parametrize(
+    ("rules", "found"),
+    [
+        ("columns: {id: {quantiles: {0.5: {min: 9000}}}}", "(rank to 1 %)"),
+        ("columns: {some: {distinct: {min: 4000}}}", "distinct values (to 5 %)"),
+        ("columns: {some: {unique: true}}", "occurs at least"),
+    ],
+)
+def test_an_approximate_answer_says_so(numbers: Path, rules: str, found: str) -> None:
+    assert found in checked_rule(numbers, rules).found
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "min: 0",
+        "max: 19999",
+        "values: [1]",
+        "unique: true",
+        "quantiles: {0.5: {min: 3}}",
+        "mean: {min: 9999.5, max: 9999.5}",
+    ],
+)
+def test_a_private_column_is_checked_by_a_scan(numbers: Path, rules: str) -> None:
+    result = checked_rule(numbers, f"columns: {{id: {{{rules}}}}}", private=frozenset(("id",)))
+    assert (result.outcome is FAILED) == rules.startswith("values")
+    assert result.scanned
+
+
+def test_integers_that_a_profile_rounds_are_compared_exactly(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.parquet", {"x": [2**53 + 1]})
+    assert checked_rule(path, f"columns: {{x: {{max: {2**53}}}}}").failed_rows == 1
+    assert checked_rule(path, f"columns: {{x: {{max: {2**53 + 1}}}}}").outcome is PASSED
+
+
+def test_quantiles_by_counting_agree_with_sorting(tmp_path: Path) -> None:
+    drawn = np.random.default_rng(3)
+    values = np.round(drawn.normal(size=3000), 2)
+    path = table(tmp_path / "a.parquet", {"x": values})
+    for rank in (0.01, 0.1, 0.25, 0.5, 0.9, 0.999):
+        exact = float(np.quantile(values, rank, method="inverted_cdf"))
+        for limits, outcome in (
+            (f"min: {exact}, max: {exact}", PASSED),
+            (f"min: {exact + 0.01}", FAILED),
+            (f"max: {exact - 0.01}", FAILED),
+        ):
+            result = checked_rule(path, f"columns: {{x: {{quantiles: {{{rank}: {{{limits}}}}}}}}}")
+            assert result.outcome is outcome, (rank, limits, result.found)
