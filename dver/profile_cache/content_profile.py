@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from dver.core.oid import Oid
@@ -25,9 +27,10 @@ from dver.profile_cache.file_profiles import (
 )
 from dver.profile_cache.kept_objects import RESULT, keep
 from dver.profile_cache.media_profiles import KINDS, MediaProfiles
-from dver.profile_cache.profiler import profile_table
 from dver.profile_cache.table_profiles import TableProfiles, encode_groups
 from dver.profiles.media.collections import CollectionPlan, ListedFile, kind_of, plan_collections
+from dver.profiles.settings import ProfileSettings
+from dver.profiles.tables import profile_table
 from dver.repo import Repository
 from dver.store.writer import StoreWriter
 
@@ -92,7 +95,7 @@ def _make_file(
         file_on_disk(repo, data, name, entry) as file,
         progress.task("profile", total=entry.size) as task,
     ):
-        profile = profile_table(file, private)
+        profile = profile_table(Path(os.fsdecode(file)), repo.layout.shown(data.path), ProfileSettings(private))
         task.advance(entry.size)
     item = _blob(writer, profile_format.encode(profile))
     return MadeProfile(profile, 1), item

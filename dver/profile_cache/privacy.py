@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from dver.formats.profile import CollectionProfile, ColumnProfile, PartColumn, PartSummary, Profile
+from dver.formats.profile import ColumnProfile, Profile
 from dver.repo import Repository
 
 
@@ -32,23 +30,11 @@ def redacted(profile: Profile, private: frozenset[str]) -> Profile:
     """`profile` without the values of the columns called `private`, as if it had been made so."""
     if not has_values(profile, private):
         return profile
-    return replace(profile, collections=tuple(_without(one, private) for one in profile.collections))
-
-
-def _without(collection: CollectionProfile, private: frozenset[str]) -> CollectionProfile:
-    columns = tuple(_redacted(one) if one.name in private else one for one in collection.columns)
-    parts = tuple(
-        PartSummary(
-            part.rows,
-            {name: PartColumn(one.count) if name in private else one for name, one in part.columns.items()},
-        )
-        for part in collection.parts
+    from dver.profiles.merging import (
+        redact,  # loads the sketches, which a profile without private columns does not need
     )
-    return replace(collection, columns=columns, parts=parts)
 
-
-def _redacted(column: ColumnProfile) -> ColumnProfile:
-    return replace(column, private=True, first=None, last=None, counts=None, numbers=None)
+    return redact(profile, private)
 
 
 def _columns(profile: Profile) -> list[ColumnProfile]:

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from dver.core.batches import batched
-from dver.core.errors import CorruptError, DverError, MissingObjectError
+from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.progress import Task
 from dver.formats import profile as profile_format
 from dver.formats.profile import CollectionKind, CollectionProfile, Profile, Unreadable
@@ -27,8 +28,10 @@ from dver.profile_cache.file_profiles import (
 )
 from dver.profile_cache.kept_objects import read_blob
 from dver.profile_cache.privacy import fits, has_stale, redacted
-from dver.profile_cache.profiler import merge_tables, profile_table
 from dver.profiles.media.collections import ListedFile, TableGroup, group_tables
+from dver.profiles.merging import merge_collections
+from dver.profiles.settings import ProfileSettings
+from dver.profiles.tables import profile_table
 from dver.repo import Repository
 from dver.store.writer import StoreWriter
 
@@ -124,10 +127,8 @@ class TableProfiles:
         with file_on_disk(self._repo, self._data, path, entry) as file:
             self.scanned += 1
             try:
-                return profile_table(file, self._private)
-            except MissingObjectError:
-                raise
-            except DverError as error:
+                return profile_table(Path(os.fsdecode(file)), _shown(path), ProfileSettings(self._private))
+            except CorruptError as error:
                 why = f"{error.what}: {error.why}" if error.why else error.what
                 return _unreadable(entry, why)
 
@@ -185,7 +186,7 @@ class TableProfiles:
                 else:
                     count += 1
                     unreadable += [Unreadable(_shown(path), one.why) for one in table.unreadable]
-            merged = [merge_tables(merged)] if len(merged) > 1 else merged
+            merged = [merge_collections(merged)] if len(merged) > 1 else merged
         first = merged[0] if merged else CollectionProfile("", CollectionKind.TABLE, 0, 0, 0, ())
         listed = tuple(sorted(unreadable, key=lambda one: one.path)[:_UNREADABLE_MAX])
         return replace(first, name=name, files=number, bytes=size, unreadable=listed, unreadable_count=count)
