@@ -32,6 +32,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "update": "Download what changed at the sources of imports.",
     },
     "Check and monitor data": {
+        "profile": "Show types, ranges and frequent values of data.",
         "check": "Check data against rules, and that it is available.",
         "checks": "Write rules for data.",
         "retrain": "Train a model on new data, and promote it by a rule.",

@@ -55,6 +55,7 @@ ARGUMENTS = {
     "exp branch": ["calm-fox"],
     "exp import-mlflow": ["mlruns"],
     "exp rename": ["calm-fox", "brave-otter"],
+    "profile": ["data"],
     "resolve": ["data", "--theirs"],
     "unlock": ["data"],
     "retrain": ["churn"],
