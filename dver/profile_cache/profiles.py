@@ -25,6 +25,7 @@ from dver.profile_cache.file_profiles import (
 from dver.profile_cache.privacy import has_stale, has_values, private_columns, redacted
 from dver.profile_cache.stored_profiles import profile_blob, stored_profile
 from dver.repo import Repository
+from dver.tracking.targets import resolve_data_path
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -63,7 +64,11 @@ def profile_of(
     values of the columns `private`, and of those in the setting `profile.private`. Raises NoProfileError if neither
     the profile nor the data is here, or may be read; UsageError for a path without data; the errors of the profiler.
     """
-    data = content_at(repo, path, cwd or repo.root, rev=rev, progress=progress)
+    start = cwd or repo.root
+    try:
+        data = content_at(repo, path, start, rev=rev, progress=progress)
+    except MissingObjectError as error:  # the listing of a directory
+        raise NoProfileError.of(repo, resolve_data_path(repo, path, start), rev) from error
     hidden = private | private_columns(repo)
     known = _known(repo, data)
     if known is not None and not has_stale(known, hidden) and not has_values(known, hidden):

@@ -104,6 +104,9 @@ def _download_results(
         read = DirectoryReader(repo, target.tracked)
         root = target.tracked.ref if not target.inside else _ref_inside(target, read)
         kept = [] if root is None else kept_below(repo, [root], read)
+        if not kept and target.inside:  # the profile of the directory has those of its files
+            root = target.tracked.ref
+            kept = kept_below(repo, [root], read)
         if not kept:
             without.append(target)
         elif root is not None and not options.dry_run:

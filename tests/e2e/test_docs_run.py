@@ -30,6 +30,7 @@ PAGES = [
             "models",
             "reports",
             "ci",
+            "quality",
             "retraining",
         )
     ),

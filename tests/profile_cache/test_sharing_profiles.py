@@ -132,6 +132,16 @@ def test_fetching_profiles_brings_them_without_the_data(project: Project, tmp_pa
         assert made.oid not in repo.store
 
 
+def test_a_file_in_a_directory_has_a_profile_without_the_data(project: Project, tmp_path: Path) -> None:
+    profiled(project)
+    pushed(project)
+    clone = clone_of(project, tmp_path / "clone")
+    with pytest.raises(NoProfileError, match=r"no profile of 'data/3\.csv'"):
+        profiled(clone, "data/3.csv")
+    assert fetch_profiles(clone, "data/3.csv") == [None]
+    assert profiled(clone, "data/3.csv").profile.collections[0].rows == 1
+
+
 def test_profiles_of_a_revision_are_fetched(project: Project, tmp_path: Path) -> None:
     made = profiled(project)
     project.git("tag", "v1")

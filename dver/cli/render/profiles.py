@@ -90,7 +90,8 @@ def _table(columns: Sequence[ColumnSummary]) -> tuple[list[str], list[list[str]]
 
 
 def _cells(one: ColumnSummary, name_cap: int, value_cap: int, *, mean: bool) -> list[str]:
-    found = (one.minimum, one.median, *((one.mean,) if mean else ()), one.maximum)
+    average = str(one.mean)[:_DATE] if one.type is ColumnType.TIME and one.mean is not None else one.mean
+    found = (one.minimum, one.median, *((average,) if mean else ()), one.maximum)
     values = [_value_cell(one, value, value_cap) for value in found]
     distinct = "-" if one.distinct is None else f"{'' if one.distinct_is_exact else '~'}{one.distinct:,}"
     nulls = share_text(one.nulls / one.count) if one.nulls else "-"
