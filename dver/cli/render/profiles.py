@@ -11,7 +11,7 @@ from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.core.phrasing import human_size
 from dver.formats.profile import CollectionKind, ColumnType, Value
-from dver.ops.quality.profile import CollectionSummary, ColumnSummary, ProfiledData
+from dver.ops.quality.profile import CollectionFigures, ColumnFigures, ProfiledData
 from dver.reports.quality.figures import share_text, value_text
 
 _HEADER: Final = ("column", "type", "nulls", "distinct", "min", "median", "mean", "max")
@@ -56,7 +56,7 @@ def profile_json(found: ProfiledData) -> dict[str, Any]:
     return {**said, "ignored": found.profile.ignored, "profiler": found.profile.profiler}
 
 
-def _print_collection(ctx: Context, found: ProfiledData, one: CollectionSummary) -> None:
+def _print_collection(ctx: Context, found: ProfiledData, one: CollectionFigures) -> None:
     name = "/".join(part for part in (found.path, one.name) if part)
     at = f" at {terminal.printable(found.rev)}" if found.rev else ""
     files = f" in {terminal.count(one.files, 'file')}" if found.files > 1 else ""
@@ -73,7 +73,7 @@ def _print_collection(ctx: Context, found: ProfiledData, one: CollectionSummary)
         ctx.warn(f"{terminal.count(more, 'more unreadable file')}")
 
 
-def _table(columns: Sequence[ColumnSummary]) -> tuple[list[str], list[list[str]]]:
+def _table(columns: Sequence[ColumnFigures]) -> tuple[list[str], list[list[str]]]:
     """The header and the rows, with as many columns as fit the terminal."""
     limit = terminal.width() if terminal.is_terminal(sys.stdout) else None
     short = [name for name in _HEADER if name != _MEAN]
@@ -89,7 +89,7 @@ def _table(columns: Sequence[ColumnSummary]) -> tuple[list[str], list[list[str]]
     return header, rows
 
 
-def _cells(one: ColumnSummary, name_cap: int, value_cap: int, *, mean: bool) -> list[str]:
+def _cells(one: ColumnFigures, name_cap: int, value_cap: int, *, mean: bool) -> list[str]:
     average = str(one.mean)[:_DATE] if one.type is ColumnType.TIME and one.mean is not None else one.mean
     found = (one.minimum, one.median, *((average,) if mean else ()), one.maximum)
     values = [_value_cell(one, value, value_cap) for value in found]
@@ -98,7 +98,7 @@ def _cells(one: ColumnSummary, name_cap: int, value_cap: int, *, mean: bool) -> 
     return [terminal.shorten(terminal.printable(one.name), name_cap), one.type.value, nulls, distinct, *values]
 
 
-def _value_cell(one: ColumnSummary, value: Value | None, cap: int) -> str:
+def _value_cell(one: ColumnFigures, value: Value | None, cap: int) -> str:
     text = _text(value)
     if one.type is ColumnType.TIME and _DATE <= cap < len(text):
         return text[:_DATE]
@@ -109,7 +109,7 @@ def _text(value: Value | None) -> str:
     return "-" if value is None else value_text(value)
 
 
-def _top(one: ColumnSummary, width: int | None) -> str:
+def _top(one: ColumnFigures, width: int | None) -> str:
     """The most frequent values with their shares, as far as they fit; nothing for numbers that are all rare."""
     if one.private:
         return "(private)"

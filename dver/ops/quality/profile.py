@@ -32,7 +32,7 @@ _TOP: Final = 5
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ColumnSummary(Displayed):
+class ColumnFigures(Displayed):
     """The figures of one column. Unknown ones are None: those of private columns, for example."""
 
     name: str
@@ -58,7 +58,7 @@ class ColumnSummary(Displayed):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CollectionSummary(Displayed):
+class CollectionFigures(Displayed):
     """Files with the same columns."""
 
     name: str
@@ -69,7 +69,7 @@ class CollectionSummary(Displayed):
     files: int
     size: int
     """Bytes."""
-    columns: tuple[ColumnSummary, ...]
+    columns: tuple[ColumnFigures, ...]
     unreadable: tuple[Unreadable, ...] = ()
     """Files that could not be read, at most 20."""
     unreadable_count: int = 0
@@ -90,7 +90,7 @@ class ProfiledData(Displayed):
     """Bytes."""
     scanned_files: int
     """The files that were read. The profiles of the others were known."""
-    collections: tuple[CollectionSummary, ...]
+    collections: tuple[CollectionFigures, ...]
     profile: Profile = field(repr=False)
     """The whole profile, with sketches."""
 
@@ -152,14 +152,14 @@ def _summary(found: Found) -> ProfiledData:
     )
 
 
-def _collection(one: CollectionProfile) -> CollectionSummary:
+def _collection(one: CollectionProfile) -> CollectionFigures:
     columns = tuple(map(summarize_column, one.columns))
-    return CollectionSummary(
+    return CollectionFigures(
         one.name, one.kind, one.rows, one.files, one.bytes, columns, one.unreadable, one.unreadable_count
     )
 
 
-def summarize_column(one: ColumnProfile) -> ColumnSummary:
+def summarize_column(one: ColumnProfile) -> ColumnFigures:
     """The figures of a column."""
     from dver.profiles.sketches.distinct import Distinct
     from dver.profiles.sketches.quantiles import Quantiles
@@ -173,7 +173,7 @@ def summarize_column(one: ColumnProfile) -> ColumnSummary:
         middle = float(Quantiles.of(numbers.quantiles).quantiles([0.5])[0])
         first, median, last = (_value(one.type, number) for number in (numbers.minimum, middle, numbers.maximum))
         mean = number_of(one.type, numbers.mean) if one.type is ColumnType.TIME else numbers.mean
-    return ColumnSummary(
+    return ColumnFigures(
         one.name,
         one.type,
         one.count,
@@ -198,7 +198,7 @@ def _value(type_: ColumnType, number: float) -> Value:
     return int(number) if type_ is ColumnType.INTEGER and number.is_integer() else number
 
 
-def _collection_html(path: str, one: CollectionSummary) -> str:
+def _collection_html(path: str, one: CollectionFigures) -> str:
     names = ("column", "type", "nulls", "distinct", "min", "median", "mean", "max", "top")
     rows = [
         (

@@ -28,7 +28,7 @@ from dver.repo import Repository
 def command(
     ctx: Context, *, paths: tuple[str, ...], rev: str | None, html: str | None, private: tuple[str, ...], as_json: bool
 ) -> None:
-    """Show what is in data: the columns of tables, and the sizes of images, recordings and texts.
+    """Show types, ranges and frequent values of data.
 
     Each file is read once, in one pass. Its profile is kept in the store by content, and pushed and pulled with the
     data, so a known profile needs no data. Of a directory, only new files are read. Reads CSV, TSV, JSON Lines, Parquet
