@@ -11,7 +11,7 @@ from dver.access.repositories import open_files
 from dver.access.suggestions import near_paths, suggesting
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     project = Project.make(tmp_path_factory.mktemp("made") / "project")
     write(project.root, {"data/a.csv": b"1", "data/deep/b.csv": b"2", "params.yaml": b"3"})
@@ -30,7 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         ("/parms.yaml", ["params.yaml"]),
         ("params.yaml/x", ["params.yaml"]),
         ("qqq", []),
-        ("/".join(["x"] * 2000), []),
+        ("/".join(["x"] * 500), []),
     ],
 )
 def test_the_first_missing_part_is_corrected(files: Files, path: str, near: list[str]) -> None:

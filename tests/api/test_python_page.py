@@ -52,6 +52,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return made
 
 
+@pytest.fixture(scope="module")
+def text() -> str:
+    """The reference, which takes a second to write."""
+    return reference()
+
+
 def is_torch_needed(example: re.Match[str]) -> bool:
     """Does the example need the extra `torch`, which may be missing?"""
     return "torch" in example["code"]
@@ -70,22 +76,23 @@ def test_the_examples_print_what_the_page_says() -> None:
         assert printed.getvalue() == (found["output"] or ""), found["code"]
 
 
-def test_the_reference_is_up_to_date() -> None:
-    assert (DOCS / "python-reference.md").read_text(encoding="utf-8") == reference(), "run `make docs`"
+def test_the_reference_is_up_to_date(text: str) -> None:
+    assert (DOCS / "python-reference.md").read_text(encoding="utf-8") == text, "run `make docs`"
 
 
-def test_the_reference_names_every_public_name() -> None:
-    text = reference()
+def test_the_reference_names_every_public_name(text: str) -> None:
     methods = re.findall(r"^### (\S+)$", text, re.MULTILINE)
     for name in dver.__all__:
         assert {name, f"dver.{name}", f"{name}.find"} & set(methods) or f"`{name}`" in text, name
     assert {"project.add", "project.remote.add", "project.gc", "project.gc.restore", "Project.clone"} <= set(methods)
 
 
-def test_every_argument_of_a_public_function_is_explained_or_referred_to() -> None:
-    for part in reference().split("\n### ")[1:]:
+def test_every_argument_of_a_public_function_is_explained_or_referred_to(text: str) -> None:
+    for part in text.split("\n### ")[1:]:
         if "```python" not in part or "as in `" in part.lower() or part.startswith("dver.TorchDataset"):
             continue
-        signature, text = part.split("```\n", 2)[0:2]
+        signature, explanation = part.split("```\n", 2)[0:2]
         names = re.findall(r"[(\s*](\w+): ", signature.split("->")[0].split("```python")[1])
-        assert [name for name in names if f"`{name}`" not in text and name != "progress"] == [], part.split("\n")[0]
+        assert [name for name in names if f"`{name}`" not in explanation and name != "progress"] == [], part.split(
+            "\n"
+        )[0]

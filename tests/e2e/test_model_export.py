@@ -124,15 +124,16 @@ def test_a_package_loads_in_a_new_environment_without_dver(project: Path, tmp_pa
     wheels = write_wheels(
         tmp_path / "wheels", "scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl", "cloudpickle", "narwhals"
     )
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    pip = [tmp_path / "venv/bin/pip", "install", "-q", "--no-index", "--find-links", wheels, "-r", "requirements.txt"]
-    subprocess.run(pip, cwd=package, check=True)
+    interpreter = tmp_path / "venv/bin/python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    pip = [sys.executable, "-m", "pip", "-q", "--python", interpreter, "install", "--no-compile", "--no-index"]
+    subprocess.run([*pip, "--find-links", wheels, "-r", "requirements.txt"], cwd=package, check=True)
     shutil.rmtree(project)  # nothing leads back to it
     code = (
         "import importlib.util; from load_model import load\n"
         "print(load().predict([[0.0, 1.0], [18.0, 19.0]]).tolist(), importlib.util.find_spec('dver'))"
     )
-    assert python(tmp_path / "venv/bin/python", code, package) == "[0, 1] None"
+    assert python(interpreter, code, package) == "[0, 1] None"
 
 
 def test_the_package_says_what_it_has(project: Path, tmp_path: Path, run: Run) -> None:
