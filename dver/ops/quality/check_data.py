@@ -76,8 +76,11 @@ def check_data(
 
 def _suites(repo: Repository, wanted: Sequence[bytes] | None, rev: str | None) -> Iterator[CheckSuite]:
     """Those of files, and those of outputs of stages."""
-    known = list(tracked_at(repo, rev)) if rev is not None else []
-    yield from suites_for(repo, wanted, known=known)
+    tracked = tracked_at(repo, rev)
+    # A directory of several data sets may have suites in it. One that is data has none.
+    several = [one for one in wanted or () if os.path.isdir(repo.layout.absolute(one)) and one not in tracked]
+    found = suites_for(repo, None if several else wanted, known=tracked if rev is not None else ())
+    yield from (one for one in found if _concerns(one.path, wanted))
     for folder, file in pipelines_of_workspace(repo).items():
         if isinstance(file, DverError):
             if wanted is None:
@@ -88,9 +91,14 @@ def _suites(repo: Repository, wanted: Sequence[bytes] | None, rev: str | None) -
                 if out.checks is None:
                     continue
                 path = os.path.normpath(os.path.join(os.fsencode(folder), os.fsencode(out.path)))
-                if wanted is None or any(is_at_or_below(path, of) or is_at_or_below(of, path) for of in wanted):
+                if _concerns(path, wanted):
                     shown = repo.layout.shown(os.fsencode(os.path.join(folder, "dver.yaml")))
                     yield output_suite(out.checks, path, f"{shown}:{name}", os.fsencode(folder))
+
+
+def _concerns(path: bytes, wanted: Sequence[bytes] | None) -> bool:
+    """Is `path` at, above or below one of the paths?"""
+    return wanted is None or any(is_at_or_below(path, of) or is_at_or_below(of, path) for of in wanted)
 
 
 def _without_data(suite: CheckSuite, error: UsageError) -> CheckedData:
