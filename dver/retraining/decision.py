@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dver.formats.registry_tag import TagDetails
+from dver.gates.recorded_checks import checks_passed
 from dver.git.registry.references import read_artifact
 from dver.git.registry.state import ArtifactVersion, RegisteredArtifact
 from dver.models.planned_tags import readable_details
@@ -28,7 +29,7 @@ def decide(repo: Repository, artifact: str, version: str, stage: str, rule: Prom
     values = RuleValues(
         ComparedVersion(version, details.metrics),
         {name: _in_stage(registered, name) for name in rule.stages if _is_stage(registered, name, stage)},
-        checks_pass=bool(details.checks.get("pass", True)),
+        checks_pass=checks_passed(details.checks),
     )
     current = registered.stages.get(stage)
     return Decision(rule.evaluate(values), current.version if current is not None else None)

@@ -155,6 +155,20 @@ def test_a_new_file_with_the_name_of_another_is_refused_before_anything_is_copie
     assert run(project).outcome is RetrainingOutcome.PROMOTED
 
 
+def test_data_that_fails_a_check_ends_it_before_anything_changes(project: ModelClone) -> None:
+    (project.root / "dver.checks.yaml").write_text("checks: {data/train: {rows: {max: 3}}}\n")
+    (project.root / "live/b.csv").write_text("1\n5\n6\n")
+    before = (project.root / "data/train.dver").read_bytes()
+    shown = project.dver("retrain", rc=1)
+    assert "data/train fails 1 critical check" in shown.err
+    assert "fix: correct the new files, or move them away, and run the same command again: live/b.csv" in shown.err
+    assert (project.root / "data/train.dver").read_bytes() == before
+    assert not (project.root / "data/train/b.csv").exists()
+    assert project.tags() == ["churn#prod#1", "churn@v0.0.1"]
+    (project.root / "live/b.csv").write_text("1\n5\n")
+    assert run(project).outcome is RetrainingOutcome.PROMOTED
+
+
 def test_a_failed_stage_ends_it_and_the_next_call_continues_with_training(project: ModelClone) -> None:
     (project.root / "live/b.csv").write_text("4\n")
     edit(project, "cat data/train/*.csv > model.pkl", "test -e ready && cat data/train/*.csv > model.pkl")
