@@ -18,7 +18,7 @@ from dver.core.progress import SILENT, Progress
 from dver.formats.profile import CollectionKind, Profile
 from dver.formats.tree import Entry, Kind
 from dver.git import revisions
-from dver.profile_cache.data_content import content_at, file_on_disk
+from dver.profile_cache.data_content import DataContent, content_at, file_on_disk
 from dver.profile_cache.profiles import Found, known_profile, profile_of
 from dver.profiles.media.collections import kind_of
 from dver.repo import Repository
@@ -32,6 +32,7 @@ def check_suite(
     suite: CheckSuite,
     found: Found,
     *,
+    content: DataContent | None = None,
     references: References | None = None,
     rows: int = 0,
     keep: bool = True,
@@ -39,9 +40,10 @@ def check_suite(
 ) -> CheckedData:
     """Evaluate `suite` for the data with the profile `found`: of the workspace, or of `found.rev`.
 
-    `keep` off stores nothing. See `evaluate`.
+    With `content`, its files are read instead: content that a pointer records, whatever the workspace has. `keep` off
+    stores nothing. See `evaluate`.
     """
-    data = ProjectData(repo, suite, found, references=references, keep=keep, progress=progress)
+    data = ProjectData(repo, suite, found, content=content, references=references, keep=keep, progress=progress)
     return evaluate(suite, found.profile, data, path=os.fsdecode(suite.path), oid=found.oid, rows=rows)
 
 
@@ -54,6 +56,7 @@ class ProjectData:
         suite: CheckSuite,
         found: Found,
         *,
+        content: DataContent | None = None,
         references: References | None = None,
         keep: bool = True,
         progress: Progress = SILENT,
@@ -62,6 +65,7 @@ class ProjectData:
         self._repo = repo
         self._suite = suite
         self._found = found
+        self._content = content
         self._references = references
         self._keep = keep
         self._progress = progress
@@ -74,7 +78,9 @@ class ProjectData:
     @contextmanager
     def tables(self, collection: str) -> Iterator[Sequence[DataFile]]:
         """The tables of a collection on this disk. Raises MissingObjectError if their content is not here."""
-        data = content_at(self._repo, self._absolute(), self._repo.git.worktree, rev=self._found.rev)
+        data = self._content
+        if data is None:
+            data = content_at(self._repo, self._absolute(), self._repo.git.worktree, rev=self._found.rev)
         with ExitStack() as stack:
             yield [
                 DataFile(Path(os.fsdecode(stack.enter_context(file_on_disk(self._repo, data, inside, entry)))), name)

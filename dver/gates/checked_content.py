@@ -9,7 +9,7 @@ from typing import Protocol
 from dver.core.progress import Progress
 from dver.formats.tree import Entry, Kind
 from dver.profile_cache.content_profile import make_profile
-from dver.profile_cache.data_content import DataContent, content_at
+from dver.profile_cache.data_content import DataContent
 from dver.profile_cache.privacy import private_columns
 from dver.profile_cache.profiles import Found, known_profile, profile_of
 from dver.repo import Repository
@@ -28,8 +28,8 @@ class CheckedContent(Protocol):
     def profile(self) -> Found:
         """Its profile, known or made; nothing is stored. Raises MissingObjectError and the errors of the profiler."""
 
-    def data(self) -> DataContent:
-        """Its files."""
+    def data(self) -> DataContent | None:
+        """Its files; None for those of the workspace."""
 
 
 @dataclass
@@ -53,9 +53,8 @@ class WorkspaceContent:
             self._found = profile_of(self.repo, place, keep=False, progress=self.progress)
         return self._found
 
-    def data(self) -> DataContent:
+    def data(self) -> None:
         """See `CheckedContent`."""
-        return content_at(self.repo, os.fsdecode(self.repo.layout.absolute(self.path)), self.repo.root)
 
 
 @dataclass
@@ -66,6 +65,8 @@ class RecordedContent:
     path: bytes
     entry: Entry
     target: Target
+    rev: str | None
+    """The commit that records it; None for the index and for pointers on disk."""
     progress: Progress
     _found: Found | None = field(default=None, init=False)
 
@@ -77,17 +78,19 @@ class RecordedContent:
             if profile is None:
                 hidden = private_columns(self.repo)
                 profile = make_profile(self.repo, self.data(), hidden, stores=False, progress=self.progress).profile
-            self._found = Found(profile, self.path, self.entry, 0)
+            self._found = Found(profile, self.path, self.entry, 0, self.rev)
         return self._found
 
     def data(self) -> DataContent:
         """See `CheckedContent`."""
-        return DataContent(self.path, self.entry, reader_of(self.repo, self.target), self.target, None, False)
+        return DataContent(self.path, self.entry, reader_of(self.repo, self.target), self.target, self.rev, False)
 
 
-def recorded_content(repo: Repository, data: TrackedData, path: bytes, progress: Progress) -> RecordedContent | None:
+def recorded_content(
+    repo: Repository, data: TrackedData, path: bytes, rev: str | None, progress: Progress
+) -> RecordedContent | None:
     """The content at `path`, at or below `data`; None if it has nothing there. Raises MissingObjectError."""
     inside = tuple(path[len(data.path) + 1 :].split(b"/")) if path != data.path else ()
     target = Target(data, inside)
     entry = find(data.entry, inside, reader_of(repo, target))
-    return RecordedContent(repo, path, entry, target, progress) if entry is not None else None
+    return RecordedContent(repo, path, entry, target, rev, progress) if entry is not None else None

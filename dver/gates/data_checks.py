@@ -67,8 +67,10 @@ class DataChecks:
             found.append(self._check(one, content) if self._repo.layout.exists(one.path) else _missing(one))
         return tuple(found)
 
-    def check_recorded(self, suites: Iterable[CheckSuite], data: TrackedData) -> tuple[CheckedData, ...]:
-        """Evaluate `suites` on content that a pointer or a lock records.
+    def check_recorded(
+        self, suites: Iterable[CheckSuite], data: TrackedData, rev: str | None = None
+    ) -> tuple[CheckedData, ...]:
+        """Evaluate `suites` on content that a pointer or a lock records: of commit `rev`, or of the index.
 
         Raises MissingObjectError if neither the results nor the data is here, and the errors of reading the data.
         """
@@ -76,7 +78,7 @@ class DataChecks:
         found = []
         for one in suites:
             if one.path not in known:
-                known[one.path] = recorded_content(self._repo, data, one.path, self._progress)
+                known[one.path] = recorded_content(self._repo, data, one.path, rev, self._progress)
             content = known[one.path]
             found.append(self._check(one, content) if content is not None else _missing(one))
         return tuple(found)
@@ -134,7 +136,13 @@ class DataChecks:
         found = content.profile()
         self._profiles.append(found)
         return check_suite(
-            self._repo, suite, found, references=self._reference, keep=False, progress=self._progress
+            self._repo,
+            suite,
+            found,
+            content=content.data(),
+            references=self._reference,
+            keep=False,
+            progress=self._progress,
         ).results
 
     def _reference(self, reference: str, path: bytes) -> Profile:

@@ -64,7 +64,7 @@ def version_checks(
         suites = suites_of_data(checks, one, pipelines)
         named += [one] if suites else []
         try:
-            checked += checks.check_recorded(suites, one)
+            checked += checks.check_recorded(suites, one, commit)
         except DverError as error:
             unknown[os.fsdecode(one.path)] = error
     checks.keep()

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from checking import BAD, GOOD, SUITE, add_data, write_suite
+from checking import BAD, GOOD, SUITE, add_data, recorded_state, write_suite
 from githooks import put_dver_on_path, write_hooks
 from support import run_dver
 from workspaces import Project, write
@@ -135,3 +135,23 @@ def test_git_commit_is_refused_and_the_fix_overrides(
     _typed(done.stderr, project)
     done = subprocess.run(command, cwd=project.root, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_hook_that_adds_changed_data_checks_it_first(project: Project) -> None:
+    add_data(project, "people.csv")
+    project.commit()
+    (project.root / ".git/dver/config.toml").write_text('[hooks]\npre_commit = "add"\n')
+    write(project.root, {"people.csv": BAD})
+    before = recorded_state(project)
+    (found,) = problems(project)
+    assert found.what == "people.csv fails 1 critical check"
+    assert recorded_state(project) == before
+
+
+def test_sql_reads_the_staged_content(project: Project) -> None:
+    add_data(project, "people.csv")
+    write(project.root, {"people.csv": BAD})
+    write_suite(project, "checks: {people.csv: {sql: [many: SELECT id FROM data WHERE CAST(id AS INT) > 3]}}\n")
+    assert problems(project) == ()
+    write_suite(project, "checks: {people.csv: {sql: [many: SELECT id FROM data WHERE CAST(id AS INT) > 2]}}\n")
+    assert len(problems(project)) == 1

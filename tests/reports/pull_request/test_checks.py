@@ -9,6 +9,7 @@ from checking import BAD, GOOD, SUITE, add_data, recorded_state, write_suite
 from workspaces import Project, write
 
 from dver.git.git_repo import CommitId
+from dver.profile_cache.profiles import profile_of
 from dver.reports.pull_request.markdown import render_markdown
 from dver.reports.pull_request.model import PullRequestReport, ReportedVersion, ReportSection, SectionBody
 from dver.reports.pull_request.sections.checks import checks_section
@@ -87,3 +88,24 @@ def test_values_of_data_are_no_markup(project: Project) -> None:
     text = render_markdown(PullRequestReport(old, new, (ReportSection("checks", "Data checks", "", body),)))
     assert "`<script>`" in text
     assert not any(part for part in text.split("`")[::2] if "<script>" in part or "<b>" in part)
+
+
+def test_the_drift_of_changed_data_is_shown_where_both_profiles_are_known(project: Project) -> None:
+    change(project, b"id,age,city\n1,30,a\n2,40,b\n", checks=True)
+    found = section(project)
+    assert [(one["path"], one["column"], one["kinds"]) for one in found.facts["drift"]] == [
+        ("people.csv", "city", ["new column"])
+    ]
+    assert found.summary == ("1 path drifted.",)
+
+
+def test_data_without_checks_has_drift_if_its_profiles_are_known(project: Project) -> None:
+    for content in (GOOD, b"id\n1\n"):
+        write(project.root, {"plain.csv": content})
+        add_data(project, "plain.csv")
+        project.commit()
+        assert section(project) == SectionBody()
+    with project.opened() as repo:
+        for rev in ("HEAD~1", "HEAD"):
+            profile_of(repo, "plain.csv", cwd=project.root, rev=rev)
+    assert [one["kinds"] for one in section(project).facts["drift"]] == [["missing column"]]

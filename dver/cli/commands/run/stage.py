@@ -161,6 +161,8 @@ def _stage_text(stage: Stage) -> str:
     for role in OutputRole:
         paths = [terminal.printable(out.path) for out in stage.outs if out.role is role]
         parts += [f"{role.value}: {', '.join(paths)}"] if paths else []
+    checked = [terminal.printable(out.path) for out in stage.outs if out.checks is not None]
+    parts += [f"checks: {', '.join(checked)}"] if checked else []
     return "; ".join(parts)
 
 
@@ -173,6 +175,7 @@ def _as_json(address: Address, stage: Stage) -> dict[str, object]:
         "deps": [dep.path for dep in (*stage.deps, *stage.external)],
         "params": {params.file: list(params.keys) for params in stage.params},
         **{role.value: [out.path for out in stage.outs if out.role is role] for role in OutputRole},
+        "checks": [out.path for out in stage.outs if out.checks is not None],
         "frozen": stage.frozen,
         "always_changed": stage.always_changed,
         "desc": stage.desc,

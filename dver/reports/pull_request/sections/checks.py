@@ -14,6 +14,7 @@ from dver.gates.suite_presence import may_have_checks, pipelines_may_have_checks
 from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 from dver.reports.blocks.model import Code, Inline, ReportTable, Tone, Toned
 from dver.reports.pull_request.model import SectionBody
+from dver.reports.pull_request.sections.drift import drift_rows
 from dver.reports.pull_request.subject import ReportSubject
 from dver.reports.pull_request.wording import error_note
 from dver.tracking.targets import TrackedData
@@ -56,14 +57,17 @@ def checks_section(subject: ReportSubject) -> SectionBody:
     old, new = subject.tracked(subject.old), subject.tracked(subject.new)
     changed = [new[path] for path in sorted(new) if not _is_same(old.get(path), new[path])]
     found = _findings(subject, changed, old)
+    drift = drift_rows(subject, [(old[one.path], one) for one in changed if one.path in old])
     blocks = []
     if found.failed:
         blocks.append(ReportTable(_HEADER, tuple(map(_row, found.failed)), len(found.failed)))
-    facts = {"failed": list(map(_facts, found.failed)), "skipped": list(found.skipped)}
+    if drift.rows:
+        blocks.append(drift.table)
+    facts = {"failed": list(map(_facts, found.failed)), "skipped": list(found.skipped), "drift": drift.facts}
     return SectionBody(
-        _summary(found, 0),
+        _summary(found, drift.paths),
         tuple(blocks),
-        tuple(error_note(one) for one in found.problems),
+        tuple(error_note(one) for one in (*found.problems, *drift.problems)),
         facts if any(facts.values()) else {},
     )
 
@@ -88,7 +92,7 @@ def _findings(subject: ReportSubject, changed: Sequence[TrackedData], old: Mappi
     problems: list[DverError] = []
     for one in changed:
         try:
-            failed += _failed_checks(checks, pipelines, one, old.get(one.path))
+            failed += _failed_checks(subject, checks, pipelines, one, old.get(one.path))
         except DverError as error:
             problems.append(error)
     failed.sort(key=lambda one: (not one.is_new, one.result.severity is not Severity.CRITICAL))
@@ -96,17 +100,17 @@ def _findings(subject: ReportSubject, changed: Sequence[TrackedData], old: Mappi
 
 
 def _failed_checks(
-    checks: DataChecks, pipelines: Pipelines, data: TrackedData, old: TrackedData | None
+    subject: ReportSubject, checks: DataChecks, pipelines: Pipelines, data: TrackedData, old: TrackedData | None
 ) -> Iterator[_FailedCheck]:
     from dver.gates.recorded_data import suites_of_data
 
     for suite in suites_of_data(checks, data, pipelines):
-        (found,) = checks.check_recorded([suite], data)
+        (found,) = checks.check_recorded([suite], data, subject.new.commit)
         bad = [one for one in found.results if not one.ok]
         before: dict[tuple[str, str | None], bool] | None = None
         if bad and old is not None:
             with suppress(DverError):  # the base may be in the remote only
-                (earlier,) = checks.check_recorded([suite], old)
+                (earlier,) = checks.check_recorded([suite], old, subject.old.commit)
                 before = {(one.rule, one.column): one.ok for one in earlier.results}
         for one in bad:
             state = _state_before(one, before) if old is not None else "new data"
