@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dver.core.progress import SILENT, Progress
-from dver.gates.errors import FailedChecksError, failed
 from dver.git.index import tracked_under
 from dver.git.pointers import in_index, is_lock_path, is_pointer_path
 from dver.git.staged import Staged, also_in_real_index, contents_of
@@ -77,11 +76,9 @@ def pre_commit(repo: Repository, staged: Staged, *, progress: Progress = SILENT)
     edited = [one for one in found if one.state is DataState.MODIFIED]
     own = tuple(one.path for one in edited if one.maker is None)
     to_add = _addable(repo.layout, own) if own and repo.config.adds_at_commit else ()
-    try:
-        added = tuple(_add(repo, to_add, progress)) if to_add else ()
-    except FailedChecksError as error:
-        path = os.fsencode(failed(error.checked)[0].path)
-        return PreCommitResult((CommitProblem(path, error.what, error.why, error.fix),))
+    added = _add(repo, to_add, progress) if to_add else ()
+    if isinstance(added, CommitProblem):
+        return PreCommitResult((added,))
     return PreCommitResult(
         problems=(),
         changed=tuple(path for path in own if path not in to_add),
@@ -144,9 +141,10 @@ def _problems(repo: Repository, staged: Staged) -> tuple[list[CommitProblem], tu
     return problems, tuple(outdated_stages(repo, locks, everything))
 
 
-def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[bytes]:
-    """Add the data at `paths` and stage its pointers for this commit."""
+def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> tuple[bytes, ...] | CommitProblem:
+    """Add the data at `paths` and stage its pointers for this commit, unless it fails critical checks."""
     # These imports are slow, and most commits add nothing.
+    from dver.gates.errors import FailedChecksError, failed
     from dver.workspace.add import AddRequest
     from dver.workspace.checked_add import AddOptions, check_and_record
     from dver.workspace.scan.hash_or_store import storing_pool
@@ -154,10 +152,13 @@ def _add(repo: Repository, paths: Sequence[bytes], progress: Progress) -> list[b
     with repo.exclusive(), storing_pool(repo.store_dir, repo.layout.database_file, repo.sharing) as pool:
         tracked = tracked_in_worktree(repo)
         requests = [AddRequest(path, Target(tracked[path])) for path in paths if path in tracked]
-        added = check_and_record(repo, tracked, requests, pool, AddOptions(update=True), progress=progress).added
+        try:
+            added = check_and_record(repo, tracked, requests, pool, AddOptions(update=True), progress=progress).added
+        except FailedChecksError as error:
+            return CommitProblem(os.fsencode(failed(error.checked)[0].path), error.what, error.why, error.fix)
     written = [name for one in added for name in (one.path + SUFFIX, _ignore_file(one.path))]
     also_in_real_index(repo.git, sorted(set(written)))
-    return [one.path for one in added]
+    return tuple(one.path for one in added)
 
 
 def _ignore_file(path: bytes) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dver.checks.result import CheckedData
 from dver.core.display import Displayed
 from dver.core.errors import DverError, StageError
 from dver.core.phrasing import join_limited, quoted
@@ -20,6 +20,9 @@ from dver.pipelines.workspace.external_deps import ExternalFingerprints
 from dver.pipelines.workspace.out_of_date_data import OutOfDateData
 from dver.pipelines.workspace.pipelines import load_pipelines, refuse_tracked, select_stages
 from dver.repo import Repository
+
+if TYPE_CHECKING:
+    from dver.checks.result import CheckedData
 
 _OF_OUTPUTS = (NeverRun, OutputChanged, OutputMissing, OutputsDiffer)
 

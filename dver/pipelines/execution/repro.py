@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from dver.checks.result import CheckedData
 from dver.core.display import Displayed
 from dver.core.errors import DverError
 from dver.core.progress import SILENT, Progress
@@ -33,6 +32,9 @@ from dver.pipelines.workspace.evaluation import Evaluator, StageEvaluation
 from dver.pipelines.workspace.external_deps import ExternalFingerprints
 from dver.pipelines.workspace.pipelines import Pipelines, load_pipelines, refuse_tracked, select_stages
 from dver.repo import Repository
+
+if TYPE_CHECKING:
+    from dver.checks.result import CheckedData
 
 _WRITTEN: Final = (StageState.DONE, StageState.RESTORED)
 
