@@ -35,7 +35,7 @@ class _Evaluated:
     results: tuple[RuleResult, ...]
 
 
-class DataChecks:
+class DataGate:
     """Checks of data. Nothing is stored before `keep`."""
 
     def __init__(self, repo: Repository, progress: Progress = SILENT) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from dver.checks.suite.rules import CheckSuite
 from dver.core.errors import DverError
-from dver.gates.data_checks import DataChecks
+from dver.gates.data_checks import DataGate
 from dver.pipelines.definition.stage import PipelineFile
 from dver.pipelines.definition.yaml_tree import Node
 from dver.pipelines.engine.graph import Address, worktree_path
@@ -17,7 +17,7 @@ Pipelines = Mapping[str, PipelineFile | DverError]
 """The contents of `dver.yaml` files by their directory, or why they cannot be read."""
 
 
-def suites_of_data(checks: DataChecks, data: TrackedData, pipelines: Pipelines) -> tuple[CheckSuite, ...]:
+def suites_of_data(checks: DataGate, data: TrackedData, pipelines: Pipelines) -> tuple[CheckSuite, ...]:
     """The suites of files of checks for `data`, and for an output also those of its stage in dver.yaml."""
     if data.maker is None:
         return checks.suites_of(data.path)

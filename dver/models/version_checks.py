@@ -52,10 +52,10 @@ def version_checks(
     data = list(_data(tracked_in_commit(repo, commit), {path, *_places(upstream)}))
     if not (may_have_checks(repo, [one.path for one in data]) or pipelines_may_have_checks(repo, data)):
         return VersionChecks()
-    from dver.gates.data_checks import DataChecks  # with a YAML library
+    from dver.gates.data_checks import DataGate  # with a YAML library
     from dver.gates.recorded_data import suites_of_data
 
-    checks = DataChecks(repo, progress)
+    checks = DataGate(repo, progress)
     pipelines = pipelines_of_workspace(repo) if upstream else {}
     checked: list[CheckedData] = []
     unknown: dict[str, DverError] = {}

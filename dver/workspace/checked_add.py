@@ -56,10 +56,10 @@ def check_and_record(
     """
     if not may_have_checks(repo, [one.path for one in requests]):
         return AddedData(_add(repo, tracked, requests, pool, options, progress))
-    from dver.gates.data_checks import DataChecks  # with a YAML library
+    from dver.gates.data_checks import DataGate  # with a YAML library
 
     planned = scan_requests(repo, tracked, requests, None, remote=options.remote, progress=progress).added
-    checks = DataChecks(repo, progress)
+    checks = DataGate(repo, progress)
     suites = {data: checks.suites_of(data, paths) for data, paths in _to_check(requests, planned, options).items()}
     skipped = {data: not options.checks for data, found in suites.items() if found}
     checked: tuple[CheckedData, ...] = ()

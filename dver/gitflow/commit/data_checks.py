@@ -29,12 +29,12 @@ def check_problems(
 
 def _problems(repo: Repository, data: Sequence[TrackedData]) -> Iterator[CommitProblem]:
     # These imports are slow, and most commits need none of them.
-    from dver.gates.data_checks import DataChecks
+    from dver.gates.data_checks import DataGate
     from dver.gates.errors import failed, failures_text
     from dver.gates.recorded_data import suites_of_data
     from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 
-    checks = DataChecks(repo)
+    checks = DataGate(repo)
     has_outputs = any(one.maker is not None for one in data)
     pipelines = pipelines_of_workspace(repo) if has_outputs else {}
     for one in data:

@@ -18,7 +18,7 @@ from dver.tracking.targets import is_at_or_below
 
 if TYPE_CHECKING:
     from dver.checks.result import CheckedData
-    from dver.gates.data_checks import DataChecks
+    from dver.gates.data_checks import DataGate
 
 
 class OutputChecks:
@@ -31,7 +31,7 @@ class OutputChecks:
         self._repo = repo
         self._progress = progress
         self._enabled = enabled
-        self._pending: DataChecks | None = None
+        self._pending: DataGate | None = None
         self.checked: list[CheckedData] = []
 
     def check(self, address: Address, stage: Stage) -> frozenset[str]:
@@ -61,9 +61,9 @@ class OutputChecks:
         rules = {place: out.checks for place, out in places.items()}
         if not any(rules.values()) and not may_have_checks(self._repo, rules):
             return frozenset()
-        from dver.gates.data_checks import DataChecks  # with a YAML library
+        from dver.gates.data_checks import DataGate  # with a YAML library
 
-        checks = DataChecks(self._repo, self._progress)
+        checks = DataGate(self._repo, self._progress)
         suites = checks.suites_of_outputs(address, rules)
         named = {out.path for place, out in places.items() if any(is_at_or_below(one.path, place) for one in suites)}
         if not self._enabled:

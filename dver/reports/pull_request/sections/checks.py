@@ -20,7 +20,7 @@ from dver.reports.pull_request.wording import error_note
 from dver.tracking.targets import TrackedData
 
 if TYPE_CHECKING:
-    from dver.gates.data_checks import DataChecks
+    from dver.gates.data_checks import DataGate
     from dver.gates.recorded_data import Pipelines
 
 _HEADER: tuple[Inline, ...] = (("Path",), ("Check",), ("Severity",), ("Expected",), ("Found",), ("In the base",))
@@ -83,9 +83,9 @@ def _findings(subject: ReportSubject, changed: Sequence[TrackedData], old: Mappi
     skipped = tuple(repo.layout.shown(one.path) for one in changed if one.pointer.checks_skipped)
     if not (may_have_checks(repo, [one.path for one in changed]) or pipelines_may_have_checks(repo, changed)):
         return _Findings((), skipped, ())
-    from dver.gates.data_checks import DataChecks  # with a YAML library
+    from dver.gates.data_checks import DataGate  # with a YAML library
 
-    checks = DataChecks(repo, subject.progress)
+    checks = DataGate(repo, subject.progress)
     has_outputs = any(one.maker is not None for one in changed)
     pipelines = pipelines_of_workspace(repo) if has_outputs else {}
     failed: list[_FailedCheck] = []
@@ -100,7 +100,7 @@ def _findings(subject: ReportSubject, changed: Sequence[TrackedData], old: Mappi
 
 
 def _failed_checks(
-    subject: ReportSubject, checks: DataChecks, pipelines: Pipelines, data: TrackedData, old: TrackedData | None
+    subject: ReportSubject, checks: DataGate, pipelines: Pipelines, data: TrackedData, old: TrackedData | None
 ) -> Iterator[_FailedCheck]:
     from dver.gates.recorded_data import suites_of_data
 
