@@ -80,5 +80,5 @@ def numbers_of(values: Sequence[float]) -> NumberSummary:
 def distinct_of(number: int) -> bytes:
     """The sketch of `number` different values."""
     found = Distinct()
-    found.update_hashes(np.random.default_rng(number).integers(0, 2**63, number).astype("u8"))
+    found.update_hashes(np.random.default_rng(number).integers(0, 2**64 - 1, number, dtype="u8"))
     return found.encode()

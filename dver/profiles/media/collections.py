@@ -127,8 +127,12 @@ def group_tables(columns: Mapping[bytes, Sequence[str] | None]) -> tuple[TableGr
     for path in paths:
         said = columns[path]
         groups.setdefault((directories[path], None if said is None else tuple(sorted(said))), []).append(path)
-    _join_unreadable(groups)
-    return tuple(TableGroup(name, paths) for name, paths in sorted(_named(groups).items()))
+    found = _named({key: listed for key, listed in groups.items() if key[1] is not None})
+    unreadable = {directory: listed for (directory, said), listed in groups.items() if said is None}
+    for name in sorted(found):  # unreadable tables have no say in names
+        found[name] += unreadable.pop(directories[found[name][0]], [])
+    found.update(_named({(directory, None): listed for directory, listed in unreadable.items()}))
+    return tuple(TableGroup(name, tuple(sorted(found[name]))) for name in sorted(found))
 
 
 def path_text(path: bytes) -> str:
@@ -156,22 +160,14 @@ def _first_directory(path: bytes) -> str:
     return path_text(parts[0]) + "/" if parts else ""
 
 
-def _join_unreadable(groups: dict[tuple[str, tuple[str, ...] | None], list[bytes]]) -> None:
-    for directory in [directory for directory, said in groups if said is None]:
-        readable = next((key for key in groups if key[0] == directory and key[1] is not None), None)
-        if readable is not None:
-            groups[readable] += groups.pop((directory, None))
-
-
-def _named(groups: Mapping[tuple[str, tuple[str, ...] | None], list[bytes]]) -> dict[str, tuple[bytes, ...]]:
+def _named(groups: Mapping[tuple[str, tuple[str, ...] | None], list[bytes]]) -> dict[str, list[bytes]]:
     """The groups by name: what the names of their files have in common, or the first one where that is ambiguous."""
     patterns = {key: key[0] + _pattern(paths) for key, paths in groups.items()}
     often = Counter(patterns.values())
-    found: dict[str, tuple[bytes, ...]] = {}
+    found: dict[str, list[bytes]] = {}
     for key, paths in groups.items():
-        listed = tuple(sorted(paths))
-        name = patterns[key] if often[patterns[key]] == 1 else key[0] + _file_name(listed[0])
-        found[_unused(name, found)] = listed
+        name = patterns[key] if often[patterns[key]] == 1 else key[0] + _file_name(paths[0])
+        found[_unused(name, found)] = list(paths)
     return found
 
 

@@ -37,7 +37,7 @@ def column_html(column: ColumnProfile, *, top: int = TOP_MAX) -> str:
         f'<span class="chart">{histogram_svg(found) if found else ""}</span>',
         f'<span class="nulls{" some" if column.nulls else ""}">{nulls}</span>',
         f'<span class="distinct"><small>distinct </small>{distinct_text(column)}</span>',
-        f'<span class="values">{_values(column)}</span>',
+        f'<span class="values">{_values(column)}{_oddities(column)}</span>',
     )
     return (
         f'<details><summary class="column">{"".join(cells)}</summary>\n'
@@ -53,7 +53,7 @@ def distinct_text(column: ColumnProfile) -> str:
         found = Distinct.of(column.distinct)
     except CorruptError:
         return "-"
-    return f"{'' if found.exact else '≈ '}{found.estimate():,}"
+    return f"{'' if found.exact else '≈ '}{min(found.estimate(), column.count - column.nulls):,}"
 
 
 def _values(column: ColumnProfile) -> str:
@@ -72,6 +72,17 @@ def _values(column: ColumnProfile) -> str:
     return ""
 
 
+def _oddities(column: ColumnProfile) -> str:
+    """The numbers of values that are no proper ones."""
+    found = [f"{number:,} {label}" for label, number in _odd(column)]
+    return f' <span class="odd">{", ".join(found)}</span>' if found else ""
+
+
+def _odd(column: ColumnProfile) -> list[tuple[str, int]]:
+    counted = (("NaN", column.nans), ("infinite", column.infinities), ("of another type", column.mixed))
+    return [(label, number) for label, number in counted if number]
+
+
 def _lengths(found: NumberSummary) -> str:
     low, high = figure_text(found.minimum), figure_text(found.maximum)
     return f"{low} to {high}, <small>mean</small> {figure_text(found.mean)}" if low != high else low
@@ -79,11 +90,7 @@ def _lengths(found: NumberSummary) -> str:
 
 def _facts(column: ColumnProfile) -> str:
     facts = [("values", f"{column.count - column.nulls:,}"), ("nulls", f"{column.nulls:,}")]
-    facts += [
-        (label, f"{number:,}")
-        for label, number in (("NaN", column.nans), ("infinite", column.infinities), ("of another type", column.mixed))
-        if number
-    ]
+    facts += [(label, f"{number:,}") for label, number in _odd(column)]
     if column.declared is not None:
         facts.append(("type in the file", _code(column.declared)))
     if column.numbers is not None and column.type is not ColumnType.BOOLEAN:

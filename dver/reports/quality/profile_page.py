@@ -53,7 +53,7 @@ summary.column:hover { background: var(--soft); }
 .nulls, .distinct { text-align: right; font-variant-numeric: tabular-nums; }
 .nulls small, .distinct small { display: none; }
 .head span:nth-child(4), .head span:nth-child(5) { text-align: right; }
-.nulls.some { color: var(--warn); font-weight: 600; }
+.nulls.some, .odd { color: var(--warn); font-weight: 600; }
 .type { font-size: .87rem; opacity: .85; }
 .chart { height: 34px; } .chart svg { display: block; width: 100%; max-width: 168px; height: 34px;
   border-bottom: 1px solid var(--line); }

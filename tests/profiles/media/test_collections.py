@@ -125,8 +125,9 @@ def test_every_table_is_in_one_collection_whatever_names_they_have() -> None:
     assert sorted(path for paths in names(columns).values() for path in paths) == sorted(columns)
 
 
-def test_an_unreadable_table_is_part_of_its_directory() -> None:
-    assert names({b"a.csv": None, b"b.csv": ["x"], b"c/d.csv": None}) == {
-        "*.csv": (b"a.csv", b"b.csv"),
-        "c/d.csv": (b"c/d.csv",),
+def test_an_unreadable_table_is_part_of_its_directory_and_changes_no_name() -> None:
+    assert names({b"a.csv": None, b"t1.csv": ["x"], b"t2.csv": ["x"], b"z.csv": ["y"], b"c/d1.csv": None}) == {
+        "c/d*.csv": (b"c/d1.csv",),
+        "t*.csv": (b"a.csv", b"t1.csv", b"t2.csv"),
+        "z.csv": (b"z.csv",),
     }

@@ -98,6 +98,17 @@ def test_a_column_has_type_nulls_distinct_values_and_range() -> None:
     assert "and other values" in text
 
 
+def test_values_that_are_no_numbers_are_counted() -> None:
+    assert "2 to 4, mean 3 5 NaN, 1 infinite" in shown(
+        ColumnProfile("x", ColumnType.NUMBER, 8, 0, nans=5, infinities=1, numbers=numbers_of([2, 4]))
+    )
+
+
+def test_an_estimate_of_distinct_values_is_not_above_their_number() -> None:
+    found = shown(ColumnProfile("x", ColumnType.TEXT, 900, 0, distinct=distinct_of(1000)))
+    assert "≈ 900" in found
+
+
 def test_times_are_dates() -> None:
     column = ColumnProfile("at", ColumnType.TIME, 2, 0, numbers=numbers_of([1_700_000_000, 1_800_000_000]))
     assert "2023-11-14 22:13:20 to 2027-01-15 08:00" in shown(column)
