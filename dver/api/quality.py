@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dver.api.checks import CheckMethods
 from dver.api.handle import ProjectHandle, StrPath, texts
 from dver.api.progress import ProgressCallback, progress_for
+from dver.api.monitoring import MonitorMethods
 from dver.api.retraining import RetrainMethods
 from dver.api.suites import SuiteMethods
 
@@ -68,3 +69,8 @@ class QualityMethods(RetrainMethods, ProjectHandle):
                 html=page,
                 progress=progress_for(progress),
             )
+
+    @property
+    def monitor(self) -> MonitorMethods:
+        """Compares live data with a reference: `project.monitor("live.csv", model="churn")`."""
+        return MonitorMethods(self.root, self.cwd)

@@ -70,10 +70,7 @@ def open_scored(
     """
     files = [*live, *([labels] if labels is not None else [])]
     with open_engine([(one.path, one.name) for one in files], scratch, ordered=True) as (engine, sources):
-        many = sources[: len(live)]
-        source = (
-            many[0] if len(many) == 1 else f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {one}' for one in many)})"
-        )
+        source = source_of(sources[: len(live)])
         engine.run(
             f"CREATE TEMP VIEW live AS SELECT *, {window} AS win FROM "
             f"(SELECT *, row_number() OVER () - 1 AS row FROM {source})"
@@ -85,6 +82,15 @@ def open_scored(
         else:
             _create_joined(engine, columns, known, shown, labels, sources[-1])
         yield ScoredRows(engine, columns)
+
+
+def source_of(sources: Sequence[str]) -> str:
+    """One source with the rows of all: columns with the same name are one."""
+    return (
+        sources[0]
+        if len(sources) == 1
+        else f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {one}' for one in sources)})"
+    )
 
 
 def _create(engine: Engine, columns: ModelColumns, known: Sequence[str], shown: str) -> None:

@@ -36,16 +36,8 @@ class Engine:
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """All rows that `statement` selects. Raises CorruptError for a file that cannot be read."""
-        import duckdb
-
-        try:
+        with _explained():
             found: list[tuple[Any, ...]] = self._connection.execute(statement).fetchall()
-        except duckdb.OutOfMemoryException as error:
-            raise LocalIOError("the tables do not fit", why=_first_line(error), fix="free disk space") from error
-        except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
-            raise CorruptError(
-                "a table cannot be read", why=_first_line(error), fix="check that its content fits its suffix"
-            ) from error
         return found
 
     def answer(self, statement: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -73,11 +65,12 @@ class Engine:
         return str(statements[0].query).strip().rstrip(";").rstrip()
 
     def batches(self, statement: str, rows: int) -> Iterator[Any]:
-        """The result as pyarrow record batches of at most about `rows` rows."""
-        result: Any = self._connection.sql(statement)
-        # DuckDB 2 renamed the method.
-        read = result.to_arrow_reader if hasattr(result, "to_arrow_reader") else result.fetch_arrow_reader
-        yield from read(rows)
+        """The result as pyarrow record batches of at most about `rows` rows. Raises as `rows`."""
+        with _explained():
+            result: Any = self._connection.sql(statement)
+            # DuckDB 2 renamed the method.
+            read = result.to_arrow_reader if hasattr(result, "to_arrow_reader") else result.fetch_arrow_reader
+            yield from read(rows)
 
     def frame(self, statement: str) -> Any:
         """The result as a pandas DataFrame."""
@@ -90,6 +83,20 @@ class Engine:
     def columns(self, source: str) -> dict[str, str]:
         """The columns of a source, with their types, in order."""
         return {name: kind for name, kind, *_ in self.rows(f"DESCRIBE SELECT * FROM {source}")}
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise LocalIOError("the tables do not fit", why=_first_line(error), fix="free disk space") from error
+    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
+        raise CorruptError(
+            "a table cannot be read", why=_first_line(error), fix="check that its content fits its suffix"
+        ) from error
 
 
 @contextmanager

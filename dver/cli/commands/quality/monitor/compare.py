@@ -1,0 +1,76 @@
+"""`dver monitor compare`, and `dver monitor`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dver.cli import options
+from dver.cli.commands.quality.monitor.monitor_options import monitor_options, request_of
+from dver.cli.context import Context
+from dver.cli.render.monitoring import print_monitor_result, result_json
+from dver.cli.render.terminal import printable
+from dver.core.errors import UsageError
+from dver.repo import Repository
+
+
+@options.command(
+    examples=[
+        ("dver monitor live.csv --model churn#prod", "Compare live data with what the model was trained on."),
+        ("dver monitor live/*.parquet --reference data/train.csv@v1.0", "Compare each file with a version of data."),
+        ("dver monitor log.csv --reference train.csv --window day --time at", "Compare each day of a file."),
+        ("dver monitor live.csv --model churn --labels l.csv --target y --prediction p", "Measure the performance."),
+        ("dver monitor live.csv --model churn --on-alarm ./page-me.sh", "Run a command if something drifted."),
+    ]
+)
+@click.argument("live", nargs=-1, metavar="LIVE...")
+@monitor_options
+@click.option("--no-record", is_flag=True, help="Do not add the windows to the history.")
+@click.option("--html", "page", metavar="FILE", help="Write a page with the windows and charts over time to FILE.")
+@click.option("--on-alarm", metavar="COMMAND", help="Run COMMAND in a shell after an alarm is recorded.")
+@options.json_option
+@click.pass_obj
+def command(
+    ctx: Context,
+    /,
+    *,
+    live: tuple[str, ...],
+    no_record: bool,
+    page: str | None,
+    on_alarm: str | None,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Compare live data with a reference.
+
+    The reference is data of the project, or the training data of a registered model. Its profile is enough: drift needs
+    no data. Each LIVE is a window, unless --window divides its rows. The windows are recorded in dver.monitor/, which
+    Git tracks. Exits with 1 if a column drifted, or a metric is not as expected.
+    """
+    if on_alarm is not None and no_record:
+        raise UsageError("--on-alarm and --no-record exclude each other", fix="leave one of them out")
+    request = request_of(given, record=not no_record)
+    with Repository.open(ctx.cwd) as repo:
+        from dver.ops.quality.monitor import monitor
+
+        result = monitor(repo, live, request, cwd=ctx.cwd, progress=ctx.progress)
+        root = repo.root
+    if page is not None:
+        from dver.ops.quality.monitor_history import MonitorHistory, write_history_page
+
+        write_history_page(MonitorHistory(result.name, result.history), ctx.cwd / page)
+        ctx.note(f"wrote {printable(page)}")
+    if as_json:
+        ctx.emit_json(result_json(result))
+    else:
+        print_monitor_result(ctx, result)
+    if on_alarm is not None and result.alarm:
+        from dver.monitoring.history import DIRECTORY, SUFFIX
+        from dver.ops.quality.alarm_command import run_alarm_command
+
+        windows = [one.window for one in result.windows]
+        history = root / DIRECTORY / f"{result.name}{SUFFIX}"
+        ctx.flush()
+        run_alarm_command(on_alarm, result.name, windows, history, cwd=ctx.cwd, out=2 if as_json else None)
+    return 1 if result.alarm else 0

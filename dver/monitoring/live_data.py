@@ -1,0 +1,136 @@
+"""The windows of live data, each with its profile and its time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dver.core.errors import CorruptError, UsageError
+from dver.core.oid import Oid
+from dver.core.phrasing import join_limited
+from dver.formats.profile import ColumnType, Profile
+from dver.monitoring.live_tables import TablePart, new_directory, split_tables, tables_at
+from dver.monitoring.scored_rows import TableFile
+from dver.monitoring.window_rule import WindowRule, time_text
+from dver.profile_cache.privacy import private_columns
+from dver.profile_cache.profiler import profile_table
+from dver.profile_cache.profiles import profile_of
+from dver.repo import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class LiveWindow:
+    """Live data of a time."""
+
+    id: str
+    start: str
+    end: str
+    rows: int
+    sources: tuple[str, ...]
+    profile: Profile
+    tables: tuple[TableFile, ...]
+    """The files that have its rows; other windows may have rows of them, too."""
+    number: int = 0
+    """Of the window in these files, as its rule counts them."""
+    data: Oid | None = None
+    notes: tuple[str, ...] = ()
+
+
+def find_windows(
+    repo: Repository,
+    live: Sequence[str],
+    rule: WindowRule | None,
+    time: str | None,
+    at: str | None,
+    *,
+    cwd: Path,
+    scratch: Path,
+) -> Iterator[LiveWindow]:
+    """The windows of the files and directories `live`, typed in `cwd`: one each, or those of `rule`.
+
+    The time of a window is `at`; or else it is from the column `time`; or else it is when the newest file was modified.
+    """
+    for one in live:
+        if not (cwd / one).exists():
+            raise UsageError(f"no live data at {one!r}", why="it does not exist", fix="name a file or a directory")
+    if rule is None:
+        for one in live:
+            yield _whole(repo, one, time, at, cwd)
+        return
+    tables = tuple(table for one in live for table in tables_at(cwd / one, one))
+    if not tables:
+        raise UsageError(
+            f"{join_limited(list(live), 2)!r} is not a table",
+            why="only rows of tables can be divided into windows",
+            fix="leave --window out, or name CSV, Parquet or JSONL files",
+        )
+    given = at or _modified([cwd / one for one in live])
+    private = private_columns(repo)
+    notes: tuple[str, ...] = ()
+    with new_directory(scratch, "windows") as folder:
+        for part in split_tables(tables, rule, time, folder):
+            if isinstance(part, int):
+                notes = (f"{part:,} rows without a time were left out",) if part else ()
+                continue
+            profile = profile_table(os.fsencode(part.file.path), private)
+            start, end = _part_times(part, rule, profile, time, given)
+            id_ = rule.id_of(part.number, part.first_row)
+            yield LiveWindow(id_, start, end, part.rows, tuple(live), profile, tables, part.number, notes=notes)
+            notes = ()
+
+
+def _whole(repo: Repository, one: str, time: str | None, at: str | None, cwd: Path) -> LiveWindow:
+    found = profile_of(repo, one, cwd=cwd)
+    rows = sum(part.rows for part in found.profile.collections)
+    if not rows:
+        unreadable = [file for part in found.profile.collections for file in part.unreadable]
+        if unreadable:
+            raise CorruptError(f"{one!r} cannot be read", why=f"{unreadable[0].path}: {unreadable[0].why}")
+        raise UsageError(f"{one!r} has no rows", why="there is nothing to compare", fix="name live data")
+    if at is not None:
+        start, end = at, at
+    elif time is not None:
+        start, end = _times_in(found.profile, time, one)
+    else:
+        start = end = _modified([cwd / one])
+    tables = tables_at(cwd / one, one)
+    return LiveWindow(str(found.oid), start, end, rows, (one,), found.profile, tables, data=found.oid)
+
+
+def _part_times(part: TablePart, rule: WindowRule, profile: Profile, time: str | None, given: str) -> tuple[str, str]:
+    """The times of a window: of a unit, its beginning and its newest data."""
+    if time is None:
+        return given, given
+    start, end = _times_in(profile, time, part.file.name)
+    return (time_text(part.number) if rule.unit is not None else start), end
+
+
+def _times_in(profile: Profile, column: str, shown: str) -> tuple[str, str]:
+    """The oldest and the newest time in a column."""
+    columns = [one for part in profile.collections for one in part.columns]
+    found = [one for one in columns if one.name == column]
+    times = [one.numbers for one in found if one.type is ColumnType.TIME and one.numbers is not None]
+    if times:
+        return time_text(min(one.minimum for one in times)), time_text(max(one.maximum for one in times))
+    if not found:
+        raise UsageError(
+            f"{shown!r} has no column {column!r}",
+            why=f"its columns are {join_limited([one.name for one in columns], 10)}",
+            fix="name another: --time COLUMN",
+        )
+    raise UsageError(
+        f"the column {column!r} of {shown!r} has no times",
+        why=f"its type is {found[0].type.value}",
+        fix="name another: --time COLUMN",
+    )
+
+
+def _modified(paths: Sequence[Path]) -> str:
+    """When the newest file at or below `paths` was modified."""
+    newest = 0.0
+    for path in paths:
+        below = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+        newest = max([newest, path.stat().st_mtime, *(one.lstat().st_mtime for one in below)])
+    return time_text(newest)

@@ -1,0 +1,156 @@
+"""Tables of live data, and their division into windows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dver.core.errors import UsageError
+from dver.core.oid import Oid
+from dver.core.phrasing import join_limited
+from dver.monitoring.scored_rows import TableFile, source_of
+from dver.monitoring.window_rule import WindowRule
+from dver.tables.engine import Engine, is_table, open_engine
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+
+WINDOWS_MAX: Final = 10_000
+_BATCH: Final = 50_000
+_TEXT_FORMATS: Final = (".csv", ".tsv")
+"""Formats without types: their parts are written as text, too, so that types are inferred as in the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class TablePart:
+    """The rows of a window in a file of their own. The file is there until the next part is asked for."""
+
+    number: int
+    file: TableFile
+    rows: int
+    first_row: str
+    """A hash of its first row."""
+
+
+def tables_at(path: Path, shown: str) -> tuple[TableFile, ...]:
+    """The table at `path`, or those in the directory `path`, in the order of their names. Empty without a table."""
+    if not path.is_dir():
+        return (TableFile(path, shown),) if is_table(path.name) else ()
+    found = []
+    for folder, directories, files in os.walk(path):
+        directories.sort()
+        found += [Path(folder, name) for name in sorted(files) if is_table(name)]
+    return tuple(TableFile(one, os.path.join(shown, one.relative_to(path))) for one in found)
+
+
+def split_tables(
+    tables: Sequence[TableFile], rule: WindowRule, time: str | None, scratch: Path
+) -> Iterator[int | TablePart]:
+    """The number of rows without a time; then the windows of `tables`, in their order.
+
+    The rows pass through DuckDB, which spills, into one file at a time. `scratch` is an empty directory. Raises
+    UsageError for an unknown column, and for too many windows.
+    """
+    (scratch / "engine").mkdir()
+    with open_engine([(one.path, one.name) for one in tables], scratch / "engine", ordered=True) as (engine, sources):
+        source = source_of(sources)
+        _check_time(engine, source, time, tables)
+        engine.run(
+            f"CREATE TEMP VIEW live AS SELECT *, {rule.sql(time)} AS win FROM "
+            f"(SELECT *, row_number() OVER () - 1 AS row FROM {source})"
+        )
+        counts = dict(engine.rows("SELECT win, count(*) FROM live GROUP BY win"))
+        undated = int(counts.pop(None, 0))
+        _check_counts(counts, time, tables)
+        suffix = ".csv" if tables[0].name.lower().endswith(_TEXT_FORMATS) else ".parquet"
+        batches = engine.batches("SELECT * FROM live WHERE win IS NOT NULL ORDER BY win, row", _BATCH)
+        yield undated
+        for number, file, first in _written(batches, scratch, suffix):
+            yield TablePart(number, file, int(counts[number]), first)
+
+
+def _check_time(engine: Engine, source: str, time: str | None, tables: Sequence[TableFile]) -> None:
+    known = engine.columns(source)
+    if time is not None and time not in known:
+        raise UsageError(
+            f"{tables[0].name!r} has no column {time!r}",
+            why=f"its columns are {join_limited(list(known), 10)}",
+            fix="name another: --time COLUMN",
+        )
+
+
+def _check_counts(counts: dict[Any, Any], time: str | None, tables: Sequence[TableFile]) -> None:
+    shown = join_limited([one.name for one in tables], 2)
+    if not counts and time is not None:
+        raise UsageError(
+            f"no row of {shown!r} has a time in the column {time!r}",
+            why="its values are not dates or times such as 2026-11-30T06:00:00",
+            fix="name another: --time COLUMN",
+        )
+    if not counts:
+        raise UsageError(f"{shown!r} has no rows", fix="name live data")
+    if len(counts) > WINDOWS_MAX:
+        raise UsageError(
+            f"{shown!r} has {len(counts):,} windows", why=f"at most {WINDOWS_MAX:,} are compared", fix="use longer ones"
+        )
+
+
+def _written(batches: Iterator[RecordBatch], scratch: Path, suffix: str) -> Iterator[tuple[int, TableFile, str]]:
+    """Write sorted rows to a file for each window."""
+    file = TableFile(scratch / f"window{suffix}", f"window{suffix}")
+    open_part: Any = None
+    number, first = 0, ""
+    try:
+        for batch in batches:
+            for found, rows in _by_window(batch):
+                if open_part is not None and found != number:
+                    open_part.close()
+                    open_part = None
+                    yield number, file, first
+                if open_part is None:
+                    open_part, number, first = _writer(file.path, rows.schema), found, _hash_of_first(rows)
+                open_part.write(rows)
+        if open_part is not None:
+            open_part.close()
+            open_part = None
+            yield number, file, first
+    finally:
+        if open_part is not None:
+            open_part.close()
+
+
+def _by_window(batch: RecordBatch) -> Iterator[tuple[int, RecordBatch]]:
+    """Runs of rows with the same window, without the columns that this module added."""
+    import numpy as np
+
+    numbers = batch.column(batch.schema.get_field_index("win")).to_numpy(zero_copy_only=False)
+    plain = batch.select([one for one in batch.schema.names if one not in ("win", "row")])
+    starts = np.concatenate([[0], np.nonzero(np.diff(numbers))[0] + 1, [len(numbers)]])
+    for start, end in pairwise(starts):
+        yield int(numbers[start]), plain.slice(int(start), int(end - start))
+
+
+def _writer(path: Path, schema: Any) -> Any:
+    from pyarrow import csv, parquet
+
+    return csv.CSVWriter(path, schema) if path.suffix == ".csv" else parquet.ParquetWriter(path, schema)
+
+
+def _hash_of_first(rows: RecordBatch) -> str:
+    values = [str(column[0].as_py()) for column in rows.columns]
+    return Oid.of(json.dumps(values).encode()).hex()[:16]
+
+
+@contextmanager
+def new_directory(parent: Path, name: str) -> Iterator[Path]:
+    """An empty directory, which is deleted after the block."""
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix=f"{name}-", dir=parent) as found:
+        yield Path(found)

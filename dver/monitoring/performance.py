@@ -1,0 +1,127 @@
+"""The performance of a model in windows of live data: with targets, or estimated from scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dver.formats.monitor_history import MonitoredMetric
+from dver.monitoring.baseline import (
+    CALIBRATION_ERROR_MAX,
+    PARTS_MIN,
+    MetricLimits,
+    calibration_of,
+    metric_limits,
+)
+from dver.monitoring.metrics import RANGES, GroupMetrics, estimated_metrics, realized_metrics
+from dver.monitoring.model_columns import ModelColumns, ModelOutput, ModelTask, output_of
+from dver.monitoring.scored_rows import ScoredRows
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceBaseline:
+    """Rows with predictions and targets of the reference; None with the reason if there are none."""
+
+    rows: ScoredRows | None
+    why: str = ""
+
+
+@dataclass(slots=True)
+class WindowPerformance:
+    """The performance in a window."""
+
+    metrics: tuple[MonitoredMetric, ...] = ()
+    labeled: int | None = None
+    """The rows with targets; None if there are no targets."""
+    notes: list[str] = field(default_factory=list)
+
+
+def measure_performance(
+    live: ScoredRows, baseline: PerformanceBaseline, rows: Mapping[int, int], *, has_targets: bool
+) -> dict[int, WindowPerformance]:
+    """The performance in each window of `live`. `rows` are the numbers of rows by window.
+
+    With targets it is that of the rows that have one. Without, it is estimated, if the model is a binary classifier
+    with scores that are calibrated on the baseline. Raises UsageError if the positive class is not clear.
+    """
+    classes = {*live.classes(), *(baseline.rows.classes() if baseline.rows is not None else ())}
+    if has_targets:
+        output = output_of(sorted(classes), live.columns)
+        return _realized(live, output, baseline, rows)
+    why, output_or_none = _why_not_estimated(live.columns, sorted(classes), baseline)
+    if output_or_none is None:
+        return {window: WindowPerformance(notes=[f"no estimate of the performance: {why}"]) for window in rows}
+    return _with_limits(estimated_metrics(live, output_or_none), output_or_none, baseline, rows, estimated=True)
+
+
+def _realized(
+    live: ScoredRows, output: ModelOutput, baseline: PerformanceBaseline, rows: Mapping[int, int]
+) -> dict[int, WindowPerformance]:
+    labeled = live.labeled()
+    known = {window: labeled.get(window, 0) for window in rows}
+    found = _with_limits(realized_metrics(live, output), output, baseline, known, estimated=False)
+    for window, one in found.items():
+        one.labeled = known[window]
+        if not one.labeled:
+            one.notes = ["no row has a label"]
+    return found
+
+
+def _why_not_estimated(
+    columns: ModelColumns, classes: list[str], baseline: PerformanceBaseline
+) -> tuple[str, ModelOutput | None]:
+    """Why the performance cannot be estimated without targets; or the output of the model."""
+    if columns.score is None:
+        return "no column with scores was named (--score COLUMN), and there are no labels (--labels FILE)", None
+    if baseline.rows is None:
+        return baseline.why, None
+    output = output_of(classes, columns)
+    if output.task is not ModelTask.BINARY:
+        task = "a regression" if output.task is ModelTask.REGRESSION else "a classifier of several classes"
+        return f"that of {task} is known with labels only (--labels FILE)", None
+    found = calibration_of(baseline.rows, output)
+    if not found.rows:
+        return "no row of the reference has a target and a score between 0 and 1", None
+    if not found.ok:
+        limit = CALIBRATION_ERROR_MAX + found.chance
+        return (
+            f"the scores are not calibrated: on the reference their error is {found.error:.3f}, at most {limit:.3f} "
+            "is allowed; calibrate the model, or add labels (--labels FILE)"
+        ), None
+    return "", output
+
+
+def _with_limits(
+    metrics: GroupMetrics,
+    output: ModelOutput,
+    baseline: PerformanceBaseline,
+    rows: Mapping[int, int],
+    *,
+    estimated: bool,
+) -> dict[int, WindowPerformance]:
+    by_size: dict[int, Mapping[str, MetricLimits]] = {}
+    found = {}
+    for window, number in rows.items():
+        if baseline.rows is not None and number not in by_size:
+            by_size[number] = metric_limits(baseline.rows, output, number)
+        limits = by_size.get(number, {})
+        values = metrics.get(window, {})
+        one = WindowPerformance(
+            tuple(_metric(name, values[name], limits.get(name), estimated) for name in RANGES if name in values)
+        )
+        if values and not limits:
+            few = f"the reference has fewer than {PARTS_MIN} parts with labels"
+            one.notes.append(f"no limits of the performance: {baseline.why or few}")
+        found[window] = one
+    return found
+
+
+def _metric(name: str, value: float, limits: MetricLimits | None, estimated: bool) -> MonitoredMetric:
+    if limits is None:
+        return MonitoredMetric(name, _rounded(value), estimated=estimated)
+    return MonitoredMetric(name, _rounded(value), _rounded(limits.lower), _rounded(limits.upper), estimated)
+
+
+def _rounded(value: float) -> float:
+    """Without the last digits, which depend on the order in which DuckDB adds numbers."""
+    return float(f"{value:.9g}")

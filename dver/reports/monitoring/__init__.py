@@ -1,0 +1,1 @@
+"""Pages of monitors: what drifted in a window, and charts over time."""
