@@ -13,8 +13,8 @@ from dver.git.registry.references import ArtifactReference, find_artifact, find_
 from dver.git.registry.state import ArtifactVersion
 from dver.models.card.version_facts import read_facts
 from dver.pipelines.lineage import InputOrigin, Lineage, LineageInput
+from dver.profiles.tables import is_profiled_table
 from dver.repo import Repository
-from dver.tables.engine import is_table
 
 _DATA: tuple[InputOrigin, ...] = (InputOrigin.STAGE, InputOrigin.POINTER)
 
@@ -76,5 +76,5 @@ def _selected(version: ArtifactVersion, lineage: Lineage, path: str | None) -> s
 
 def _data_inputs(sources: Sequence[LineageInput]) -> list[str]:
     """The inputs that are data: tables if there are any, or else all that dver tracks."""
-    tables = [one.place for one in sources if is_table(one.place)]
+    tables = [one.place for one in sources if is_profiled_table(one.place)]
     return tables or [one.place for one in sources if one.origin in _DATA]

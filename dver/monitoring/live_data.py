@@ -15,8 +15,9 @@ from dver.monitoring.live_tables import TablePart, new_directory, split_tables, 
 from dver.monitoring.scored_rows import TableFile
 from dver.monitoring.window_rule import WindowRule, time_text
 from dver.profile_cache.privacy import private_columns
-from dver.profile_cache.profiler import profile_table
 from dver.profile_cache.profiles import profile_of
+from dver.profiles.settings import ProfileSettings
+from dver.profiles.tables import profile_table
 from dver.repo import Repository
 
 
@@ -67,14 +68,14 @@ def find_windows(
             fix="leave --window out, or name CSV, Parquet or JSONL files",
         )
     given = at or _modified([cwd / one for one in live])
-    private = private_columns(repo)
+    settings = ProfileSettings(private_columns(repo))
     notes: tuple[str, ...] = ()
     with new_directory(scratch, "windows") as folder:
         for part in split_tables(tables, rule, time, folder):
             if isinstance(part, int):
                 notes = (f"{part:,} rows without a time were left out",) if part else ()
                 continue
-            profile = profile_table(os.fsencode(part.file.path), private)
+            profile = profile_table(part.file.path, part.file.name, settings)
             start, end = _part_times(part, rule, profile, time, given)
             id_ = rule.id_of(part.number, part.first_row)
             yield LiveWindow(id_, start, end, part.rows, tuple(live), profile, tables, part.number, notes=notes)

@@ -16,7 +16,8 @@ from dver.core.oid import Oid
 from dver.core.phrasing import join_limited
 from dver.monitoring.scored_rows import TableFile, source_of
 from dver.monitoring.window_rule import WindowRule
-from dver.tables.engine import Engine, is_table, open_engine
+from dver.profiles.tables import is_profiled_table
+from dver.tables.engine import Engine, open_engine
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -41,11 +42,11 @@ class TablePart:
 def tables_at(path: Path, shown: str) -> tuple[TableFile, ...]:
     """The table at `path`, or those in the directory `path`, in the order of their names. Empty without a table."""
     if not path.is_dir():
-        return (TableFile(path, shown),) if is_table(path.name) else ()
+        return (TableFile(path, shown),) if is_profiled_table(path.name) else ()
     found = []
     for folder, directories, files in os.walk(path):
         directories.sort()
-        found += [Path(folder, name) for name in sorted(files) if is_table(name)]
+        found += [Path(folder, name) for name in sorted(files) if is_profiled_table(name)]
     return tuple(TableFile(one, os.path.join(shown, one.relative_to(path))) for one in found)
 
 
@@ -58,7 +59,10 @@ def split_tables(
     UsageError for an unknown column, and for too many windows.
     """
     (scratch / "engine").mkdir()
-    with open_engine([(one.path, one.name) for one in tables], scratch / "engine", ordered=True) as (engine, sources):
+    with open_engine([(one.path, one.name) for one in tables], scratch / "engine", ordered=True, arrow=True) as (
+        engine,
+        sources,
+    ):
         source = source_of(sources)
         _check_time(engine, source, time, tables)
         engine.run(

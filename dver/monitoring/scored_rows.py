@@ -69,7 +69,7 @@ def open_scored(
     directory. Raises UsageError for an unknown column, and for labels that do not fit.
     """
     files = [*live, *([labels] if labels is not None else [])]
-    with open_engine([(one.path, one.name) for one in files], scratch, ordered=True) as (engine, sources):
+    with open_engine([(one.path, one.name) for one in files], scratch, ordered=True, arrow=True) as (engine, sources):
         source = source_of(sources[: len(live)])
         engine.run(
             f"CREATE TEMP VIEW live AS SELECT *, {window} AS win FROM "
