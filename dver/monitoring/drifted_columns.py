@@ -92,7 +92,7 @@ def _only(one: CollectionProfile, names: set[str]) -> CollectionProfile:
 
 
 def _add(result: WindowDrift, found: Sequence[ColumnDrift], prefix: str, outputs: ModelColumns) -> None:
-    result.columns += len(found)
+    result.columns += sum(one.method is not None or one.drifted for one in found)
     for one in found:
         named = replace(one, column=f"{prefix}{one.column}") if prefix else one
         result.found.append(named)

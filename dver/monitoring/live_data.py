@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dver.core.errors import CorruptError, UsageError
+from dver.core.errors import ConflictError, CorruptError, UsageError
+from dver.core.hashing import hash_file
 from dver.core.oid import Oid
 from dver.core.phrasing import join_limited
 from dver.formats.profile import ColumnType, Profile
@@ -83,21 +84,40 @@ def find_windows(
 
 
 def _whole(repo: Repository, one: str, time: str | None, at: str | None, cwd: Path) -> LiveWindow:
-    found = profile_of(repo, one, cwd=cwd)
-    rows = sum(part.rows for part in found.profile.collections)
+    profile, oid = _profiled(repo, one, cwd)
+    rows = sum(part.rows for part in profile.collections)
     if not rows:
-        unreadable = [file for part in found.profile.collections for file in part.unreadable]
+        unreadable = [file for part in profile.collections for file in part.unreadable]
         if unreadable:
             raise CorruptError(f"{one!r} cannot be read", why=f"{unreadable[0].path}: {unreadable[0].why}")
         raise UsageError(f"{one!r} has no rows", why="there is nothing to compare", fix="name live data")
     if at is not None:
         start, end = at, at
     elif time is not None:
-        start, end = _times_in(found.profile, time, one)
+        start, end = _times_in(profile, time, one)
     else:
         start = end = _modified([cwd / one])
     tables = tables_at(cwd / one, one)
-    return LiveWindow(str(found.oid), start, end, rows, (one,), found.profile, tables, data=found.oid)
+    return LiveWindow(str(oid), start, end, rows, (one,), profile, tables, data=oid)
+
+
+def _profiled(repo: Repository, one: str, cwd: Path) -> tuple[Profile, Oid]:
+    """The profile of live data and its oid. That of a file outside of the project is not kept."""
+    path = cwd / one
+    if path.resolve().is_relative_to(repo.root.resolve()) or path.is_dir():
+        found = profile_of(repo, one, cwd=cwd)
+        return found.profile, found.oid
+    with open(path, "rb") as file:
+        oid = hash_file(file.fileno())
+        profile = profile_table(path, one, ProfileSettings(private_columns(repo)))
+        file.seek(0)
+        if hash_file(file.fileno()) != oid:
+            raise ConflictError(
+                f"{one!r} changed while it was read",
+                why="another program writes to it",
+                fix="run the same command again when it is complete",
+            )
+    return profile, oid
 
 
 def _part_times(part: TablePart, rule: WindowRule, profile: Profile, time: str | None, given: str) -> tuple[str, str]:

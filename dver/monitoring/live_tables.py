@@ -59,10 +59,8 @@ def split_tables(
     UsageError for an unknown column, and for too many windows.
     """
     (scratch / "engine").mkdir()
-    with open_engine([(one.path, one.name) for one in tables], scratch / "engine", ordered=True, arrow=True) as (
-        engine,
-        sources,
-    ):
+    files = [(one.path, one.name) for one in tables]
+    with open_engine(files, scratch / "engine", ordered=True, arrow=True) as (engine, sources):
         source = source_of(sources)
         _check_time(engine, source, time, tables)
         engine.run(

@@ -1,0 +1,364 @@
+"""Live data compared with a reference: drift, windows, performance, history."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from monitoring_projects import make_monitored, rows, run_monitor, write_rows
+from pyarrow import csv, parquet
+from workspaces import Project
+
+from dver.core.errors import DverError, MissingObjectError, UsageError
+from dver.monitoring.history import read_history
+from dver.ops.quality.monitor import split_revision
+
+OUTPUTS = {"prediction": "prediction", "score": "score", "target": "target"}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return make_monitored(tmp_path_factory.mktemp("monitored") / "project")
+
+
+@pytest.fixture
+def project(shared: Project) -> Iterator[Project]:
+    """The project, without what a test before has written."""
+    yield shared
+    shared.git("reset", "--quiet", "--hard")
+    shared.git("clean", "-fdxq", "--exclude=train.csv")
+
+
+def live(project: Project, name: str = "live.csv", *, without: tuple[str, ...] = (), **options: Any) -> Path:
+    return write_rows(project.root / name, rows(500, **{"seed": 2, **options}), without=without)
+
+
+def test_live_data_like_the_reference_raises_no_alarm(project: Project) -> None:
+    live(project)
+    result = run_monitor(project, "live.csv")
+    assert not result.alarm
+    (window,) = result.history
+    assert (window.rows, window.drifted, window.sources, window.reference) == (500, (), ("live.csv",), "train.csv")
+
+
+def test_a_shifted_column_raises_an_alarm_that_names_it(project: Project) -> None:
+    live(project, shift=1.0)
+    result = run_monitor(project, "live.csv")
+    assert result.alarm
+    (column,) = result.windows[0].window.drifted
+    assert (column.name, column.kinds, column.role) == ("amount", ("distribution",), "")
+    assert column.statistic is not None
+    assert column.threshold is not None
+
+
+def test_changes_of_columns_are_alarms(project: Project) -> None:
+    table = rows(500, seed=2)
+    table["new"] = table.pop("score")
+    table["country"] = ["d" if at % 5 == 0 else one for at, one in enumerate(table["country"])]
+    table["amount"] = ["much"] * 500
+    write_rows(project.root / "live.csv", table)
+    found = {one.name: one for one in run_monitor(project, "live.csv").windows[0].window.drifted}
+    assert "new column" in found["new"].kinds
+    assert "missing column" in found["score"].kinds
+    assert "type" in found["amount"].kinds
+    assert "new values" in found["country"].kinds
+    assert found["country"].new_values == 1
+
+
+def test_the_history_has_no_values_of_data(project: Project) -> None:
+    table = rows(500, seed=2)
+    table["country"] = ["secret-value"] * 500
+    write_rows(project.root / "live.csv", table)
+    run_monitor(project, "live.csv")
+    assert "secret-value" not in (project.root / "dver.monitor/train.jsonl").read_text()
+
+
+def test_drift_of_the_output_is_named_as_such(project: Project) -> None:
+    table = rows(500, seed=2)
+    table["prediction"] = [1] * 500
+    table["score"] = [0.9 - at / 5000 for at in range(500)]
+    write_rows(project.root / "live.csv", table, without=("target",))
+    found = run_monitor(project, "live.csv", **OUTPUTS).windows[0].window.drifted
+    assert {one.name: one.role for one in found} == {"prediction": "prediction", "score": "score"}
+
+
+def test_outputs_that_training_data_lacks_are_compared_with_the_baseline(project: Project) -> None:
+    write_rows(project.root / "inputs.csv", rows(2000), without=("prediction", "score"))
+    table = rows(500, seed=2)
+    table["prediction"] = [1] * 500
+    write_rows(project.root / "live.csv", table, without=("target",))
+    plain = run_monitor(project, "live.csv", reference="inputs.csv", **OUTPUTS).windows[0].window
+    assert plain.drifted == ()
+    assert "--baseline" in plain.notes[0]
+    found = run_monitor(project, "live.csv", reference="inputs.csv", baseline="train.csv", **OUTPUTS)
+    assert [one.name for one in found.windows[0].window.drifted] == ["prediction"]
+    assert {one.name for one in found.windows[0].window.metrics} >= {"accuracy", "roc_auc"}
+
+
+# -- performance
+
+
+def test_the_performance_is_estimated_without_labels(project: Project) -> None:
+    live(project, without=("target",))
+    window = run_monitor(project, "live.csv", **OUTPUTS).windows[0].window
+    metrics = {one.name: one for one in window.metrics}
+    assert list(metrics) == ["accuracy", "precision", "recall", "f1", "roc_auc"]
+    assert all(one.estimated and one.lower is not None and not one.alarm for one in window.metrics)
+    assert window.labeled is None
+
+
+@pytest.mark.parametrize("key", ["id", None])
+def test_labels_give_the_real_performance(project: Project, key: str | None) -> None:
+    table = rows(500, seed=2)
+    write_rows(project.root / "live.csv", table, without=("target",))
+    wrong = {"id": table["id"], "target": [1 - one for one in table["target"]]}
+    write_rows(project.root / "labels.csv", wrong)
+    result = run_monitor(project, "live.csv", labels="labels.csv", key=key, **OUTPUTS)
+    window = result.windows[0].window
+    metrics = {one.name: one for one in window.metrics}
+    assert window.labeled == 500
+    assert window.drifted == ()
+    assert metrics["accuracy"].alarm
+    assert not metrics["accuracy"].estimated
+    assert metrics["accuracy"].value < 0.5
+    assert result.alarm
+
+
+def test_live_data_may_have_the_labels_itself(project: Project) -> None:
+    live(project, without=())
+    window = run_monitor(project, "live.csv", **OUTPUTS).windows[0].window
+    assert window.labeled == 500
+    assert not any(one.estimated for one in window.metrics)
+
+
+def test_scores_that_are_not_calibrated_give_no_estimate(project: Project) -> None:
+    table = rows(2000)
+    table["score"] = [round(one**3, 6) for one in table["score"]]
+    write_rows(project.root / "bad.csv", table)
+    write_rows(project.root / "live.csv", rows(500, seed=2), without=("target",))
+    window = run_monitor(project, "live.csv", reference="bad.csv", **OUTPUTS).windows[0].window
+    assert window.metrics == ()
+    assert "not calibrated" in window.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"prediction": "prediction", "score": "score"}, "--target COLUMN"),
+        ({"prediction": "prediction", "target": "target"}, "--score COLUMN"),
+        ({"prediction": "prediction", "score": "score", "target": "nope"}, "no column nope"),
+        ({"prediction": "amount", "score": "score", "target": "amount"}, "regression"),
+    ],
+)
+def test_no_estimate_says_why(project: Project, options: dict[str, str], why: str) -> None:
+    live(project, without=("target",) if options.get("target") != "amount" else ("target", "amount"))
+    if options.get("target") == "amount":
+        write_rows(project.root / "live.csv", {**rows(500, seed=2), "forecast": [0.1] * 500}, without=("amount",))
+        write_rows(project.root / "base.csv", {**rows(2000), "forecast": [0.1] * 2000})
+        options = {**options, "prediction": "forecast", "baseline": "base.csv"}
+    window = run_monitor(project, "live.csv", **options).windows[0].window
+    assert window.metrics == ()
+    assert any(why in one for one in window.notes)
+
+
+def test_the_performance_of_a_regression_needs_labels(project: Project) -> None:
+    table = {**rows(1000, seed=2), "forecast": [0.0] * 1000}
+    write_rows(project.root / "base.csv", table)
+    write_rows(project.root / "live.csv", table)
+    found = run_monitor(project, "live.csv", reference="base.csv", prediction="forecast", target="amount")
+    assert [one.name for one in found.windows[0].window.metrics] == ["mae", "rmse", "r2"]
+    assert not any(one.alarm for one in found.windows[0].window.metrics if one.name != "r2")
+
+
+# -- windows
+
+
+def test_each_argument_is_a_window(project: Project) -> None:
+    live(project, "b.csv", shift=1.0)
+    live(project, "a.csv")
+    os.utime(project.root / "b.csv", (1_790_000_000, 1_790_000_000))
+    os.utime(project.root / "a.csv", (1_780_000_000, 1_780_000_000))
+    result = run_monitor(project, "b.csv", "a.csv")
+    assert [(one.sources, one.start[:4], one.alarm) for one in result.history] == [
+        (("a.csv",), "2026", False),
+        (("b.csv",), "2026", True),
+    ]
+
+
+def test_times_are_from_a_column_or_given(project: Project) -> None:
+    live(project, first_day=4, days=3)
+    (window,) = run_monitor(project, "live.csv", time="at").history
+    assert (window.start, window.end[:10]) == ("2026-11-04T06:00:00Z", "2026-11-06")
+    (window,) = run_monitor(project, "live.csv", at="2026-11-07T01:00+01:00").history
+    assert (window.start, window.end) == ("2026-11-07T00:00:00Z", "2026-11-07T00:00:00Z")
+
+
+def test_rows_are_divided_by_day(project: Project) -> None:
+    live(project, first_day=4, days=3, without=())
+    result = run_monitor(project, "live.csv", window="day", time="at", **OUTPUTS)
+    assert [(one.id, one.rows, one.labeled) for one in result.history] == [
+        ("day/2026-11-04", 167, 167),
+        ("day/2026-11-05", 167, 167),
+        ("day/2026-11-06", 166, 166),
+    ]
+    assert all(one.metrics for one in result.history)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_rows_are_divided_by_number(project: Project, suffix: str) -> None:
+    path = live(project)
+    if suffix == "parquet":
+        parquet.write_table(csv.read_csv(path), path.with_suffix(".parquet"))
+    result = run_monitor(project, f"live.{suffix}", window="200")
+    assert [one.rows for one in result.history] == [200, 200, 100]
+    assert not result.alarm
+
+
+def test_a_file_that_grew_replaces_its_windows(project: Project) -> None:
+    table = rows(500, seed=2, days=2)
+    for count in (300, 500):
+        write_rows(project.root / "live.csv", {name: values[:count] for name, values in table.items()})
+        by_day = run_monitor(project, "live.csv", window="day", time="at", name="by-day")
+        by_rows = run_monitor(project, "live.csv", window="200", name="by-rows")
+    assert [one.rows for one in by_day.history] == [250, 250]
+    assert [one.rows for one in by_rows.history] == [200, 200, 100]
+
+
+def test_rows_without_a_time_are_left_out_and_counted(project: Project) -> None:
+    table = rows(300, seed=2)
+    table["at"][5] = "?"
+    write_rows(project.root / "live.csv", table)
+    (window,) = run_monitor(project, "live.csv", window="day", time="at").history
+    assert window.rows == 299
+    assert window.notes == ("1 rows without a time were left out",)
+
+
+def test_files_of_a_directory_are_one_window(project: Project) -> None:
+    live(project, "live/a.csv")
+    live(project, "live/b.csv", seed=3)
+    (window,) = run_monitor(project, "live", **OUTPUTS).history
+    assert (window.rows, window.sources) == (1000, ("live",))
+    assert window.metrics
+
+
+def test_the_same_live_data_again_replaces_its_window(project: Project) -> None:
+    path = live(project)
+    run_monitor(project, "live.csv", at="2026-11-01")
+    path.rename(path.with_name("moved.csv"))
+    (window,) = run_monitor(project, "moved.csv", at="2026-11-02").history
+    assert window.start == "2026-11-02T00:00:00Z"
+
+
+def test_without_record_nothing_is_written(project: Project) -> None:
+    live(project)
+    assert len(run_monitor(project, "live.csv", record=False).history) == 1
+    assert not (project.root / "dver.monitor").exists()
+
+
+def test_live_data_is_named_relative_to_the_current_directory(project: Project) -> None:
+    live(project, "sub/live.csv")
+    result = run_monitor(project, "live.csv", cwd=project.root / "sub", reference="../train.csv")
+    assert (result.name, result.reference) == ("train", "train.csv")
+    with project.opened() as repo:
+        assert len(read_history(repo, "train")) == 1
+
+
+def test_a_file_outside_of_the_project_is_compared(project: Project, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "live.csv", rows(500, seed=2), without=("target",))
+    result = run_monitor(project, str(path), **OUTPUTS)
+    assert result.windows[0].window.rows == 500
+    assert result.windows[0].window.metrics
+
+
+def test_the_reference_may_be_a_version(project: Project) -> None:
+    live(project)
+    result = run_monitor(project, "live.csv", reference="train.csv@HEAD")
+    assert (result.name, result.reference, result.alarm) == ("train", "train.csv@HEAD", False)
+
+
+def test_a_path_may_have_an_at_sign(tmp_path: Path) -> None:
+    (tmp_path / "a@b.csv").touch()
+    assert split_revision("a@b.csv", tmp_path) == ("a@b.csv", None)
+    assert split_revision("a@b.csv@v1", tmp_path) == ("a@b.csv", "v1")
+    assert split_revision("c.csv@churn@v1.0.0", tmp_path) == ("c.csv", "churn@v1.0.0")
+
+
+def test_a_clone_without_the_data_needs_its_profile_only(project: Project, tmp_path: Path) -> None:
+    clone = project.clone(tmp_path / "clone", share=False)
+    write_rows(clone.root / "live.csv", rows(500, seed=2))
+    with pytest.raises(MissingObjectError, match=r"no profile of 'train.csv'"):
+        run_monitor(clone, "live.csv")
+    shared = project.clone(tmp_path / "shared")
+    run_monitor(project, "train.csv", record=False)  # its profile is in the store now
+    (project.root / "train.csv").rename(tmp_path / "train.csv")
+    try:
+        write_rows(shared.root / "live.csv", rows(500, seed=2))
+        assert not run_monitor(shared, "live.csv").alarm
+    finally:
+        (tmp_path / "train.csv").rename(project.root / "train.csv")
+
+
+# -- mistakes
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"reference": None}, "either --reference or --model"),
+        ({"reference": "train.csv", "model": "churn"}, "either --reference or --model"),
+        ({"reference": "nope.csv"}, "no data at"),
+        ({"model": "churn"}, "not in the registry"),
+        ({"name": "../x"}, "invalid name"),
+        ({"at": "soon"}, "invalid time"),
+        ({"window": "0"}, "invalid window"),
+        ({"window": "day"}, "need times"),
+        ({"window": "day", "time": "nope"}, "no column 'nope'"),
+        ({"window": "day", "time": "country"}, "has a time"),
+        ({"time": "country"}, "has no times"),
+        ({"time": "nope"}, "no column 'nope'"),
+        ({"labels": "train.csv"}, "labels need predictions"),
+        ({"labels": "nope.csv", "prediction": "prediction"}, "no file"),
+        ({"method": {"amount": "magic"}}, "no such method"),
+        ({"task": "magic"}, "no such task"),
+        ({"threshold": {"amount": "high"}}, "not a number|invalid threshold"),
+        ({"threshold": {"nope": "1"}}, "no column is called 'nope'"),
+        ({"prediction": "nope"}, "no column 'nope'"),
+        ({"false_alarms": 2.0}, "false alarms"),
+    ],
+)
+def test_a_mistake_is_refused_and_nothing_is_recorded(project: Project, options: dict[str, Any], message: str) -> None:
+    live(project)
+    with pytest.raises(UsageError, match=message):
+        run_monitor(project, "live.csv", **options)
+    assert not (project.root / "dver.monitor").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"id,amount\n"])
+def test_empty_live_data_is_refused(project: Project, content: bytes) -> None:
+    (project.root / "live.csv").write_bytes(content)
+    with pytest.raises(DverError, match=r"live\.csv"):
+        run_monitor(project, "live.csv")
+
+
+def test_missing_live_data_is_refused(project: Project) -> None:
+    with pytest.raises(UsageError, match="no live data"):
+        run_monitor(project, "nope.csv")
+    with pytest.raises(UsageError, match="no live data"):
+        run_monitor(project)
+
+
+def test_labels_of_several_files_need_a_key(project: Project) -> None:
+    live(project, "a.csv")
+    live(project, "b.csv")
+    with pytest.raises(UsageError, match="need a key"):
+        run_monitor(project, "a.csv", "b.csv", labels="train.csv", **OUTPUTS)
+
+
+def test_a_method_and_a_threshold_by_column_are_used(project: Project) -> None:
+    live(project)
+    found = run_monitor(project, "live.csv", method={"amount": "psi"}, threshold={"amount": 1e-9})
+    (column,) = found.windows[0].window.drifted
+    assert (column.name, column.method, column.threshold) == ("amount", "psi", 1e-9)
