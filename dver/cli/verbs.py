@@ -35,7 +35,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "profile": "Show types, ranges and frequent values of data.",
         "check": "Check data against rules, and that it is available.",
         "checks": "Write rules for data.",
-        "monitor": "Compare live data with a reference, and keep the history.",
+        "monitor": "Compare live data with a reference, and show the history.",
         "retrain": "Train a model on new data, and promote it by a rule.",
     },
     "Run pipelines": {

@@ -45,6 +45,8 @@ ARGUMENTS = {
     "model rollback": ["churn", "prod"],
     "model unassign": ["churn", "prod"],
     "model card": ["churn"],
+    "monitor compare": ["live.csv", "--reference", "data"],
+    "monitor history": ["churn"],
     "move": ["data", "moved"],
     "params diff": [],
     "remote remove": ["origin"],

@@ -18,6 +18,10 @@ def parse(line: str, *, complete: bool) -> None:
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         name = words.pop(0)
         found = command.get_command(ctx, name)
+        default = getattr(command, "default", None)
+        if found is None and default is not None:  # as in `dver monitor live.csv`
+            words.insert(0, name)
+            found = command.get_command(ctx, default)
         if found is None:
             raise click.UsageError(f"no command {name!r}")
         command = found

@@ -28,6 +28,7 @@ PAGES = [
             "import",
             "experiments",
             "models",
+            "monitoring",
             "reports",
             "ci",
             "quality",

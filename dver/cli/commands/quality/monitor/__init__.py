@@ -10,16 +10,17 @@ from dver.cli import options
 
 _PACKAGE: Final = "dver.cli.commands.quality.monitor"
 _MODULES: Final = {name: f"{_PACKAGE}.{name}" for name in ("compare", "history")}
-_DEFAULT: Final = "compare"
 
 
 class _Monitor(options.LazyGroup):
-    """Runs `compare` if the first word is no subcommand."""
+    """Runs `default` if the first word is no subcommand."""
+
+    default: Final = "compare"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = _first_word(args)
         if args and first not in self.modules and not set(args) <= {"-h", "--help"}:
-            args = [_DEFAULT, *args]
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
 
