@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from dver.api.checks import CheckMethods
 from dver.api.handle import ProjectHandle, StrPath, texts
-from dver.api.progress import ProgressCallback, progress_for
 from dver.api.monitoring import MonitorMethods
+from dver.api.progress import ProgressCallback, progress_for
 from dver.api.retraining import RetrainMethods
 from dver.api.suites import SuiteMethods
 
