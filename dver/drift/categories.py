@@ -30,12 +30,14 @@ class CellsTest:
     p_value: float
 
 
-def cells_test(method: DriftMethod, cells: Cells, variance: float, alpha: float) -> CellsTest:
-    """The statistic of `method` at significance `alpha`; `variance` is one over the effective rows."""
+def cells_test(method: DriftMethod, cells: Cells, judged_cells: Cells, variance: float, alpha: float) -> CellsTest:
+    """The statistic of `method` at significance `alpha`, judged by the cells as `pooled` gives them.
+
+    `variance` is one over the effective rows.
+    """
     from scipy.special import chdtrc, chdtri
 
     whole = _divergence(method, cells)
-    judged_cells = pooled(cells)
     judged = _divergence(method, judged_cells, smoothed=True)
     freedom = len(judged_cells.live) - 1
     scale = _SCALES[method]
@@ -55,16 +57,17 @@ def statistic_of(method: DriftMethod, cells: Cells) -> float:
         return float(((cells.live - expected) ** 2 / expected).sum())
 
 
-def pooled(cells: Cells) -> Cells:
-    """The cells, with all those as one that hold too few rows."""
+def pooled(cells: Cells, least_share: float = 0.0) -> Cells:
+    """The cells, with all those as one that hold too few rows, or less than a share of both sides together."""
     import numpy as np
 
     both = cells.reference + cells.live
     expected = both * (min(cells.reference.sum(), cells.live.sum()) / both.sum())
-    few = expected < LEAST_ROWS
+    least = max(LEAST_ROWS, least_share * min(cells.reference.sum(), cells.live.sum()))
+    few = expected < least
     if not few.any():
         return cells
-    if not few.all() and expected[few].sum() < LEAST_ROWS:
+    if not few.all() and expected[few].sum() < least:
         few[np.flatnonzero(~few)[np.argmin(expected[~few])]] = True
 
     def joined(counts: NDArray[Any]) -> NDArray[Any]:

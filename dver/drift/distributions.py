@@ -94,7 +94,7 @@ class _Comparison:
             case DriftMethod.WASSERSTEIN:
                 statistic = self._distance(1.0).whole / self._deviation()
             case DriftMethod.KS:
-                test = self._kolmogorov(0.0, threshold)
+                test = self._kolmogorov(None, threshold)
                 return Compared(test.statistic, test.threshold, test.p_value, test.p_value <= threshold)
             case DriftMethod.Z:
                 return self._shares(0.0, threshold)
@@ -122,29 +122,24 @@ class _Comparison:
 
     def of_cells(self) -> Compared:
         """Chi-square, Jensen-Shannon and PSI."""
-        variance = sum(1 / one for one in self._rows)
+        cells = self._cells()
         if self._is_binned():
             variation = self._variation_of_numbers()
-            cells = self._cells()
-            # A cell with the share p varies by p * (1 - p) / rows; errors of the sketch at its ends do not depend on p.
-            share = 1 / len(pooled(cells).live)
-            errors = sum(one.rank_deviation**2 for one in self._samples())
-            variance += 2 * errors / (share * (1 - share)) if share < 1 else 0.0
+            judged = pooled(cells, 4 * sum(one.grain for one in self._samples()))
+            # Both ends of a cell have an error of the sketch.
+            lost = 2 * sum(one.rank_deviation**2 for one in self._samples())
         else:
             variation = variation_of_values(self._parts, self._reference.name)
-            cells = self._cells()
-            variance += self._lost_variance(cells)
-        test = cells_test(self._method, cells, variance + variation.added_variance(self._alpha), self._alpha)
+            judged = pooled(cells)
+            sides = zip((self._reference.counts, self._live.counts), self._rows, strict=True)
+            lost = sum(lost_share(counts, rows) ** 2 for counts, rows in sides if counts is not None)
+        # A share p varies by p / rows, and errors do not depend on p: they weigh most in the smallest cell.
+        smallest = float((judged.reference + judged.live).min()) / sum(self._rows)
+        variance = sum(1 / one for one in self._rows) + lost / max(smallest, 1e-9)
+        variance += variation.added_variance(self._alpha)
+        test = cells_test(self._method, cells, judged, variance, self._alpha)
         drifted = test.p_value <= self._alpha
         return Compared(test.statistic, test.threshold, test.p_value, drifted, bool(variation.variance))
-
-    def _lost_variance(self, cells: Cells) -> float:
-        """What counts that may be too low add to one over the effective rows."""
-        sides = zip((self._reference.counts, self._live.counts), self._rows, strict=True)
-        lost = sum(lost_share(counts, rows) ** 2 for counts, rows in sides if counts is not None)
-        judged = pooled(cells)
-        least = float(min((judged.reference + judged.live)[:-1], default=1.0)) / sum(self._rows)
-        return lost / least if lost else 0.0
 
     def _samples(self) -> tuple[NumberSample, NumberSample]:
         if self._both is None:
@@ -167,7 +162,7 @@ class _Comparison:
         assert numbers is not None
         return max(_LEAST_DEVIATION, math.sqrt(max(0.0, numbers.m2 / numbers.count)))
 
-    def _kolmogorov(self, extra: float, alpha: float) -> KolmogorovTest:
+    def _kolmogorov(self, extra: float | None, alpha: float) -> KolmogorovTest:
         samples = self._samples()
         return kolmogorov_test(steps_of(*samples), samples, extra, alpha)
 
@@ -209,13 +204,10 @@ class _Comparison:
 
 def _judged(distances: Mapping[int, _Distance], alpha: float) -> dict[int, Compared]:
     """Wasserstein distances against the noise of all columns at once."""
-    import numpy as np
-
     if not distances:
         return {}
     every = list(distances.values())
-    judged = np.array([one.found.judged for one in every])
-    without = noise(np.array([one.found.weights for one in every]), judged, np.full(len(every), alpha))
+    without = noise([one.found for one in every], alpha)
     found = {}
     for index, one, threshold, p_value in zip(distances, every, without.thresholds, without.p_values, strict=True):
         found[index] = Compared(

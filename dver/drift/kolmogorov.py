@@ -23,17 +23,23 @@ class KolmogorovTest:
 
 
 def kolmogorov_test(
-    steps: DistributionSteps, samples: tuple[NumberSample, NumberSample], extra: float, alpha: float
+    steps: DistributionSteps, samples: tuple[NumberSample, NumberSample], extra: float | None, alpha: float
 ) -> KolmogorovTest:
-    """The test at significance `alpha`. `extra` is a variance beside that of the rows, in units of one over rows."""
+    """The test at significance `alpha`.
+
+    `extra` is a variance beside that of the rows and of sketches' errors, in units of one over rows; None counts the
+    rows alone.
+    """
     from scipy.special import kolmogi, kolmogorov
 
     n, m = (round(one.count) for one in samples)
     differing = steps.widths > 0
     gaps = abs(steps.reference - steps.live)[differing]
     statistic = float(gaps.max(initial=0.0))
-    # A sketch's errors of ranks have a constant deviation; a bridge of r rows has 1 / (4 r) in the middle.
-    extra += 4 * sum(one.rank_deviation**2 for one in samples)
+    if extra is not None:
+        # A sketch's errors of ranks have the same deviation everywhere; a bridge of r rows has 1 / (4 r) in the middle.
+        extra += 4 * sum(one.rank_deviation**2 for one in samples)
+    extra = extra or 0.0
     rows = 1 / (1 / n + 1 / m + extra)
     scale = math.sqrt(rows) + 0.12 + 0.11 / math.sqrt(rows)  # Stephens 1970
     threshold = float(kolmogi(alpha)) / scale

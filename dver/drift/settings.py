@@ -11,8 +11,8 @@ from dver.core.display import Displayed
 from dver.core.errors import UsageError
 from dver.drift.result import DriftMethod
 
-FALSE_ALARMS: Final = 0.002
-"""The default of `DriftSettings.false_alarms`: 2 of 1,000 comparisons of data that did not change."""
+FALSE_ALARMS: Final = 0.005
+"""The default of `DriftSettings.false_alarms`: 5 of 1,000 comparisons of data that did not change."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,7 +53,7 @@ def check_settings(settings: DriftSettings, known: Collection[str]) -> None:
         raise UsageError(
             f"false alarms of {settings.false_alarms:g} are impossible",
             why="it is a probability",
-            fix="choose a number between 0 and 1, such as 0.002",
+            fix="choose a number between 0 and 1, such as 0.005",
         )
     for name, one in settings.columns.items():
         if name not in known:

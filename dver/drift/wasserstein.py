@@ -7,6 +7,9 @@ values. The bridges are drawn once for all columns and weighted by one matrix pr
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -32,13 +35,17 @@ class NumberDistance:
     whole: float
     judged: float
     """Without the tails that hold too few rows."""
-    weights: NDArray[Any]
-    """The widths of the values in each range of ranks, times the deviation's scale there: see `distance_of`."""
+    widths: NDArray[Any]
+    """How far the values reach in each range of ranks."""
+    variance: float
+    """One over the effective rows."""
+    errors: tuple[float, float]
+    """Of both sketches: the variance of their errors of ranks, and the largest share that a kept value stands for."""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """The distances without drift, one of each column."""
+    """The distances of columns without drift."""
 
     thresholds: NDArray[Any]
     p_values: NDArray[Any]
@@ -48,11 +55,7 @@ class Noise:
 def distance_of(
     steps: DistributionSteps, samples: tuple[NumberSample, NumberSample], variance: float
 ) -> NumberDistance:
-    """The distance, and the weights of its noise.
-
-    `variance` is one over the effective rows. Errors of sketches are added to it by rank: as those of a random sample
-    of the kept values at the ends, and at most the sketch's own in the middle.
-    """
+    """The distance, and what its noise depends on. `variance` is one over the effective rows."""
     import numpy as np
 
     n, m = samples[0].count, samples[1].count
@@ -60,40 +63,74 @@ def distance_of(
     pooled = (n * steps.reference + m * steps.live) / (n + m)
     tail = min(_LEAST_ROWS / min(n, m), 0.25)
     inside = (pooled >= tail) & (pooled <= 1 - tail)
-    edges, middles = _ranks()
+    edges, _ = _ranks()
     cell = np.clip(np.searchsorted(edges, pooled[inside]) - 1, 0, _CELLS - 1)
     widths = np.bincount(cell, weights=steps.widths[inside], minlength=_CELLS)
-    spread = variance + sum(
-        np.minimum(one.grain, one.rank_deviation**2 / (middles * (1 - middles))) for one in samples if one.grain
-    )
-    return NumberDistance(float(gaps.sum()), float(gaps[inside].sum()), widths * np.sqrt(spread))
+    errors = (sum(one.rank_deviation**2 for one in samples), sum(one.grain for one in samples))
+    return NumberDistance(float(gaps.sum()), float(gaps[inside].sum()), widths, variance, errors)
 
 
-def noise(weights: NDArray[Any], judged: NDArray[Any], alphas: NDArray[Any]) -> Noise:
-    """The threshold that distances exceed with probability `alphas`, and the p-values of the distances `judged`.
+def noise(distances: Sequence[NumberDistance], alpha: float) -> Noise:
+    """The thresholds that distances exceed with probability `alpha` without drift, and the p-values of `distances`."""
+    import numpy as np
 
-    `weights` has a row a column. Far out, the distance exceeds x as often as c * |N(0, s)| does, where s is the
-    deviation of the bridge's integral (that of the difference of means), and c is fitted where bridges are frequent.
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, one in enumerate(distances):
+        groups[_similar(one)].append(index)
+    thresholds, p_values = np.zeros(len(distances)), np.ones(len(distances))
+    for chosen in groups.values():
+        thresholds[chosen], p_values[chosen] = _noise_of_similar([distances[index] for index in chosen], alpha)
+    return Noise(thresholds, p_values)
+
+
+def _similar(one: NumberDistance) -> tuple[int, int]:
+    """Columns with the same key have errors of sketches that are alike, compared with the noise of their rows."""
+    error, grain = one.errors
+    return (round(2 * math.log2(error / one.variance)), round(2 * math.log2(grain))) if error else (0, 0)
+
+
+def _noise_of_similar(distances: Sequence[NumberDistance], alpha: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Thresholds and p-values.
+
+    Far out, the noise exceeds x as often as c * |N(0, s)| does, where s is the deviation of the integral of the bridge
+    itself (that of the difference of means), and c is fitted where such noise is frequent.
     """
     import numpy as np
     from scipy.special import ndtr, ndtri
 
+    found = np.array([one.widths for one in distances])
+    unit = np.maximum(found.max(axis=1), np.finfo("f8").tiny) * np.sqrt([one.variance for one in distances])
+    widths = found / np.maximum(found.max(axis=1, keepdims=True), np.finfo("f8").tiny)
+    judged = np.array([one.judged for one in distances]) / unit
     bridges, covariance = _bridges()
-    unit = np.maximum(weights.max(axis=1), np.finfo("f8").tiny)
-    weights, judged = weights / unit[:, None], judged / unit
-    drawn = bridges @ weights.T.astype("f4")
-    drawn.partition(int((1 - _TAIL) * _BRIDGES), axis=0)
-    start = drawn[int((1 - _TAIL) * _BRIDGES)].astype("f8")
-    deviation = np.sqrt(np.einsum("ij,jk,ik->i", weights, covariance, weights, optimize=True))
-    scale = np.where(deviation > 0, deviation, 1.0)
-    factor = np.maximum(1.0, _TAIL / (2 * ndtr(-start / scale)))
-    thresholds = -ndtri(np.minimum(alphas, _TAIL) / (2 * factor)) * deviation
-    for index in np.flatnonzero(alphas > _TAIL):
-        thresholds[index] = np.quantile(drawn[:, index], 1 - alphas[index])
-    tail = 2 * factor * ndtr(-judged / scale)
-    counted = (drawn >= judged).mean(axis=0)
-    p_values = np.where(judged >= start, np.minimum(tail, _TAIL), counted)
-    return Noise(thresholds * unit, np.where(deviation > 0, p_values, 1.0))
+    errors = _errors(distances)
+    # What errors of sketches add at a rank is independent of what they add elsewhere, so it hardly adds to the tail.
+    drawn = (np.sqrt(bridges**2 + 2 / np.pi * errors.astype("f4")) if errors.any() else bridges) @ widths.T.astype("f4")
+    frequent = int((1 - _TAIL) * _BRIDGES)
+    drawn.partition(frequent, axis=0)
+    start = drawn[frequent].astype("f8")
+    deviation = np.sqrt(np.einsum("ij,jk,ik->i", widths, covariance, widths, optimize=True) + widths**2 @ (2 * errors))
+    varying = deviation > 0
+    deviation = np.where(varying, deviation, 1.0)
+    factor = np.maximum(1.0, _TAIL / (2 * ndtr(-start / deviation)))
+    computed = -ndtri(min(alpha, _TAIL) / (2 * factor)) * deviation
+    thresholds = np.quantile(drawn, 1 - alpha, axis=0) if alpha > _TAIL else computed
+    tail = np.minimum(2 * factor * ndtr(-judged / deviation), _TAIL)
+    p_values = np.where(judged >= start, tail, (drawn >= judged).mean(axis=0))
+    return np.where(varying, thresholds, 0.0) * unit, np.where(varying, p_values, 1.0)
+
+
+def _errors(distances: Sequence[NumberDistance]) -> NDArray[Any]:
+    """The variance of the errors of sketches at the middle of each range of ranks, in units of one over rows.
+
+    At the ends a sketch is as good as a random sample of the values that it keeps, and at most that.
+    """
+    import numpy as np
+
+    _, middles = _ranks()
+    error = max(one.errors[0] / one.variance for one in distances)
+    grain = max(one.errors[1] / one.variance for one in distances)
+    return np.asarray(np.minimum(error, grain * middles * (1 - middles)))
 
 
 @cache
