@@ -14,6 +14,7 @@ import json
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 EVIDENTLY = """
 import json, sys, time, warnings
@@ -39,17 +40,25 @@ def write_tables(directory: Path, rows: int, columns: int) -> list[Path]:
     paths = [directory / "reference.parquet", directory / "live.parquet"]
     for seed, path in enumerate(paths):
         random = np.random.default_rng(seed)
-        names = np.array([f"v{index}" for index in range(30)])
-        makers = (
-            lambda by: random.standard_normal(rows) + by,
-            lambda by: random.exponential(size=rows) * (1 + by),
-            lambda by: random.poisson(20 * (1 + by), rows),
-            lambda by: random.lognormal(by, 1, rows),
-            lambda by: names[(random.random(rows) ** (1 + by) * 30).astype(int)],
-        )
-        found = {f"c{index}": makers[index % 5](seed * (index % 11 == 0) * 0.5) for index in range(columns)}
+        found = {f"c{index}": _column(random, index, rows, bool(seed) and index % 10 == 0) for index in range(columns)}
         pq.write_table(pa.table(found), path)
     return paths
+
+
+def _column(random: Any, index: int, rows: int, shifted: bool) -> Any:
+    import numpy as np
+
+    by = 0.5 if shifted else 0.0
+    match index // 10 % 5:
+        case 0:
+            return random.standard_normal(rows) + by
+        case 1:
+            return random.exponential(size=rows) * (1 + by)
+        case 2:
+            return random.poisson(20 * (1 + by), rows)
+        case 3:
+            return random.lognormal(by, 1, rows)
+    return np.array([f"v{at}" for at in range(30)])[(random.random(rows) ** (1 + by) * 30).astype(int)]
 
 
 def main() -> None:
