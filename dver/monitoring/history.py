@@ -11,6 +11,7 @@ from typing import Final
 
 from dver.core.errors import CorruptError, NewerVersionError, UsageError
 from dver.core.files import read_regular, write_all_atomic
+from dver.core.oid import Oid
 from dver.core.phrasing import join_limited
 from dver.formats.monitor_history import (
     MAX_SIZE,
@@ -83,6 +84,15 @@ def existing_history(repo: Repository, name: str) -> tuple[MonitoredWindow, ...]
         why=f"this working tree has the monitors {join_limited(known)}" if known else f"there is no {DIRECTORY}/",
         fix="`dver monitor LIVE --reference PATH --name NAME` makes one",
     )
+
+
+def monitored_contents(repo: Repository) -> frozenset[Oid]:
+    """The live data in the histories of this working tree: its profiles are pushed, and gc keeps them.
+
+    Raises CorruptError for a history that cannot be read.
+    """
+    names = monitor_names(repo)
+    return frozenset(one.data for name in names for one in read_history(repo, name) if one.data is not None)
 
 
 def latest_alarm(repo: Repository, name: str) -> MonitoredWindow | None:

@@ -25,6 +25,7 @@ from dver.git.history.gc_roots import CommitHolder, holders_of
 from dver.git.worktrees import clone_at
 from dver.maintenance.clone_needs import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.maintenance.unreferenced import UnreferencedData, name_unreferenced
+from dver.monitoring.history import monitored_contents
 from dver.pipelines.execution.output_backup import delete_old_backups
 from dver.profile_cache.kept_objects import kept_roots
 from dver.repo import Repository
@@ -125,7 +126,8 @@ def gc(
             folders = chain.from_iterable(one.git.folders for one in needs)
             roots.update((oid, ObjectKind.BLOB) for oid in linked_blobs(folders))
         needed = find_reachable(repo.store, roots, progress=progress)
-        extend_reachable(repo.store, needed, kept_roots(repo, needed))
+        live = monitored_contents(repo)
+        extend_reachable(repo.store, needed, kept_roots(repo, needed) | kept_roots(repo, live))
         if batch is None:
             result = GcResult(plan_for(repo.store, inventory, needed))
             unreferenced = name_unreferenced(repo, needs[0].git.commits, inventory, needed)
@@ -136,7 +138,7 @@ def gc(
                 batch,
                 inventory,
                 needed,
-                roots_now=lambda: _roots(repo, _needs(repo)) | kept_roots(repo, needed),
+                roots_now=lambda: _roots(repo, _needs(repo)) | kept_roots(repo, needed) | kept_roots(repo, live),
                 progress=progress,
             )
             unreferenced = ()

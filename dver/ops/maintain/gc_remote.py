@@ -19,6 +19,7 @@ from dver.git.history.gc_roots import read_roots
 from dver.git.remotes.upstream import fetch_command, unknown_tips
 from dver.git.revisions import is_shallow, newest_tip
 from dver.maintenance.clone_needs import needs_of, with_kinds
+from dver.monitoring.history import monitored_contents
 from dver.pipelines.run_cache.entries import RunCache
 from dver.profile_cache.kept_objects import kept_roots
 from dver.remote.clock import trusted_remote_time
@@ -84,7 +85,7 @@ def gc_remote(
     def results(live: ObjectsByKind) -> set[ObjectKey]:
         # Other clones may have made them: their entries come from the batches on the remote.
         receive(catalog, RunCache(repo).add_received, list_contents(catalog.storage))
-        return kept_roots(repo, live)
+        return kept_roots(repo, live) | kept_roots(repo, monitored_contents(repo))
 
     if dry_run:
         prepared = prepare_remote_gc(roots, repo.store, catalog, grace=grace, now=now, results=results)

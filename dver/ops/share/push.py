@@ -8,6 +8,9 @@ from pathlib import Path
 
 from dver.core.display import Displayed
 from dver.core.progress import SILENT, Progress
+from dver.formats.objectref import ObjectRef
+from dver.formats.pack import ObjectKind
+from dver.monitoring.history import monitored_contents
 from dver.pipelines.run_cache.share import UnsentRuns, keys_in, send_runs, unsent_runs
 from dver.profile_cache.kept_transfer import unsent_results
 from dver.project.settings import trust_addresses
@@ -41,9 +44,9 @@ def push(
 ) -> PushResult:
     """Upload the data that `paths` and the scope of `options` select.
 
-    When this returns, the remotes have all of this data. Its profiles and other results about it, and the run cache
-    entries of the stages that made it, are pushed as well; with `run_cache`, all run cache entries and all outputs of
-    these runs.
+    When this returns, the remotes have all of this data. Its profiles and other results about it, those of monitored
+    live data, and the run cache entries of the stages that made it, are pushed as well; with `run_cache`, all run
+    cache entries and all outputs of these runs.
     """
     scope, jobs = options.scope, options.jobs
     targets = [target for target in targets_in(repo, scope, paths, cwd) if target.tracked.pointer.push]
@@ -59,6 +62,12 @@ def push(
             groups.setdefault(name, []).extend(roots)
     sent = []
     entries = {home: list(runs.runs)} if home is not None else {}
+    if home is not None and not paths:
+        live = [ObjectRef(oid, ObjectKind.BLOB) for oid in monitored_contents(repo)]
+        monitored = unsent_results(repo, home, live) if live else UnsentRuns()
+        if monitored.runs:
+            entries[home] += monitored.runs
+            groups.setdefault(home, []).extend(item.ref for item in monitored.items)
     for name, roots in groups.items():
         catalog = catalogs.get(name) or open_catalog(repo.remotes, name, jobs=jobs, progress=progress)
         results = unsent_results(repo, name, roots)

@@ -14,7 +14,13 @@ from workspaces import Project
 
 from dver.core.errors import DverError, MissingObjectError, UsageError
 from dver.monitoring.history import read_history
+from dver.ops.maintain.gc import gc
+from dver.ops.maintain.gc_remote import gc_remote
 from dver.ops.quality.monitor import split_revision
+from dver.ops.share.push import push
+from dver.ops.share.remote import add as add_remote
+from dver.profile_cache.kept_objects import kept_for
+from dver.profile_cache.profiles import known_profile
 
 OUTPUTS = {"prediction": "prediction", "score": "score", "target": "target"}
 
@@ -362,3 +368,24 @@ def test_a_method_and_a_threshold_by_column_are_used(project: Project) -> None:
     found = run_monitor(project, "live.csv", method={"amount": "psi"}, threshold={"amount": 1e-9})
     (column,) = found.windows[0].window.drifted
     assert (column.name, column.method, column.threshold) == ("amount", "psi", 1e-9)
+
+
+def test_profiles_of_live_data_are_pushed_and_survive_gc(tmp_path: Path) -> None:
+    project = make_monitored(tmp_path / "project", count=200)
+    path = write_rows(project.root / "live.csv", rows(200, seed=2))
+    data = run_monitor(project, "live.csv").history[0].data
+    assert data is not None
+    path.unlink()
+    with project.opened() as repo:
+        add_remote(repo, "origin", os.fspath(tmp_path / "remote"), default=True)
+    with project.opened() as repo:
+        assert push(repo, cwd=project.root).profiles == 2
+        assert push(repo, cwd=project.root).profiles == 0
+        gc(repo, grace=0)
+        gc(repo, grace=0)
+        assert known_profile(repo, data, b"live.csv") is not None
+        gc_remote(repo, "origin", grace=0, offline=True)
+        gc_remote(repo, "origin", grace=0, offline=True)
+        kept = {one.item.oid for one in kept_for(repo, {data})}
+        assert kept
+        assert repo.remotes.catalog("origin").present(kept) == kept
