@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from dver.checks.evaluation.answer import Rows
@@ -83,4 +84,6 @@ def _text(value: object) -> str:
     if value is None:
         return "null"
     text = str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, datetime):
+        text = text.removesuffix(" 00:00:00")
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -10,7 +10,7 @@ from dver.checks.suite.parse import parse_suite
 from dver.core.errors import ConflictError, PipelineError
 from dver.pipelines.definition.yaml_tree import Node, parse_yaml
 
-_HEADER: Final = "# Rules for data: https://github.com/dver/dver/blob/main/docs/quality.md\nchecks:\n"
+_HEADER: Final = "# Rules for data; `dver check data` checks them.\nchecks:\n"
 
 
 def add_rules(content: bytes, pattern: str, lines: Sequence[str], name: str) -> bytes:

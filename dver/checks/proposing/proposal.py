@@ -96,8 +96,9 @@ def _nulls(column: ColumnProfile) -> Iterator[str]:
     if not column.nulls:
         yield "nulls: 0"
     elif column.nulls < column.count:
-        most = min(100, math.ceil(100 * max(2 * column.null_share, column.null_share + 0.01)))
-        yield f"nulls: {most} %  # {share_text(column.null_share)} now"
+        most = math.ceil(100 * max(2 * column.null_share, column.null_share + 0.01))
+        if most < 100:
+            yield f"nulls: {most} %  # {share_text(column.null_share)} now"
 
 
 def _range(column: ColumnProfile) -> Iterator[str]:
