@@ -16,6 +16,7 @@ from servers import S3Server
 ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
+    "examples/churn/README.md",
     *(
         f"docs/{name}.md"
         for name in (
