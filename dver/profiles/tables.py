@@ -29,8 +29,8 @@ def profile_table(
 ) -> Profile:
     """The profile of the table in the file `path`, in one pass and bounded memory. It has one collection, named "".
 
-    The suffix of `name` decides about the format, and errors name it. Columns are shared among `processes`; None:
-    as many as there are processors, at most two.
+    The suffix of `name` decides about the format, and errors name it. Two processes share the columns of large Parquet
+    and Arrow files, unless `processes` is 1 or there is one processor; the profile does not depend on it.
 
     Raises UsageError for another suffix or without the extra `data`, CorruptError (with the row) for a file that
     cannot be read, FileNotFoundError and other errors of the disk.
@@ -60,9 +60,9 @@ def require_libraries() -> None:
 def _scanned(path: Path, name: str, settings: ProfileSettings, processes: int | None) -> ScannedColumns:
     kind, compression = _suffixes(name)
     if kind in _TYPED:
-        from dver.profiles.reading.typed import scan_typed
+        from dver.profiles.sharing_columns import scan_shared
 
-        return scan_typed(path, name, settings)
+        return scan_shared(path, name, settings, processes)
     if kind in _JSON:
         from dver.profiles.reading.json_lines import scan_json_lines
 

@@ -17,6 +17,7 @@ import zstandard
 
 from dver.core.errors import UsageError
 from dver.formats.profile import CollectionProfile, ColumnProfile, ColumnType, decode, encode
+from dver.profiles import sharing_columns
 from dver.profiles.settings import ProfileSettings
 from dver.profiles.sketches.distinct import Distinct
 from dver.profiles.sketches.quantiles import Quantiles
@@ -241,6 +242,13 @@ def test_private_columns_keep_no_value(tmp_path: Path):
     encoded = encode(profile_table(tmp_path / "a.parquet", "a.parquet", ProfileSettings(private)))
     assert b"user-" not in encoded
     assert b"2024-01-01T" not in encoded
+
+
+def test_two_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sharing_columns, "_WORK_MIN", 0)
+    pq.write_table(all_types(), tmp_path / "a.parquet", row_group_size=700)
+    alone, shared = (profile_table(tmp_path / "a.parquet", "a.parquet", processes=count) for count in (1, 2))
+    assert encode(alone) == encode(shared)
 
 
 def test_only_suffixes_of_tables_have_profiles(tmp_path: Path):

@@ -1,0 +1,173 @@
+"""Profiles beside those of whylogs and Evidently: time and memory, and merges.
+
+`python bench/profiles.py DIRECTORY [--gb 1 2] [--whylogs PYTHON] [--evidently PYTHON]`. Each library has a Python of
+its own (`pip install whylogs==1.6.4 pyarrow==17.0.0 "numpy<2"`, `pip install evidently==0.7.23 pyarrow "pandas<3"`).
+
+The data: rows of 14 columns (doubles, rounded prices, integers, texts that repeat, unique texts, timestamps, booleans,
+gaps) in Parquet with Snappy. whylogs reads them batch by batch; Evidently has them in memory, so both get a part
+(`--part`, in GB), which dver gets too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from measure import Sample, timed
+from tables import aligned
+
+_ROWS = 1_000_000
+_DVER = """
+import sys
+from pathlib import Path
+from dver.formats.profile import encode
+from dver.profiles.tables import profile_table
+encode(profile_table(Path(sys.argv[1]), sys.argv[1]))
+"""
+_WHYLOGS = """
+import sys
+import pyarrow.parquet as pq
+import whylogs
+from whylogs.core import DatasetProfile
+profile = DatasetProfile()
+for batch in pq.ParquetFile(sys.argv[1]).iter_batches(100_000):
+    profile.track(batch.to_pandas())
+profile.view().serialize()
+"""
+_EVIDENTLY = """
+import sys
+import pandas
+from evidently import DataDefinition, Dataset, Report
+from evidently.presets import DataSummaryPreset
+data = Dataset.from_pandas(pandas.read_parquet(sys.argv[1]), data_definition=DataDefinition())
+Report([DataSummaryPreset()]).run(data, None).json()
+"""
+_MERGE = """
+import sys, time
+from pathlib import Path
+from dver.formats.profile import decode, encode
+from dver.profiles.merging import merge
+contents = [path.read_bytes() for path in sorted(Path(sys.argv[1]).iterdir())] * 100
+start = time.perf_counter()
+encode(merge([decode(content) for content in contents]))
+print(time.perf_counter() - start)
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--gb", type=float, nargs="+", default=[1.0, 2.0])
+    parser.add_argument("--part", type=float, default=0.2)
+    parser.add_argument("--whylogs")
+    parser.add_argument("--evidently")
+    options = parser.parse_args()
+    options.directory.mkdir(parents=True, exist_ok=True)
+    rows = [("What", "Data", "Seconds", "CPU seconds", "Memory", "MB a second")]
+    part = written(options.directory / "part.parquet", options.part)
+    files = [written(options.directory / f"{gb:g}.parquet", gb) for gb in options.gb]
+    rows += [row("dver", *measured(sys.executable, _DVER, file)) for file in files]
+    rows.append(row("dver", *measured(sys.executable, _DVER, part)))
+    for name, python, program in (("whylogs", options.whylogs, _WHYLOGS), ("Evidently", options.evidently, _EVIDENTLY)):
+        if python:
+            rows.append(row(name, *measured(python, program, part)))
+    print("\n".join(aligned(rows)))
+    merged(options.directory)
+    return 0
+
+
+def measured(python: str, program: str, path: Path) -> tuple[Path, Sample]:
+    return path, timed([python, "-W", "ignore", "-c", program, str(path)], path.parent, dict(os.environ))
+
+
+def row(name: str, path: Path, one: Sample) -> tuple[str, ...]:
+    size = path.stat().st_size
+    return (
+        name,
+        f"{size / 1e9:.2f} GB",
+        f"{one.wall:.1f}",
+        f"{one.cpu:.1f}",
+        f"{one.peak_mb:.0f} MB",
+        f"{size / 1e6 / one.wall:.1f}",
+    )
+
+
+def written(path: Path, gb: float) -> Path:
+    """A Parquet file of about `gb` GB, unless it is there."""
+    import pyarrow.parquet as pq
+
+    if path.exists():
+        return path
+    at, writer = 0, None
+    while writer is None or path.stat().st_size < gb * 1e9:
+        table = some_rows(at, _ROWS)
+        writer = writer or pq.ParquetWriter(path, table.schema, compression="snappy")
+        writer.write_table(table, row_group_size=_ROWS)
+        at += 1
+    writer.close()
+    return path
+
+
+def some_rows(seed: int, count: int):
+    import numpy as np
+    import pyarrow as pa
+
+    random = np.random.default_rng(seed)
+    colors = np.array(["red", "green", "blue", "black", "white", "orange", "violet", "brown"])
+    cities = pa.array([f"city number {at}" for at in range(500)])
+    start = 1_700_000_000_000_000 + seed * count * 1_000_000
+    return pa.table(
+        {
+            **{f"double{at}": random.standard_normal(count) * (at + 1) for at in range(4)},
+            "price": np.round(random.lognormal(3, 1, count), 2),
+            "id": np.arange(seed * count, (seed + 1) * count),
+            "count": random.poisson(5, count),
+            "code": random.integers(0, 1000, count).astype("i4"),
+            "color": colors[random.choice(8, count, p=[0.4, 0.2, 0.1, 0.1, 0.1, 0.05, 0.03, 0.02])],
+            "city": cities.take(pa.array(random.integers(0, 500, count))),
+            "user": pa.array([f"{one:016x}" for one in random.integers(0, 2**63, count).tolist()]),
+            "time": pa.array(start + np.cumsum(random.integers(0, 2_000_000, count)), pa.timestamp("us")),
+            "flag": random.random(count) < 0.3,
+            "gaps": pa.array(random.standard_normal(count), mask=random.random(count) < 0.1),
+        }
+    )
+
+
+def merged(directory: Path) -> None:
+    """Decode and merge 1,000 profiles of 100 columns: ten different ones, each a hundred times."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from dver.formats.profile import encode
+    from dver.profiles.tables import profile_table
+
+    profiles = directory / "profiles"
+    profiles.mkdir(exist_ok=True)
+    for at in range(10):
+        random = np.random.default_rng(at)
+        columns: dict[str, object] = {}
+        for number in range(100):
+            kind = number % 10
+            columns[f"c{number}"] = (
+                random.standard_normal(20_000)
+                if kind < 6
+                else random.integers(0, 1000, 20_000)
+                if kind < 7
+                else random.choice([f"category {one}" for one in range(50)], 20_000)
+                if kind < 9
+                else [f"{one:016x}" for one in random.integers(0, 2**63, 20_000).tolist()]
+            )
+        pq.write_table(pa.table(columns), directory / "one.parquet")
+        (profiles / f"{at}").write_bytes(encode(profile_table(directory / "one.parquet", "one.parquet")))
+    sample = timed([sys.executable, "-c", _MERGE, str(profiles)], directory, dict(os.environ))
+    print(
+        f"\n1,000 profiles of 100 columns decoded and merged: {sample.wall:.1f} s with the start of Python, "
+        f"{sample.cpu:.1f} s of CPU, {sample.peak_mb:.0f} MB, loaded at {os.getloadavg()[0]:.1f}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
