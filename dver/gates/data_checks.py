@@ -23,7 +23,9 @@ from dver.pipelines.definition.yaml_tree import Node
 from dver.pipelines.engine.graph import Address
 from dver.profile_cache.profiles import Found, keep_profile, profile_of
 from dver.repo import Repository
-from dver.tracking.targets import TrackedData, is_at_or_below
+from dver.store.trees.compare import find
+from dver.tracking.directory_listings import DirectoryReader
+from dver.tracking.targets import TrackedData, is_at_or_below, target_containing, tracked_in_worktree
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class DataGate:
         found = []
         for one in suites:
             content = self._in_workspace.setdefault(one.path, WorkspaceContent(self._repo, one.path, self._progress))
-            found.append(self._check(one, content) if self._repo.layout.exists(one.path) else _missing(one))
+            found.append(self._check(one, content) if self._is_present(one.path) else _missing(one))
         return tuple(found)
 
     def check_recorded(
@@ -113,6 +115,17 @@ class DataGate:
                 f"dver commit --force --no-checks {quoted(str(address))}",
                 checked=tuple(checked),
             )
+
+    def _is_present(self, path: bytes) -> bool:
+        """Whether data has the path: in the workspace, or in the part of a directory that is not checked out."""
+        if self._repo.layout.exists(path):
+            return True
+        if not any(is_at_or_below(path, one) for one in self._repo.state.partial):
+            return False
+        target = target_containing(tracked_in_worktree(self._repo), path)
+        if target is None:
+            return False
+        return find(target.tracked.entry, target.inside, DirectoryReader(self._repo, target.tracked)) is not None
 
     def _check(self, suite: CheckSuite, content: CheckedContent) -> CheckedData:
         results = (*self._stable_results(suite, content), *self._changing_results(suite, content))

@@ -49,9 +49,9 @@ def failures_text(checked: Sequence[CheckedData]) -> str:
 
 
 def result_text(result: RuleResult, path: str = "") -> str:
-    """One failed check, such as `age not-null: expected no nulls, found 3 nulls`."""
+    """One failed check, such as `age max: expected at most 120; found: greatest value 451`."""
     where = " ".join(part for part in (path, result.column or "", result.rule) if part)
-    return f"{where}: expected {result.expected}, found {result.found}"
+    return f"{where}: expected {result.expected}; found: {result.found}"
 
 
 def shown(repo: Repository, data: CheckedData) -> str:

@@ -7,8 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
-from checking import BAD, GOOD, SUITE
+from checking import BAD, GOOD, SUITE, recorded_state
+from githooks import FOLLOWING, put_dver_on_path, write_hooks
 from support import Result, Run, git
+from workspaces import Project
 
 from dver.formats import lock, pointer
 
@@ -49,6 +51,7 @@ def test_add_refuses_says_why_and_its_fix_overrides(run: Run, repo: Path) -> Non
     assert refused.out == ""
     assert "error: people.csv fails 1 critical check\n" in refused.err
     assert "why: rows: expected" in refused.err
+    assert "warning: check failed: people.csv id unique" in refused.err
     assert not (repo / "people.csv.dver").exists()
     show, override = fix_commands(refused)
     assert "people.csv" in run(*show, cwd=repo, rc=1).out
@@ -56,6 +59,18 @@ def test_add_refuses_says_why_and_its_fix_overrides(run: Run, repo: Path) -> Non
     assert added.out.startswith("added people.csv")
     assert "checks of people.csv were skipped; its pointer says so" in added.err
     assert pointer.decode((repo / "people.csv.dver").read_bytes()).checks_skipped
+
+
+def test_a_refused_add_changes_nothing_with_hooks_in_place(
+    run: Run, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_dver_on_path(tmp_path / "bin", monkeypatch)
+    write_hooks(repo, [*FOLLOWING, "pre-commit"])
+    (repo / "set").mkdir()
+    (repo / "set/a").write_text("a")
+    before = recorded_state(Project(repo))
+    run("add", "set", "people.csv", cwd=repo, rc=1)
+    assert recorded_state(Project(repo)) == before
 
 
 def test_add_prints_warnings_and_json_has_all_results(run: Run, repo: Path) -> None:

@@ -155,6 +155,29 @@ def test_a_rule_about_the_previous_version_is_evaluated_each_time(project: Proje
     assert not pointer_of(project, "people.csv").checks_skipped
 
 
+def test_a_file_that_is_not_checked_out_is_checked_as_its_pointer_has_it(project: Project, tmp_path: Path) -> None:
+    write_suite(project, SUITE.replace("people.csv", "data/a.csv") + SUITE.replace("people.csv", "data/b.csv")[8:])
+    write(project.root, {"data/a.csv": GOOD, "data/b.csv": GOOD})
+    add_data(project, "data")
+    project.commit()
+    clone = project.clone(tmp_path / "clone")
+    clone.checkout("data/b.csv")
+    assert not (clone.root / "data/a.csv").exists()
+    write(clone.root, {"data/b.csv": b"id,age\n7,7\n"})
+    found = add_data(clone, update=True)
+    assert [(one.path, [result.ok for result in one.results]) for one in found.checked] == [
+        ("data/a.csv", [True, True]),
+        ("data/b.csv", [True, True]),
+    ]
+
+
+def test_a_path_with_rules_that_the_data_does_not_have_fails(project: Project) -> None:
+    write_suite(project, SUITE.replace("people.csv", "data/a.csv"))
+    write(project.root, {"data/other.csv": GOOD})
+    with pytest.raises(FailedChecksError, match=r"data/a\.csv fails 1 critical check"):
+        add_data(project, "data")
+
+
 def test_a_dry_run_says_that_data_would_be_refused(project: Project) -> None:
     write(project.root, {"people.csv": BAD})
     with pytest.raises(FailedChecksError):

@@ -10,6 +10,7 @@ from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
 from dver.cli.render.changes import path_text
 from dver.cli.render.failed_checks import warn_about_checks
+from dver.core.errors import DverError
 from dver.core.phrasing import human_size, quoted
 from dver.ops.track.add import AddResult, add
 from dver.repo import Repository
@@ -53,17 +54,21 @@ def command(
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
-        result = add(
-            repo,
-            paths,
-            cwd=ctx.cwd,
-            update=update,
-            force=force,
-            dry_run=dry_run,
-            remote=remote,
-            checks=not no_checks,
-            progress=ctx.progress,
-        )
+        try:
+            result = add(
+                repo,
+                paths,
+                cwd=ctx.cwd,
+                update=update,
+                force=force,
+                dry_run=dry_run,
+                remote=remote,
+                checks=not no_checks,
+                progress=ctx.progress,
+            )
+        except DverError as error:
+            warn_about_checks(ctx, getattr(error, "checked", ()))
+            raise
         warn_about_checks(ctx, result.checked)
         if as_json:
             ctx.emit_json(result)
