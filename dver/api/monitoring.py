@@ -57,7 +57,8 @@ class MonitorMethods(ProjectHandle):
             reference: `PATH` or `PATH@REV`, data of the project. Its profile is enough.
             model: `NAME`, `NAME@VERSION` or `NAME#STAGE`: the reference is the model's training data.
             input: Which input of the model's stages, if there are several.
-            name: Of the monitor; by default that of the model or of the reference.
+            name: Of the monitor; by default that of the model or of the reference. Without these two, it names an entry
+                of `monitors` in a `dver.yaml`.
             at: The time of the live data.
             time: The column with times. By default the times of files are used.
             window: `hour`, `day`, `week`, `month`, or a number of rows.
@@ -81,34 +82,35 @@ class MonitorMethods(ProjectHandle):
             MissingObjectError: Neither the profile nor the data of the reference is here.
             CorruptError: Live data cannot be read.
         """
-        from dver.monitoring.request_options import monitor_request
         from dver.ops.quality.monitor import monitor
+        from dver.ops.quality.monitor_definition import request_for
 
-        request = monitor_request(
-            reference=reference,
-            model=model,
-            input=input,
-            name=name,
-            at=at,
-            time=time,
-            window=None if window is None else str(window),
-            prediction=prediction,
-            score=score,
-            target=target,
-            labels=None if labels is None else os.fspath(labels),
-            key=key,
-            positive=positive,
-            task=task,
-            baseline=baseline,
-            ignore=ignore,
-            method=method,
-            threshold=threshold,
-            numbers=numbers,
-            categories=categories,
-            false_alarms=false_alarms,
-            record=record,
-        )
+        options = {
+            "reference": reference,
+            "model": model,
+            "input": input,
+            "name": name,
+            "at": at,
+            "time": time,
+            "window": None if window is None else str(window),
+            "prediction": prediction,
+            "score": score,
+            "target": target,
+            "labels": None if labels is None else os.fspath(labels),
+            "key": key,
+            "positive": positive,
+            "task": task,
+            "baseline": baseline,
+            "ignore": ignore,
+            "method": method,
+            "threshold": threshold,
+            "numbers": numbers,
+            "categories": categories,
+            "false_alarms": false_alarms,
+            "record": record,
+        }
         with self._open() as repo:
+            request = request_for(repo, options, cwd=self.cwd)
             return monitor(repo, texts(live), request, cwd=self.cwd, progress=progress_for(progress))
 
     def history(self, name: str, *, limit: int | None = None) -> MonitorHistory:

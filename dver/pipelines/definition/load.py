@@ -13,6 +13,7 @@ from dver.pipelines import FILE_NAME
 from dver.pipelines.definition import variables
 from dver.pipelines.definition.artifact import ArtifactDefinition, read_artifacts
 from dver.pipelines.definition.interpolate import OptionStyle, as_text, substitute
+from dver.pipelines.definition.monitor import read_monitors
 from dver.pipelines.definition.retraining import read_retraining
 from dver.pipelines.definition.schema import (
     REMOVED_KEYS,
@@ -29,7 +30,9 @@ from dver.pipelines.definition.variables import ReadFile
 from dver.pipelines.definition.yaml_fields import StagePaths, mapping
 from dver.pipelines.definition.yaml_tree import Node, error_at, parse_yaml
 
-_TOP_KEYS: Final = ("stages", "vars", "params", "metrics", "plots", "sweeps", "artifacts", "retrain", "datasets")
+_TOP_KEYS: Final = (
+    *("stages", "vars", "params", "metrics", "plots", "sweeps", "artifacts", "monitors", "retrain", "datasets"),
+)
 _INVALID_NAME: Final = re.compile(r"[@:\x00-\x1f\x7f]|^\s*$")
 """Names that a stage cannot have: `@` and `:` are parts of addresses."""
 _GROUP_JOINT: Final = "@"
@@ -70,6 +73,7 @@ def load_pipeline_file(
         plots=read_top_plots(top.get("plots")),
         sweeps=read_sweeps(sweeps),
         artifacts=read_artifacts(found.get("artifacts"), known),
+        monitors=read_monitors(substitute(found["monitors"], known) if "monitors" in found else None),
         retraining=read_retraining(substitute(found["retrain"], known) if "retrain" in found else None),
     )
 

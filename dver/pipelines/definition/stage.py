@@ -14,6 +14,7 @@ from dver.core.display import Displayed
 from dver.core.errors import PipelineError
 from dver.pipelines.definition.artifact import ArtifactDefinition
 from dver.pipelines.definition.metric_goals import MetricGoal
+from dver.pipelines.definition.monitor import MonitorDefinition
 from dver.pipelines.definition.retraining import RetrainingDefinition
 from dver.pipelines.definition.sweep import Sweep
 from dver.pipelines.definition.yaml_tree import Mark, Node
@@ -176,5 +177,6 @@ class PipelineFile:
     plots: tuple[TopPlot, ...] = ()
     sweeps: Mapping[str, Sweep] = field(default_factory=dict)
     artifacts: Mapping[str, ArtifactDefinition] = field(default_factory=dict)
+    monitors: Mapping[str, MonitorDefinition] = field(default_factory=dict)
     retraining: Mapping[str, RetrainingDefinition] = field(default_factory=dict)
     """By the name of the artifact."""

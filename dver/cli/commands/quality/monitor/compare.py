@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from dver.cli import options
-from dver.cli.commands.quality.monitor.monitor_options import monitor_options, request_of
+from dver.cli.commands.quality.monitor.monitor_options import monitor_options, options_of
 from dver.cli.context import Context
 from dver.cli.render.monitoring import print_monitor_result, result_json
 from dver.cli.render.terminal import printable
@@ -50,10 +50,12 @@ def command(
     """
     if on_alarm is not None and no_record:
         raise UsageError("--on-alarm and --no-record exclude each other", fix="leave one of them out")
-    request = request_of(given, record=not no_record)
+    options_given = {**options_of(given), "record": not no_record}
     with Repository.open(ctx.cwd) as repo:
         from dver.ops.quality.monitor import monitor
+        from dver.ops.quality.monitor_definition import request_for
 
+        request = request_for(repo, options_given, cwd=ctx.cwd)
         result = monitor(repo, live, request, cwd=ctx.cwd, progress=ctx.progress)
         root = repo.root
     if page is not None:

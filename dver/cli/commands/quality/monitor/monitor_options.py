@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from dver.cli import options
-
-if TYPE_CHECKING:
-    from dver.monitoring.request import MonitorRequest
 
 _METHODS: Final = ("ks", "chi-square", "z", "wasserstein", "jensen-shannon", "psi")
 _TASKS: Final = ("binary", "multiclass", "regression")
@@ -44,18 +41,10 @@ def monitor_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def request_of(given: Mapping[str, Any], *, record: bool) -> MonitorRequest:
-    """The request that the options stand for. Raises UsageError."""
-    from dver.monitoring.request_options import monitor_request
-
-    return monitor_request(
-        **{
-            **given,
-            "method": _pairs("--method", given["method"]),
-            "threshold": _pairs("--threshold", given["threshold"]),
-        },
-        record=record,
-    )
+def options_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options by their names in `monitor_request`. Raises UsageError."""
+    pairs = {name: _pairs(f"--{name}", given[name]) for name in ("method", "threshold")}
+    return {**given, **pairs}
 
 
 def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,80 @@
+"""The options of `dver monitor`, with those that `monitors` in a `dver.yaml` has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from dver.core.errors import DverError, UsageError
+from dver.core.phrasing import join_limited, quoted
+from dver.monitoring.request import MonitorRequest
+from dver.monitoring.request_options import monitor_request
+from dver.pipelines.definition.monitor import PATHS, MonitorDefinition
+from dver.pipelines.workspace.pipelines import pipelines_of_workspace
+from dver.repo import Repository
+
+
+def request_for(repo: Repository, given: Mapping[str, Any], *, cwd: Path) -> MonitorRequest:
+    """The request of the options `given`, by their names in `monitor_request`.
+
+    Without a reference and a model, they are from the entry of `monitors` that `name` names, or from the only one;
+    other given options count more. Raises UsageError, and PipelineError for an invalid `dver.yaml`.
+    """
+    asked = {key: value for key, value in given.items() if value not in (None, (), {})}
+    if "reference" in asked or "model" in asked:
+        return monitor_request(**asked)
+    folder, found = _definition(repo, asked.get("name"))
+    known = dict(found.options)
+    known.update({key: _relative(repo, folder, known[key], cwd) for key in PATHS if key in known})
+    for key in ("method", "threshold"):
+        asked[key] = {**known[key], **asked.get(key, {})}
+    return monitor_request(**{"name": found.name, **known, **asked})
+
+
+def _definition(repo: Repository, name: str | None) -> tuple[str, MonitorDefinition]:
+    """The directory of the file, and the definition."""
+    files = pipelines_of_workspace(repo)
+    found: dict[str, list[tuple[str, MonitorDefinition]]] = {}
+    for folder, file in files.items():
+        if isinstance(file, DverError):
+            if len(files) == 1:
+                raise file
+            continue
+        for one in file.monitors.values():
+            found.setdefault(one.name, []).append((folder, one))
+    wanted = name or (next(iter(found)) if len(found) == 1 else None)
+    if wanted is None or wanted not in found:
+        raise _not_found(wanted, sorted(found))
+    if len(found[wanted]) > 1:
+        folders = [folder or "." for folder, _ in found[wanted]]
+        raise UsageError(
+            f"several monitors have the name {wanted!r}",
+            why=f"dver.yaml files in {join_limited(folders)} have it",
+            fix="rename all but one",
+        )
+    return found[wanted][0]
+
+
+def _not_found(name: str | None, known: list[str]) -> UsageError:
+    fix = "--reference PATH[@REV], or --model NAME for the training data of a registered model"
+    if name is None or not known:
+        return UsageError(
+            "give either --reference or --model",
+            why=f"dver.yaml has the monitors {join_limited(known)}" if known else "no dver.yaml has monitors",
+            fix=f"--name {quoted(known[0])}; or {fix}" if known else fix,
+        )
+    near = get_close_matches(name, known, n=1)
+    return UsageError(
+        f"dver.yaml has no monitor {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+        why=f"it has {join_limited(known)}",
+        fix=fix,
+    )
+
+
+def _relative(repo: Repository, folder: str, path: str, cwd: Path) -> str:
+    """A path of a file in `folder`, as it would be typed in `cwd`."""
+    absolute = os.path.join(repo.git.worktree, folder, path)
+    return os.path.relpath(absolute, os.path.realpath(cwd))
