@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PART_ROWS_MIN: Final = 500
 _BATCH_ROWS: Final = 1 << 16
-_BATCH_VALUES: Final = 4 << 20
+_BATCH_VALUES: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
