@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -77,6 +76,8 @@ def existing_history(repo: Repository, name: str) -> tuple[MonitoredWindow, ...]
     found = read_history(repo, name)
     if found:
         return found
+    from difflib import get_close_matches  # takes three milliseconds
+
     known = monitor_names(repo)
     near = get_close_matches(name, known, n=1)
     raise UsageError(

@@ -32,6 +32,8 @@ class LiveWindow:
     rows: int
     sources: tuple[str, ...]
     profile: Profile
+    columns: frozenset[str]
+    """Their names, also when the profile is no longer needed."""
     tables: tuple[TableFile, ...]
     """The files that have its rows; other windows may have rows of them, too."""
     number: int = 0
@@ -79,7 +81,9 @@ def find_windows(
             profile = profile_table(part.file.path, part.file.name, settings)
             start, end = _part_times(part, rule, profile, time, given)
             id_ = rule.id_of(part.number, part.first_row)
-            yield LiveWindow(id_, start, end, part.rows, tuple(live), profile, tables, part.number, notes=notes)
+            yield LiveWindow(
+                id_, start, end, part.rows, tuple(live), profile, _names(profile), tables, part.number, notes=notes
+            )
             notes = ()
 
 
@@ -98,7 +102,7 @@ def _whole(repo: Repository, one: str, time: str | None, at: str | None, cwd: Pa
     else:
         start = end = _modified([cwd / one])
     tables = tables_at(cwd / one, one)
-    return LiveWindow(str(oid), start, end, rows, (one,), profile, tables, data=oid)
+    return LiveWindow(str(oid), start, end, rows, (one,), profile, _names(profile), tables, data=oid)
 
 
 def _profiled(repo: Repository, one: str, cwd: Path) -> tuple[Profile, Oid]:
@@ -118,6 +122,10 @@ def _profiled(repo: Repository, one: str, cwd: Path) -> tuple[Profile, Oid]:
                 fix="run the same command again when it is complete",
             )
     return profile, oid
+
+
+def _names(profile: Profile) -> frozenset[str]:
+    return frozenset(column.name for part in profile.collections for column in part.columns)
 
 
 def _part_times(part: TablePart, rule: WindowRule, profile: Profile, time: str | None, given: str) -> tuple[str, str]:

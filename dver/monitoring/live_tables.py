@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dver.core.errors import UsageError
 from dver.core.oid import Oid
 from dver.core.phrasing import join_limited
-from dver.monitoring.scored_rows import TableFile, source_of
+from dver.monitoring.scored_rows import ROW, WINDOW, TableFile, source_of
 from dver.monitoring.window_rule import WindowRule
 from dver.profiles.tables import is_profiled_table
 from dver.tables.engine import Engine, open_engine
@@ -22,7 +22,7 @@ from dver.tables.engine import Engine, open_engine
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
 
-WINDOWS_MAX: Final = 10_000
+WINDOWS_MAX: Final = 1000
 _BATCH: Final = 50_000
 _TEXT_FORMATS: Final = (".csv", ".tsv")
 """Formats without types: their parts are written as text, too, so that types are inferred as in the reference."""
@@ -64,14 +64,16 @@ def split_tables(
         source = source_of(sources)
         _check_time(engine, source, time, tables)
         engine.run(
-            f"CREATE TEMP VIEW live AS SELECT *, {rule.sql(time)} AS win FROM "
-            f"(SELECT *, row_number() OVER () - 1 AS row FROM {source})"
+            f'CREATE TEMP VIEW live AS SELECT *, {rule.sql(time)} AS "{WINDOW}" FROM '
+            f'(SELECT *, row_number() OVER () - 1 AS "{ROW}" FROM {source})'
         )
-        counts = dict(engine.rows("SELECT win, count(*) FROM live GROUP BY win"))
+        counts = dict(engine.rows(f'SELECT "{WINDOW}", count(*) FROM live GROUP BY 1'))
         undated = int(counts.pop(None, 0))
         _check_counts(counts, time, tables)
         suffix = ".csv" if tables[0].name.lower().endswith(_TEXT_FORMATS) else ".parquet"
-        batches = engine.batches("SELECT * FROM live WHERE win IS NOT NULL ORDER BY win, row", _BATCH)
+        batches = engine.batches(
+            f'SELECT * FROM live WHERE "{WINDOW}" IS NOT NULL ORDER BY "{WINDOW}", "{ROW}"', _BATCH
+        )
         yield undated
         for number, file, first in _written(batches, scratch, suffix):
             yield TablePart(number, file, int(counts[number]), first)
@@ -131,8 +133,8 @@ def _by_window(batch: RecordBatch) -> Iterator[tuple[int, RecordBatch]]:
     """Runs of rows with the same window, without the columns that this module added."""
     import numpy as np
 
-    numbers = batch.column(batch.schema.get_field_index("win")).to_numpy(zero_copy_only=False)
-    plain = batch.select([one for one in batch.schema.names if one not in ("win", "row")])
+    numbers = batch.column(batch.schema.get_field_index(WINDOW)).to_numpy(zero_copy_only=False)
+    plain = batch.select([one for one in batch.schema.names if one not in (WINDOW, ROW)])
     starts = np.concatenate([[0], np.nonzero(np.diff(numbers))[0] + 1, [len(numbers)]])
     for start, end in pairwise(starts):
         yield int(numbers[start]), plain.slice(int(start), int(end - start))

@@ -13,6 +13,8 @@ from dver.core.phrasing import join_limited
 
 CLASSES_MAX: Final = 1000
 """The most classes of a classifier."""
+_NULLS: Final = "'NA', 'N/A', 'n/a', '#N/A', 'NULL', 'null', 'nan', 'NaN', ''"
+"""Texts that are no class: what profiles take for null in CSV files, and numbers that are none."""
 _CLASSES_OF_NUMBERS: Final = 20
 """A target with more different numbers than this is that of a regression, unless a task is given."""
 
@@ -63,6 +65,7 @@ class ModelOutput:
 def class_sql(value: str) -> str:
     """SQL that is the class of an expression as text: 1, 1.0 and true are one class, whatever the format of a file."""
     text = f"CAST({value} AS VARCHAR)"
+    text = f"CASE WHEN {text} IN ({_NULLS}) THEN NULL ELSE {text} END"
     number = f"TRY_CAST({text} AS DOUBLE)"
     return (
         f"CASE WHEN {number} IS NOT NULL THEN CAST({number} AS VARCHAR) "

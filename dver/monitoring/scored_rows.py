@@ -13,6 +13,9 @@ from dver.core.phrasing import join_limited
 from dver.monitoring.model_columns import CLASSES_MAX, ModelColumns, class_sql
 from dver.tables.engine import Engine, open_engine, quoted_name
 
+ROW: Final = "dver row"
+WINDOW: Final = "dver window"
+"""The names of columns that this package adds to live data."""
 ONE_WINDOW: Final = "0"
 """The SQL of the window of a row, if all rows are in one window."""
 
@@ -65,17 +68,17 @@ def open_scored(
 ) -> Iterator[ScoredRows]:
     """The rows of `live`, with the targets of `labels` if they are in a file of their own.
 
-    `window` is SQL for the number of a row's window: it may use `row`, and the columns of `live`. `scratch` is an empty
+    `window` is SQL for the number of a row's window: it may use the columns of `live`, and ROW. `scratch` is an empty
     directory. Raises UsageError for an unknown column, and for labels that do not fit.
     """
     files = [*live, *([labels] if labels is not None else [])]
     with open_engine([(one.path, one.name) for one in files], scratch, ordered=True, arrow=True) as (engine, sources):
         source = source_of(sources[: len(live)])
         engine.run(
-            f"CREATE TEMP VIEW live AS SELECT *, {window} AS win FROM "
-            f"(SELECT *, row_number() OVER () - 1 AS row FROM {source})"
+            f'CREATE TEMP VIEW live AS SELECT *, {window} AS "{WINDOW}" FROM '
+            f'(SELECT *, row_number() OVER () - 1 AS "{ROW}" FROM {source})'
         )
-        known = [one for one in engine.columns("live") if one not in ("row", "win")]
+        known = [one for one in engine.columns("live") if one not in (ROW, WINDOW)]
         shown = join_limited([one.name for one in live], 2)
         if labels is None:
             _create(engine, columns, known, shown)
@@ -97,28 +100,30 @@ def _create(engine: Engine, columns: ModelColumns, known: Sequence[str], shown: 
     """The table of rows that have their targets themselves, or have none."""
     selected = _model_outputs(columns, known, shown)
     target = "NULL" if columns.target is None else class_sql(_column(columns.target, known, shown, "target"))
-    engine.run(f"CREATE TEMP TABLE scored AS SELECT row, win, {target} AS y, {selected} FROM live")
+    engine.run(
+        f'CREATE TEMP TABLE scored AS SELECT "{ROW}" AS row, "{WINDOW}" AS win, {target} AS y, {selected} FROM live'
+    )
 
 
 def _create_joined(
     engine: Engine, columns: ModelColumns, known: Sequence[str], shown: str, labels: TableFile, source: str
 ) -> None:
-    engine.run(f"CREATE TEMP VIEW labels AS SELECT *, row_number() OVER () - 1 AS row FROM {source}")
-    there = [one for one in engine.columns("labels") if one != "row"]
+    engine.run(f'CREATE TEMP VIEW labels AS SELECT *, row_number() OVER () - 1 AS "{ROW}" FROM {source}')
+    there = [one for one in engine.columns("labels") if one != ROW]
     if columns.target is None:
         raise UsageError("labels need the name of their column", fix="give it: --target COLUMN")
     target = class_sql(f"t.{_column(columns.target, there, labels.name, 'target')}")
     selected = _model_outputs(columns, known, shown)
     if columns.key is None:
         _refuse_other_count(engine, shown, labels.name)
-        joined = "t.row = live.row"
+        joined = f't."{ROW}" = live."{ROW}"'
     else:
         here, other = _column(columns.key, known, shown, "key"), _column(columns.key, there, labels.name, "key")
         _refuse_repeated(engine, "live", here, shown, columns.key)
         _refuse_repeated(engine, "labels", other, labels.name, columns.key)
         joined = f"{class_sql(f't.{other}')} = {class_sql(f'live.{here}')}"
     engine.run(
-        f"CREATE TEMP TABLE scored AS SELECT live.row AS row, win, {target} AS y, {selected} "
+        f'CREATE TEMP TABLE scored AS SELECT live."{ROW}" AS row, "{WINDOW}" AS win, {target} AS y, {selected} '
         f"FROM live LEFT JOIN labels AS t ON {joined}"
     )
     if columns.key is not None and not engine.rows("SELECT 1 FROM scored WHERE y IS NOT NULL LIMIT 1"):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from dver.core.errors import UsageError
+from dver.monitoring.scored_rows import ROW
 from dver.tables.engine import quoted_name
 
 _LENGTHS: Final = {"hour": 13, "day": 10, "week": 10, "month": 7}
@@ -38,7 +39,7 @@ class WindowRule:
     def sql(self, time: str | None) -> str:
         """SQL for the number of a row's window: of the time `time` in Unix seconds, or counted from 0."""
         if self.unit is None:
-            return f"row // {self.rows}"
+            return f'"{ROW}" // {self.rows}'
         if time is None:
             raise UsageError(
                 f"windows of a {self.unit} need times",

@@ -60,6 +60,7 @@ def windows() -> dict[str, Any]:
 
 
 BY_ROWS: Final = f"row // {monitoring_data.WINDOW_ROWS}"
+"""Of the table of joined rows."""
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,14 +87,15 @@ def monitor(
     settings = replace(request.settings, ignored=frozenset(ignored))
     with scratch_directory(repo) as scratch, progress.task("monitor") as task:
         found: list[tuple[LiveWindow, WindowDrift]] = []
-        profiles: list[Profile] = [reference.found.profile]
+        known = {column.name for part in reference.found.profile.collections for column in part.columns}
         windows = find_windows(repo, live, rule, request.time, at, cwd=cwd, scratch=scratch)
         base = None if baseline is None else baseline[1].profile
         for one in windows:
-            profiles.append(one.profile)
-            found.append((one, compare_profiles(reference.found.profile, one.profile, settings, request.outputs, base)))
+            known |= one.columns
+            drift = compare_profiles(reference.found.profile, one.profile, settings, request.outputs, base)
+            found.append((replace(one, profile=Profile(())), drift))  # a profile may have megabytes
             task.advance(1)
-        _refuse_unknown(settings, profiles)
+        _refuse_unknown(settings, known)
         measured = _performance(repo, request, rule, [one for one, _ in found], baseline, reference, cwd, scratch)
     compared = [_compared(reference, one, drift, part) for (one, drift), part in zip(found, measured, strict=True)]
     compared.sort(key=lambda one: (one.window.start, one.window.end, one.window.id))
@@ -146,8 +147,7 @@ def _name_of(text: str) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("._-")[:100] or "monitor"
 
 
-def _refuse_unknown(settings: DriftSettings, profiles: Sequence[Profile]) -> None:
-    known = {column.name for one in profiles for part in one.collections for column in part.columns}
+def _refuse_unknown(settings: DriftSettings, known: Collection[str]) -> None:
     for name in settings.columns:
         if name not in known:
             raise UsageError(
@@ -235,9 +235,7 @@ def _measure(
     tables = members[0].tables
     if not tables:
         return [WindowPerformance(notes=["no performance: the live data is not a table"]) for _ in members]
-    has_targets = labels is not None or any(
-        column.name == outputs.target for one in members[0].profile.collections for column in one.columns
-    )
+    has_targets = labels is not None or outputs.target in members[0].columns
     columns = outputs if has_targets else replace(outputs, target=None)
     sizes = {one.number: one.rows for one in members}
     with (
