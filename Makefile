@@ -4,6 +4,8 @@
 # make docs     write docs/cli.md, docs/python-reference.md and docs/format/sizes.md from the code
 # make faults   break every command off at each of its writes, and see that nothing is lost (FAULTS_ARGS; minutes)
 # make soak     let ten clones push beside a gc, round after round (ROUNDS=200, SOAK_ARGS="--seed 7"; hours)
+# make drift-alarms  count false alarms of drift and shifts that it finds over 500 resamples (ALARMS_ARGS; half an hour)
+# make oracles  record what Evidently and NannyML compute, for tests (3 GB in build/oracles; ORACLE_PYTHON=python3.11)
 # make fuzz     feed the decoders what no encoder writes, for longer than the tests do
 # make bench    compare with DVC (BENCH_ARGS)
 # make bench-storage  what changes, a million files and a large one cost (DEDUP_ARGS, SCALE_ARGS; 10 GB, an hour)
@@ -60,6 +62,21 @@ faults: $(VENV)/.installed-test
 
 soak: $(VENV)/.installed-test
 	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS) $(SOAK_ARGS)
+
+drift-alarms: $(VENV)/.installed-test
+	PYTHONPATH=tests $(BIN)/python -m driftalarms $(ALARMS_ARGS)
+
+# These need an older pandas than dver's tests, so they have an environment of their own. They must not report their use.
+oracles: build/oracles/.installed
+	cd tests/oracles && for script in *_figures.py; do \
+	    NML_DISABLE_USAGE_LOGGING=1 DO_NOT_TRACK=1 ../../build/oracles/bin/python $$script || exit 1; \
+	done
+
+ORACLE_PYTHON ?= python3.11
+build/oracles/.installed:
+	$(ORACLE_PYTHON) -m venv build/oracles
+	build/oracles/bin/python -m pip install --quiet evidently==0.7.23 nannyml==0.13.1
+	@touch $@
 
 fuzz: $(VENV)/.installed-test
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) -o timeout=0 tests/formats/test_fuzz.py $(PYTEST_ARGS)

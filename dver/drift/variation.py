@@ -6,6 +6,7 @@ Differences beyond chance are given as a variance in units of one over rows, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,10 @@ class Variation:
     variance: float = 0.0
     """One over the rows of a random sample that differs as much."""
     parts: int = 0
+    cells: int = 1
+    """Degrees of freedom of the counts in a part."""
+    directions: float = 1.0
+    """Degrees of freedom in which parts differ, at most `cells`."""
 
     def added_variance(self, alpha: float) -> float:
         """What to add to one over the effective rows, for a test at significance `alpha`.
@@ -45,10 +50,13 @@ class Variation:
         """
         if not self.variance:
             return 0.0
-        from scipy.special import ndtri, stdtrit
+        from scipy.special import chdtri, ndtri, stdtrit
 
-        ratio = float(stdtrit(self.parts - 1, 1 - alpha / 2) / -ndtri(alpha / 2))
-        return self.variance * (1 + 1 / self.parts) * ratio**2
+        few_parts = float(stdtrit(self.parts - 1, 1 - alpha / 2) / ndtri(alpha / 2)) ** 2
+        few_directions = float(
+            chdtri(self.directions, alpha) / self.directions * self.cells / chdtri(self.cells, alpha)
+        )
+        return self.variance * (1 + 1 / self.parts) * few_parts * limits[0] / limits[1]
 
 
 def variation_of_values(parts: Sequence[PartSummary], name: str) -> Variation:
@@ -87,14 +95,16 @@ def variation_of_numbers(parts: Sequence[PartSummary], name: str, sample: Number
     rows = len(columns) / sum(1 / one.count for one in columns)
     chance = (1 - 1 / len(columns)) / rows + 8 * sample.rank_deviation**2
     shifted = ranks + bridges * np.sqrt(chance)
-    drawn = np.abs(sample.quantiles(np.clip(shifted, 0, 1)) / scale - whole).mean(axis=1) ** 2
+    differences = sample.quantiles(np.clip(shifted, 0, 1)) / scale - whole
+    drawn = np.abs(differences).mean(axis=1) ** 2
     mean, variance = float(drawn.mean()), float(drawn.var()) / len(columns)
     if not found or found <= mean:
         return Variation()
     if variance and gammaincc(mean * mean / variance, found * mean / variance) > _SIGNIFICANT:
         return Variation()
-    ratio = found / mean if mean else rows
-    return _variation((ratio - 1) * chance, len(columns))
+    # Days that differ by a shift alone have the most extreme distances: these are as those of a difference of means.
+    of_means = float((differences.mean(axis=1) ** 2).mean())
+    return _variation((found - mean) / of_means * chance if of_means else math.inf, len(columns))
 
 
 def _of_counts(table: NDArray[Any]) -> Variation:
@@ -112,15 +122,19 @@ def _of_counts(table: NDArray[Any]) -> Variation:
     if freedom <= 0:
         return Variation()
     means = np.outer(sizes, totals) / totals.sum()
-    statistic = float(((table - means) ** 2 / means).sum())
-    if chdtrc(freedom, statistic) > _SIGNIFICANT:
+    statistics = ((table - means) ** 2 / means).sum(axis=1)
+    if chdtrc(freedom, statistics.sum()) > _SIGNIFICANT:
         return Variation()
-    return _variation((statistic / freedom - 1) / float(sizes.mean()), len(table))
+    # A sum of squares of which few vary has a long tail: chi-square with as few degrees of freedom (Satterthwaite).
+    directions = 2 * statistics.mean() ** 2 / max(statistics.var(ddof=1), 1e-9)
+    cells = len(totals) - 1
+    variance = (statistics.sum() / freedom - 1) / float(sizes.mean())
+    return _variation(float(variance), len(table), cells, float(np.clip(directions, 1, cells)))
 
 
-def _variation(variance: float, parts: int) -> Variation:
+def _variation(variance: float, parts: int, cells: int = 1, directions: float = 1.0) -> Variation:
     """Parts that differ as samples of fewer than ten rows do are no days of one kind: the rows are sorted."""
-    return Variation(variance, parts) if variance <= _SORTED else Variation()
+    return Variation(variance, parts, cells, directions) if variance <= _SORTED else Variation()
 
 
 def _table(columns: Sequence[PartColumn]) -> NDArray[Any]:
