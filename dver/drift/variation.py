@@ -53,9 +53,7 @@ class Variation:
         from scipy.special import chdtri, ndtri, stdtrit
 
         few_parts = float(stdtrit(self.parts - 1, 1 - alpha / 2) / ndtri(alpha / 2)) ** 2
-        few_directions = float(
-            chdtri(self.directions, alpha) / self.directions * self.cells / chdtri(self.cells, alpha)
-        )
+        limits = [float(chdtri(freedom, alpha)) / freedom for freedom in (self.directions, self.cells)]
         return self.variance * (1 + 1 / self.parts) * few_parts * limits[0] / limits[1]
 
 
