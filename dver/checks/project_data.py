@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Final
 
 from dver.checks.data_access import DataFile
 from dver.checks.evaluation.evaluate import evaluate
@@ -19,9 +20,13 @@ from dver.formats.profile import CollectionKind, Profile
 from dver.formats.tree import Entry, Kind
 from dver.git import revisions
 from dver.profile_cache.data_content import DataContent, content_at, file_on_disk
+from dver.profile_cache.media_profiles import write_media_rows
 from dver.profile_cache.profiles import Found, known_profile, profile_of
+from dver.profile_cache.table_profiles import stored_table_files
 from dver.profiles.media.collections import kind_of
 from dver.repo import Repository
+
+_MEDIA: Final = "media.arrow"
 
 References = Callable[[str, bytes], Profile]
 """The profile of `model NAME#STAGE` for a path, relative to the top of the Git worktree."""
@@ -77,11 +82,20 @@ class ProjectData:
 
     @contextmanager
     def tables(self, collection: str) -> Iterator[Sequence[DataFile]]:
-        """The tables of a collection on this disk. Raises MissingObjectError if their content is not here."""
+        """The tables of a collection on this disk; of media, a table of measurements.
+
+        Raises MissingObjectError if their content is not here.
+        """
         data = self._content
         if data is None:
             data = content_at(self._repo, self._absolute(), self._repo.git.worktree, rev=self._found.rev)
+        wanted = next((one for one in self._found.profile.collections if one.name == collection), None)
         with ExitStack() as stack:
+            if wanted is not None and wanted.kind is not CollectionKind.TABLE:
+                folder = stack.enter_context(self.scratch())
+                write_media_rows(self._repo, data, collection, folder / _MEDIA)
+                yield [DataFile(folder / _MEDIA, _MEDIA)]
+                return
             yield [
                 DataFile(Path(os.fsdecode(stack.enter_context(file_on_disk(self._repo, data, inside, entry)))), name)
                 for inside, entry in self._of_collection(collection, list(data.files()))
@@ -143,6 +157,9 @@ class ProjectData:
         if sum(one.kind is CollectionKind.TABLE for one in profile.collections) == 1:
             return tables
         names = {one.name for one in wanted.columns}
+        known = self._found.table_files or stored_table_files(self._repo, self._found.path, self._found.oid)
+        if known is not None and collection in known:
+            return [(path, entry) for path, entry in tables if path in known[collection]]
         return [
             (path, entry)
             for path, entry in tables

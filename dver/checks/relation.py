@@ -11,7 +11,8 @@ from typing import Final
 
 from dver.checks.data_access import DataFile
 from dver.core.errors import UsageError
-from dver.formats.profile import CollectionProfile, ColumnProfile, ColumnType
+from dver.formats.profile import CollectionKind, CollectionProfile, ColumnProfile, ColumnType
+from dver.profiles.media.collections import PATH_COLUMN
 from dver.profiles.reading.delimited import NULLS
 from dver.tables.engine import Engine, open_engine, quoted_name, quoted_text
 
@@ -46,7 +47,14 @@ class Relation:
         parts += [
             f"CAST({value(one)} AS VARCHAR) AS {quoted_name(TEXT_OF + one.name)}" for one in columns if one.name in raw
         ]
+        if self.is_media:
+            parts.append(quoted_name(PATH_COLUMN))
         return f"SELECT {', '.join(parts)} FROM {source}"
+
+    @property
+    def is_media(self) -> bool:
+        """Are the rows media files? They have a column with their path."""
+        return self.collection.kind is not CollectionKind.TABLE
 
     def union(self, raw: Sequence[str] = ()) -> str:
         """The rows of all files."""

@@ -75,10 +75,12 @@ class RecordedContent:
         if self._found is None:
             name = None if self.entry.kind is Kind.DIRECTORY else os.path.basename(self.path)
             profile = known_profile(self.repo, self.entry.oid, name)
+            files = None
             if profile is None:
                 hidden = private_columns(self.repo)
-                profile = make_profile(self.repo, self.data(), hidden, stores=False, progress=self.progress).profile
-            self._found = Found(profile, self.path, self.entry, 0, self.rev)
+                made = make_profile(self.repo, self.data(), hidden, stores=False, progress=self.progress)
+                profile, files = made.profile, made.table_files
+            self._found = Found(profile, self.path, self.entry, 0, self.rev, files)
         return self._found
 
     def data(self) -> DataContent:

@@ -26,9 +26,9 @@ from dver.profile_cache.file_profiles import (
     format_of,
 )
 from dver.profile_cache.kept_objects import RESULT, keep
-from dver.profile_cache.media_profiles import KINDS, MediaProfiles
-from dver.profile_cache.table_profiles import TableProfiles, encode_groups
-from dver.profiles.media.collections import CollectionPlan, ListedFile, kind_of, plan_collections
+from dver.profile_cache.media_profiles import KINDS, MediaProfiles, collection_plan
+from dver.profile_cache.table_profiles import TableFiles, TableProfiles, encode_groups, readable_files
+from dver.profiles.media.collections import kind_of
 from dver.profiles.settings import ProfileSettings
 from dver.profiles.tables import profile_table
 from dver.repo import Repository
@@ -44,6 +44,8 @@ class MadeProfile:
 
     profile: Profile
     scanned_files: int
+    table_files: TableFiles | None = None
+    """The tables of each collection, of a directory."""
 
 
 def command_for(data: DataContent) -> str:
@@ -104,7 +106,7 @@ def _make_file(
 def _make_media_file(
     repo: Repository, data: DataContent, private: frozenset[str], writer: StoreWriter | None, progress: Progress
 ) -> tuple[MadeProfile, LockedItem]:
-    plan = _plan(data, single=True)
+    plan = collection_plan(data)
     with progress.task("profile", total=data.entry.size) as task:
         media = MediaProfiles(repo, data, private, task)
         profile = Profile(tuple(media.collections(plan, directory_profiles(repo, data.path))))
@@ -112,14 +114,10 @@ def _make_media_file(
     return MadeProfile(profile, media.measured), item
 
 
-def _plan(data: DataContent, *, single: bool = False) -> CollectionPlan:
-    return plan_collections((ListedFile(path, entry.oid, entry.size) for path, entry in data.files()), single=single)
-
-
 def _make_directory(
     repo: Repository, data: DataContent, private: frozenset[str], writer: StoreWriter | None, progress: Progress
 ) -> tuple[MadeProfile, LockedItem]:
-    plan = _plan(data)
+    plan = collection_plan(data)
     known = directory_profiles(repo, data.path)
     with progress.task("profile", total=plan.size) as task:
         media = MediaProfiles(repo, data, private, task)
@@ -133,7 +131,7 @@ def _make_directory(
         parts[GROUPS] = _entry(GROUPS, _blob(writer, encode_groups(tables.grouped)))
         parts[FILES] = _directory(writer, FILES, tables.entries())
     item = _tree(writer, [parts[name] for name in sorted(parts)])
-    return MadeProfile(profile, tables.scanned + media.measured), item
+    return MadeProfile(profile, tables.scanned + media.measured, readable_files(tables.grouped)), item
 
 
 def _blob(writer: StoreWriter | None, content: bytes) -> LockedItem:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 from dver.core.batches import batched
-from dver.core.errors import ConflictError, CorruptError
+from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.core.oid import Oid
-from dver.core.progress import Task
+from dver.core.progress import SILENT, Task
 from dver.core.worker_pool import Report
 from dver.formats import measurements as measurements_format
 from dver.formats.measurements import Measurements
 from dver.formats.profile import PROFILER, CollectionKind, CollectionProfile
+from dver.formats.tree import Kind
 from dver.profile_cache.data_content import DataContent, content_in_workspace, copies_on_disk
-from dver.profile_cache.file_profiles import MEASUREMENTS, DirectoryProfile
+from dver.profile_cache.file_profiles import MEASUREMENTS, DirectoryProfile, directory_profiles
 from dver.profile_cache.kept_objects import read_blob
-from dver.profiles.media.collections import CollectionPlan, ListedFile
+from dver.profiles.media.collections import CollectionPlan, ListedFile, plan_collections
 from dver.profiles.media.measure import measure_files
-from dver.profiles.media.media_profile import media_collections
+from dver.profiles.media.media_profile import media_collections, write_media_table
 from dver.repo import Repository
 
 KINDS: Final = (CollectionKind.IMAGES, CollectionKind.AUDIO, CollectionKind.TEXT)
@@ -28,6 +30,29 @@ _VERSIONS: Final = 8
 """Profiles of so many other versions are searched for measurements."""
 _COPIES: Final = 1000
 """Files that are copied from the store at a time."""
+
+
+def write_media_rows(repo: Repository, data: DataContent, collection: str, to: Path) -> None:
+    """Write an Arrow file with a row for each readable file of a collection: its path, and its measurements.
+
+    Files that are not measured yet are read. Raises UsageError for a collection that `data` does not have, and
+    MissingObjectError for files that are neither measured nor here.
+    """
+    plan = collection_plan(data)
+    group = next((one for one in plan.media if one.name == collection), None)
+    if group is None:
+        raise UsageError(f"no collection {collection!r}", fix=f"collections: {[one.name for one in plan.media]}")
+    wanted = {file.oid: file for file in group.files}
+    with SILENT.task("profile") as task:
+        media = MediaProfiles(repo, data, frozenset(), task)
+        found = media.measurements(group.kind, wanted, directory_profiles(repo, data.path), 0)
+    write_media_table(group, found, to)
+
+
+def collection_plan(data: DataContent) -> CollectionPlan:
+    """The collections of `data`."""
+    files = (ListedFile(path, entry.oid, entry.size) for path, entry in data.files())
+    return plan_collections(files, single=data.entry.kind is not Kind.DIRECTORY)
 
 
 class MediaProfiles:
@@ -48,7 +73,7 @@ class MediaProfiles:
             wanted = plan.media_oids(kind)
             if wanted:
                 left = sum(file.size for group in plan.media if group.kind is kind for file in group.files)
-                self._measurements[kind] = self._measurements_of(kind, wanted, known, left)
+                self._measurements[kind] = self.measurements(kind, wanted, known, left)
         return media_collections(plan.media, self._measurements, private=self._private)
 
     def contents(self) -> dict[bytes, bytes]:
@@ -58,10 +83,10 @@ class MediaProfiles:
             for kind, found in self._measurements.items()
         }
 
-    def _measurements_of(
+    def measurements(
         self, kind: CollectionKind, wanted: Mapping[Oid, ListedFile], known: Sequence[DirectoryProfile], size: int
     ) -> Measurements:
-        """The measurements of `wanted`, whose files have `size` bytes."""
+        """The measurements of `wanted`, whose files have `size` bytes: those of `known`, or new ones."""
         found = self._known(kind, wanted, known)
         measured = set(found.oids) if found is not None else set()
         missing = {oid: file for oid, file in wanted.items() if oid not in measured}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dver.core.display import Displayed
@@ -24,6 +24,7 @@ from dver.profile_cache.file_profiles import (
 )
 from dver.profile_cache.privacy import has_stale, has_values, private_columns, redacted
 from dver.profile_cache.stored_profiles import profile_blob, stored_profile
+from dver.profile_cache.table_profiles import TableFiles
 from dver.repo import Repository
 from dver.tracking.targets import resolve_data_path
 
@@ -40,6 +41,8 @@ class Found(Displayed):
     scanned_files: int
     """The files that were read for it. The profiles of the others were known."""
     rev: str | None = None
+    table_files: TableFiles | None = field(default=None, repr=False)
+    """The tables of each collection, if a directory was profiled now."""
 
     @property
     def oid(self) -> Oid:
@@ -76,7 +79,7 @@ def profile_of(
     if allow_scan:
         try:
             made = make_profile(repo, data, hidden, stores=keep, progress=progress)
-            return _found(data, made.profile, made.scanned_files)
+            return replace(_found(data, made.profile, made.scanned_files), table_files=made.table_files)
         except MissingObjectError as error:
             if known is None:
                 raise NoProfileError.of(repo, data.path, rev) from error

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from dver.core.batches import batched
 from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.oid import Oid
 from dver.core.progress import Task
 from dver.formats import profile as profile_format
 from dver.formats.profile import CollectionKind, CollectionProfile, Profile, Unreadable
@@ -22,6 +23,7 @@ from dver.profile_cache.file_profiles import (
     MERGED,
     DirectoryProfile,
     KnownFile,
+    directory_profiles,
     file_name,
     format_of,
     known_files,
@@ -47,6 +49,10 @@ class Grouped(NamedTuple):
     """By the name of the file's profile."""
     groups: dict[str, tuple[tuple[bytes, bytes], ...]]
     """Path and name of each file's profile."""
+
+
+TableFiles: TypeAlias = Mapping[str, frozenset[bytes]]
+"""The paths of the readable tables of each collection, relative to the directory."""
 
 
 class TableProfiles:
@@ -190,6 +196,25 @@ class TableProfiles:
         first = merged[0] if merged else CollectionProfile("", CollectionKind.TABLE, 0, 0, 0, ())
         listed = tuple(sorted(unreadable, key=lambda one: one.path)[:_UNREADABLE_MAX])
         return replace(first, name=name, files=number, bytes=size, unreadable=listed, unreadable_count=count)
+
+
+def readable_files(grouped: Grouped) -> TableFiles:
+    """The paths of the readable tables of each collection."""
+    return {
+        name: frozenset(path for path, file in files if grouped.columns.get(file) is not None)
+        for name, files in grouped.groups.items()
+    }
+
+
+def stored_table_files(repo: Repository, path: bytes, content: Oid) -> TableFiles | None:
+    """The tables of each collection of the directory `content` at `path`; None if its profile is not stored."""
+    for one in directory_profiles(repo, path):
+        groups = one.parts.get(GROUPS)
+        said = read_blob(repo, groups.oid) if groups is not None and one.kept.content == content else None
+        with suppress(CorruptError):
+            if said is not None:
+                return readable_files(decode_groups(said))
+    return None
 
 
 def _unreadable(entry: Entry, why: str) -> Profile:

@@ -12,6 +12,7 @@ from dver.checks.relation import Relation, unique_columns
 from dver.checks.suite.rules import CheckRule, RuleKind
 from dver.core.errors import DverError, LocalIOError
 from dver.formats.profile import ColumnProfile
+from dver.profiles.media.collections import PATH_COLUMN
 from dver.tables.engine import quoted_name, quoted_text
 
 COLUMNS_MAX: Final = 8
@@ -20,7 +21,10 @@ _LONGEST: Final = 200
 
 
 def failing_rows(relation: Relation, rule: CheckRule, column: ColumnProfile | None, number: int) -> Rows:
-    """Up to `number` rows that fail `rule`, in the order of the files: `row` is the number in the file, from 1."""
+    """Up to `number` rows that fail `rule`, in the order of the files: `row` is the number in the file, from 1.
+
+    Rows of media have the path of their file instead.
+    """
     try:
         condition = _condition(rule, column)
         if condition is None:
@@ -56,7 +60,10 @@ def _found(
     several = len(relation.sources) > 1
     for source, name in zip(relation.sources, relation.names, strict=True):
         columns = [f"{quoted_text(name)} AS file"] if several else []
-        columns += ['"number of row" AS row', *(quoted_name(one) for one in shown)]
+        columns += [
+            quoted_name(PATH_COLUMN) if relation.is_media else '"number of row" AS row',
+            *(quoted_name(one) for one in shown),
+        ]
         typed = relation.typed(source, raw_columns([rule]))
         numbered = f'SELECT *, row_number() OVER () AS "number of row" FROM ({typed})'
         limit = f'WHERE {condition} ORDER BY "number of row" LIMIT {number - len(found)}'

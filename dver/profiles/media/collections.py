@@ -19,6 +19,8 @@ from dver.formats.profile import CollectionKind
 
 MAX_DIRECTORIES: Final = 50
 """More directories with files of a kind are classes, shards or dates: their files are one collection."""
+PATH_COLUMN: Final = "path"
+"""The column with the path of a file, in tables of media files."""
 
 _SUFFIXES: Final = {
     CollectionKind.TABLE: ".arrow .arrows .csv .feather .jsonl .ndjson .parquet .tsv",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dver.core.oid import Oid
 from dver.formats.measurements import Measured, Measurements, MeasurementType
 from dver.formats.profile import CollectionKind, CollectionProfile, Unreadable
-from dver.profiles.media.collections import MediaGroup, path_text
+from dver.profiles.media.collections import PATH_COLUMN, MediaGroup, path_text
 from dver.profiles.media.measure import TYPES
 from dver.profiles.scan.rows import ScannedColumns, TableScan
 from dver.profiles.settings import ProfileSettings
@@ -35,6 +36,25 @@ def media_collections(
     for group in groups:
         require_libraries()
         yield _profile(group, rows[group.kind], private)
+
+
+def write_media_table(group: MediaGroup, measurements: Measurements, to: Path) -> None:
+    """Write an Arrow file with a row for each readable file of `group`: its path, and its measurements.
+
+    Raises KeyError for a content that was not measured, and UsageError without the extra `data`.
+    """
+    require_libraries()
+    import pyarrow as pa
+
+    rows = measurements.rows()
+    types = {PATH_COLUMN: MeasurementType.TEXT, **TYPES[group.kind]}
+    error = list(types).index(_ERROR)
+    found = [(path_text(file.path), *rows[file.oid]) for file in group.files]
+    values = list(zip(*(row for row in found if row[error] is None), strict=True)) or [()] * len(types)
+    columns = zip(types.items(), values, strict=True)
+    table = pa.table({name: _array(type_, column) for (name, type_), column in columns if name != _ERROR})
+    with pa.OSFile(str(to), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
 
 
 def _profile(group: MediaGroup, rows: Mapping[Oid, Sequence[Measured]], private: frozenset[str]) -> CollectionProfile:
