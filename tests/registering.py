@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from support import Result, git, run_dver
@@ -65,6 +68,17 @@ class ModelClone:
 
 def make_model_project(directory: Path, *init: str) -> ModelClone:
     """A clone with one commit, a bare repository `origin.git` that has it, and a remote for data beside it."""
+    subprocess.run(["cp", "-a", f"{_template(*init).name}/.", directory], check=True)
+    clone = ModelClone(directory / "first")
+    clone.git("update-index", "--refresh")
+    return clone
+
+
+@cache
+def _template(*init: str) -> TemporaryDirectory[str]:
+    """The same, made once and copied."""
+    made = TemporaryDirectory(prefix="dver-test-template-")
+    directory = Path(made.name)
     root = directory / "first"
     git("init", "--quiet", "--bare", directory / "origin.git", cwd=directory)
     git("init", "--quiet", root, cwd=directory)
@@ -76,7 +90,7 @@ def make_model_project(directory: Path, *init: str) -> ModelClone:
     clone.commit("one")
     clone.dver("push")
     clone.git("push", "--quiet", "--set-upstream", "origin", "HEAD")
-    return clone
+    return made
 
 
 def model_clone(directory: Path, name: str) -> ModelClone:

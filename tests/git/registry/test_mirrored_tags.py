@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from gitserver import GitServer, allow_filters, git_server
 from servers import WebServer
-from support import git
+from support import Templates, git, make_git_repo
 
 from dver.core.cache_dir import user_cache_dir
 from dver.core.errors import DverError, UsageError
@@ -19,8 +19,15 @@ from dver.git.registry.references import read_artifact
 
 
 @pytest.fixture
-def source(git_repo: Path) -> Path:
+def source(tmp_path: Path, templates: Templates) -> Path:
     """Versions v1.0.0 and v2.0.0 of churn, the first in stage prod; 50 versions of another model; a large file."""
+    root = templates.copy("mirrored-tags", tmp_path / "repo", make_source)
+    allow_filters(root)
+    return root
+
+
+def make_source(git_repo: Path) -> None:
+    make_git_repo(git_repo)
     for version in ("v1.0.0", "v2.0.0"):
         (git_repo / "large.bin").write_bytes(os.urandom(100_000))
         git("add", "-A", cwd=git_repo)
@@ -30,8 +37,6 @@ def source(git_repo: Path) -> Path:
     git("tag", "-am", "text", "churn#prod#1", "HEAD~1", cwd=git_repo)
     for number in range(50):
         git("tag", "-am", "text", f"other@v1.0.{number}", cwd=git_repo)
-    allow_filters(git_repo)
-    return git_repo
 
 
 @pytest.fixture
