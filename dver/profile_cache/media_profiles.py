@@ -27,7 +27,7 @@ from dver.repo import Repository
 
 KINDS: Final = (CollectionKind.IMAGES, CollectionKind.AUDIO, CollectionKind.TEXT)
 _VERSIONS: Final = 8
-"""Profiles of so many other versions are searched for measurements."""
+"""The most profiles of other versions that are searched for measurements."""
 _COPIES: Final = 1000
 """Files that are copied from the store at a time."""
 

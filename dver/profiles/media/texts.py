@@ -59,7 +59,7 @@ def measure_text(file: BinaryIO) -> dict[str, Measured] | str:
         return str(error)
     return {
         "encoding": encoding,
-        **_shares(seen),
+        **_shares(seen, encoding),
         "words": words,
         "lines": lines + (last not in ("", "\n", "\r")),
         "tokens": tokens,
@@ -88,7 +88,7 @@ def _parts(file: BinaryIO, encoding: str) -> Iterator[str]:
 
 
 def _last_space(text: str) -> int:
-    """The place of the last whitespace; 0 if there is none."""
+    """The end of the last whitespace; 0 for a text without one."""
     if text[-1:].isspace() or not text:
         return len(text)
     return len(text) - len(text.rsplit(None, 1)[-1])
@@ -100,9 +100,11 @@ def _line_ends(text: str, before: str) -> int:
     return ends - (before == "\r" and text.startswith("\n"))
 
 
-def _shares(seen: Counter[str]) -> dict[str, Measured]:
+def _shares(seen: Counter[str], encoding: str) -> dict[str, Measured]:
     characters = sum(seen.values())
-    errors = sum(times for char, times in seen.items() if "\udc80" <= char <= "\udcff" or char == "\ufffd")
+    # The decoders put these in place of bytes that are not part of a character.
+    errors = sum(times for char, times in seen.items() if "\udc80" <= char <= "\udcff")
+    errors += seen["\ufffd"] if encoding != "UTF-8" else 0
     found = {
         "letters": sum(times for char, times in seen.items() if char.isalpha()),
         "digits": sum(times for char, times in seen.items() if char.isdigit()),

@@ -53,6 +53,14 @@ def test_bytes_that_are_no_characters_are_counted() -> None:
     assert (found["encoding_errors"], found["characters"], found["words"]) == (2, 10, 2)
 
 
+def test_a_replacement_character_that_was_written_is_no_error() -> None:
+    assert measured("a\ufffd".encode())["encoding_errors"] == 0
+
+
+def test_a_lone_surrogate_of_utf_16_is_an_error() -> None:
+    assert measured(b"\xff\xfe" + b"a\0" + b"\x00\xd8" + b"b\0")["encoding_errors"] == 1
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-8"])
 def test_a_byte_order_mark_says_the_encoding(encoding: str) -> None:
     found = measured("\ufeffübung 1".encode(encoding))
