@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from dver.core.errors import UsageError
 from dver.formats.profile import CollectionKind, CollectionProfile, ColumnProfile, ColumnType
 from dver.profiles.media.collections import PATH_COLUMN
 from dver.profiles.reading.delimited import NULLS
-from dver.tables.engine import Engine, open_engine, quoted_name, quoted_text
+from dver.tables.engine import Engine, joined_sources, open_engine, quoted_name, quoted_text
 
 _CASTS: Final = {
     ColumnType.BOOLEAN: "TRY_CAST({} AS BOOLEAN)",
@@ -41,15 +42,29 @@ class Relation:
 
     def typed(self, source: str, raw: Sequence[str] = ()) -> str:
         """A `SELECT` of all columns with their types, and of the columns `raw` also as text."""
-        columns = unique_columns(self.collection)
-        value = _value if source.startswith("read_csv(") else _typed_value
-        parts = [f"{_cast(one, value(one))} AS {quoted_name(one.name)}" for one in columns]
-        parts += [
-            f"CAST({value(one)} AS VARCHAR) AS {quoted_name(TEXT_OF + one.name)}" for one in columns if one.name in raw
-        ]
+        parts = []
+        delimited = source.startswith("read_csv(")
+        # One CSV file is read by position: DuckDB changes empty names, and names that occur again.
+        places = self._places() if delimited and len(self.sources) == 1 else {}
+        for one in sql_columns(self.collection):
+            name = places.get(one.name, quoted_name(one.name))
+            value = _value(name) if delimited else name
+            parts.append(f"{_cast(one, value)} AS {quoted_name(one.name)}")
+            if one.name in raw:
+                parts.append(f"CAST({value} AS VARCHAR) AS {quoted_name(TEXT_OF + one.name)}")
         if self.is_media:
             parts.append(quoted_name(PATH_COLUMN))
-        return f"SELECT {', '.join(parts)} FROM {source}"
+        if not parts:
+            raise UsageError("the table has no columns that SQL can tell apart")
+        alias = f" AS source({', '.join(f'f{at}' for at in range(len(self.collection.columns)))})" if places else ""
+        return f"SELECT {', '.join(parts)} FROM {source}{alias}"
+
+    def _places(self) -> dict[str, str]:
+        """What a CSV file's columns are called: the first of each name."""
+        found: dict[str, str] = {}
+        for at, one in enumerate(self.collection.columns):
+            found.setdefault(one.name, f"f{at}")
+        return found
 
     @property
     def is_media(self) -> bool:
@@ -58,7 +73,7 @@ class Relation:
 
     def union(self, raw: Sequence[str] = ()) -> str:
         """The rows of all files."""
-        return " UNION ALL ".join(f"({self.typed(source, raw)})" for source in self.sources)
+        return " UNION ALL ".join(f"({self.typed(source, raw)})" for source in joined_sources(self.sources))
 
 
 @contextmanager
@@ -73,30 +88,41 @@ def open_relation(
         relation = Relation(
             engine, tuple(sources), tuple(one.name for one in files), tuple(one.path for one in files), collection
         )
-        engine.run(f"CREATE VIEW data AS {relation.union()}")
+        engine.answer(f"CREATE VIEW data AS {relation.union()}")
         yield relation
 
 
-def unique_columns(collection: CollectionProfile) -> list[ColumnProfile]:
-    """The columns, of several with one name the first."""
+def sql_columns(collection: CollectionProfile) -> list[ColumnProfile]:
+    """The columns that SQL has a name for: not those without one, and not those that differ only in case.
+
+    Of several columns with one name, the first.
+    """
     found: dict[str, ColumnProfile] = {}
     for one in collection.columns:
         found.setdefault(one.name, one)
-    return list(found.values())
+    times = Counter(name.lower() for name in found)
+    return [one for name, one in found.items() if name and times[name.lower()] == 1]
 
 
-def _value(column: ColumnProfile) -> str:
+def check_names(names: Iterable[str], collection: CollectionProfile) -> None:
+    """Raise UsageError for a name that SQL cannot tell from another one."""
+    known = {one.name for one in sql_columns(collection)}
+    for name in names:
+        if name not in known and collection.column(name) is not None:
+            raise UsageError(f"SQL has no name for {name!r}: it is empty, or another one differs only in case")
+
+
+def _value(name: str) -> str:
     """A text of a CSV file; null for the texts that mean null."""
-    name = quoted_name(column.name)
     return f"CASE WHEN {name} IN ({', '.join(map(quoted_text, NULLS))}) THEN NULL ELSE {name} END"
 
 
-def _typed_value(column: ColumnProfile) -> str:
-    return quoted_name(column.name)
-
-
 def _cast(column: ColumnProfile, value: str) -> str:
-    if column.declared is not None or column.type not in _CASTS:
+    if column.declared is not None:
+        return value
+    if column.type is ColumnType.TEXT:  # in JSON, DuckDB takes some texts for dates
+        return f"CAST({value} AS VARCHAR)"
+    if column.type not in _CASTS:
         return value
     cast = _CASTS[column.type].format(value)
     numbers = column.numbers

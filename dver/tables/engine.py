@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ _SOURCES: Final[Mapping[str, str]] = {
 }
 _ARROW: Final = (".arrow", ".feather", ".ipc")
 _COMPRESSED: Final = (".gz", ".zst")
+_CALL: Final = re.compile(r"(\w+)\(('(?:[^']|'')*')(.*)\)")
 _MEMORY: Final = "1GB"
 """What DuckDB may use; it spills the rest. The process takes about half as much on top."""
 
@@ -134,6 +136,26 @@ def open_engine(
             for at, (path, _) in enumerate(files)
         ]
         yield Engine(connection), sources
+
+
+def joined_sources(sources: Sequence[str]) -> list[str]:
+    """The rows of all sources, with one source for all files of a format: each source of a statement takes memory.
+
+    Columns are matched by name.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    others = []
+    for one in sources:
+        parts = _CALL.fullmatch(one)
+        if parts is None:
+            others.append(one)
+        else:
+            found.setdefault((parts[1], parts[3]), []).append(parts[2])
+    for (function, settings), paths in found.items():
+        several = f"[{', '.join(paths)}]" if len(paths) > 1 else paths[0]
+        by_name = ", union_by_name = true" if len(paths) > 1 else ""
+        others.append(f"{function}({several}{settings}{by_name})")
+    return others
 
 
 def is_table(name: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from file_checks import checked, checked_rule
+from file_checks import checked, checked_rule, table
 
 from dver.checks.result import RuleOutcome
 
@@ -86,3 +86,52 @@ def test_a_damaged_file_is_an_error_of_the_rules_that_read_it(tmp_path: Path) ->
     path.write_bytes(path.read_bytes()[:40])
     found = evaluate(suite_of("rows: 2\nexpressions: x > 0"), profile, FileData(path), path="a.parquet").results
     assert [one.outcome for one in found] == [RuleOutcome.PASSED, RuleOutcome.ERROR]
+
+
+def test_names_that_differ_only_in_case_are_not_mixed_up(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.parquet"):
+        path = table(tmp_path / name, {"X": [1, 2], "x": [3, 1], "y": [1, 1]})
+        profiled = "columns: {X: {max: 2}, x: {min: 1, max: 3}}"
+        assert all(one.ok for one in checked(path, profiled).results)
+        scanned = checked_rule(path, "columns: {x: {regex: '[13]'}}")
+        assert "another one differs only in case" in scanned.found
+        assert checked_rule(path, "expressions: y = 1").outcome is RuleOutcome.PASSED
+
+
+def test_empty_and_repeated_names_of_a_csv_file_are_read_by_position(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x,,x\n1,2,9\n3,4,9\n")
+    found = checked(path, "columns: {'': {regex: '[24]', max: 4}, x: {regex: '[13]'}}\nexpressions: x < 4").results
+    assert [one.outcome.value for one in found] == ["passed", "error", "passed", "passed"]
+
+
+def test_a_json_text_that_looks_like_a_date_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"x": "2026-01-01"}\n{"x": "soon"}\n')
+    assert checked_rule(path, "columns: {x: {regex: '2026.*|soon'}}").outcome is RuleOutcome.PASSED
+
+
+def test_many_files_are_one_table(tmp_path: Path) -> None:
+    from contextlib import contextmanager
+
+    from file_checks import FileData, suite_of
+
+    from dver.checks.data_access import DataFile
+    from dver.checks.evaluation.evaluate import evaluate
+    from dver.profiles.merging import merge
+    from dver.profiles.tables import profile_table
+
+    paths = [table(tmp_path / f"{at}.csv", {"x": [at], "y": [1]}) for at in range(200)]
+    paths[7].write_text("y,x\n1,7\n")
+
+    class ManyFiles(FileData):
+        @contextmanager
+        def tables(self, collection: str):
+            yield [DataFile(one, one.name) for one in paths]
+
+    profile = merge([profile_table(one, one.name, processes=1) for one in paths])
+    suite = suite_of("expressions: x < 199\nkey: y\nsql: SELECT x FROM data GROUP BY x HAVING count(*) > 1")
+    key, expression, sql = evaluate(suite, profile, ManyFiles(paths[0]), path="x", rows=2).results
+    assert (expression.failed_rows, sql.failed_rows) == (1, None)
+    assert [dict(one)["file"] for one in key.rows] == ["0.csv", "1.csv"]
+    assert dict(expression.rows[0])["file"] == "199.csv"

@@ -56,14 +56,6 @@ def raw_columns(rules: Sequence[CheckRule]) -> list[str]:
     return list(dict.fromkeys(one.column for one in rules if one.kind is RuleKind.REGEX and one.column is not None))
 
 
-def duplicates(names: Sequence[str]) -> str:
-    """The condition of rows whose values of `names` occur in other rows, too."""
-    columns = ", ".join(quoted_name(one) for one in names)
-    every = " AND ".join(f"{quoted_name(one)} IS NOT NULL" for one in names)
-    again = f"SELECT {columns} FROM data WHERE {every} GROUP BY {columns} HAVING count(*) > 1"
-    return f"({columns}) IN ({again})"
-
-
 def _rows_answer(rule: CheckRule, failed: int, rows: int) -> Answer:
     passed = within(rule.wanted, failed, rows) if rule.kind is RuleKind.NULLS else not failed
     noun = "nulls" if rule.kind is RuleKind.NULLS else "failing rows"

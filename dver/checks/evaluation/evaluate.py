@@ -21,6 +21,7 @@ from dver.core.errors import DverError, LocalIOError
 from dver.core.oid import Oid
 from dver.formats.profile import CollectionProfile, ColumnProfile, Profile
 from dver.pipelines.definition.stage import is_pattern
+from dver.profiles.tables import require_libraries
 
 
 def evaluate(
@@ -39,6 +40,7 @@ def evaluate(
     seconds, by default the present. A rule that cannot be evaluated has the outcome ERROR; only errors that concern
     all rules are raised: LocalIOError for a full disk, UsageError without the extra `data`.
     """
+    require_libraries()
     evaluation = _Evaluation(data, rows, time.time() if now is None else now)
     results = [found for rule in suite.rules for found in evaluation.start(rule, profile)]
     evaluation.scan(results)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from dver.checks.evaluation.answer import Rows
-from dver.checks.evaluation.conditions import duplicates, failing, raw_columns
-from dver.checks.relation import Relation, unique_columns
+from dver.checks.evaluation.conditions import failing, raw_columns
+from dver.checks.relation import Relation, sql_columns
 from dver.checks.suite.rules import CheckRule, RuleKind
 from dver.core.errors import DverError, LocalIOError
 from dver.formats.profile import ColumnProfile
@@ -26,7 +26,7 @@ def failing_rows(relation: Relation, rule: CheckRule, column: ColumnProfile | No
     Rows of media have the path of their file instead.
     """
     try:
-        condition = _condition(rule, column)
+        condition = _condition(relation, rule, column, number)
         if condition is None:
             return ()
         return _found(relation, condition, _shown_columns(relation, rule, column), rule, number)
@@ -42,15 +42,24 @@ def rows_of_query(relation: Relation, query: str, number: int) -> Rows:
     return tuple(_row(names, one) for one in rows)
 
 
-def _condition(rule: CheckRule, column: ColumnProfile | None) -> str | None:
+def _condition(relation: Relation, rule: CheckRule, column: ColumnProfile | None, number: int) -> str | None:
     if rule.kind is RuleKind.KEY:
         assert isinstance(rule.wanted, tuple)
         names = [str(one) for one in rule.wanted]
         nulls = " OR ".join(f"{quoted_name(one)} IS NULL" for one in names)
-        return f"{nulls} OR {duplicates(names)}"
+        return f"{nulls} OR {_repeated(relation, names, number)}"
     if rule.kind is RuleKind.UNIQUE and column is not None:
-        return duplicates([column.name])
+        return _repeated(relation, [column.name], number)
     return failing(rule, column)
+
+
+def _repeated(relation: Relation, names: Sequence[str], number: int) -> str:
+    """The condition of rows with some of the values of `names` that occur again. Finds them once for all files."""
+    columns = ", ".join(quoted_name(one) for one in names)
+    every = " AND ".join(f"{quoted_name(one)} IS NOT NULL" for one in names)
+    again = f"SELECT {columns} FROM data WHERE {every} GROUP BY {columns} HAVING count(*) > 1 LIMIT {number}"
+    relation.engine.answer(f"CREATE OR REPLACE TEMP TABLE repeated AS {again}")
+    return f"({columns}) IN (SELECT {columns} FROM repeated)"
 
 
 def _found(
@@ -79,7 +88,7 @@ def _shown_columns(relation: Relation, rule: CheckRule, column: ColumnProfile | 
     if rule.kind is RuleKind.KEY:
         assert isinstance(rule.wanted, tuple)
         first = [str(one) for one in rule.wanted]
-    others = [one.name for one in unique_columns(relation.collection) if one.name not in first]
+    others = [one.name for one in sql_columns(relation.collection) if one.name not in first]
     return [*first, *others[: max(0, COLUMNS_MAX - len(first))]]
 
 

@@ -10,7 +10,7 @@ from dver.checks.data_access import DataAccess
 from dver.checks.evaluation.answer import Answer, decided, error_text, failed_to_evaluate
 from dver.checks.evaluation.conditions import Counted, counted, raw_columns
 from dver.checks.evaluation.failing_rows import failing_rows, rows_of_query
-from dver.checks.relation import Relation, open_relation
+from dver.checks.relation import Relation, check_names, open_relation
 from dver.checks.suite.rules import CheckRule, RuleKind
 from dver.core.errors import DverError, LocalIOError
 from dver.core.phrasing import count
@@ -52,6 +52,7 @@ def _answers(rules: Mapping[int, Asked], relation: Relation, rows: int) -> dict[
                 continue
             if rule.kind is RuleKind.EXPRESSION:
                 _check_expression(rule, relation)
+            check_names(_names(rule), relation.collection)
             part = counted(rule, column)
             if part is None:
                 answers[at] = failed_to_evaluate("only for tables with a profile of the column")
@@ -63,6 +64,14 @@ def _answers(rules: Mapping[int, Asked], relation: Relation, rows: int) -> dict[
             answers[at] = failed_to_evaluate(error_text(error))
     answers.update(_counted_answers(parts, [rule for rule, _ in rules.values()], relation))
     return answers
+
+
+def _names(rule: CheckRule) -> list[str]:
+    """The columns that the rule names outside of SQL."""
+    if rule.kind is RuleKind.KEY:
+        assert isinstance(rule.wanted, tuple)
+        return [str(one) for one in rule.wanted]
+    return [] if rule.column is None else [rule.column]
 
 
 def _counted_answers(parts: Mapping[int, Counted], rules: Sequence[CheckRule], relation: Relation) -> dict[int, Answer]:
