@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+from browsing import shown_in_browser
 
 from dver.checks.result import CheckedData, RuleOutcome, RuleResult, Severity
 from dver.core.oid import Oid
 from dver.reports.quality.checks_page import CHECKS_MARK, ROWS_MAX, checks_page
 
-HOSTILE = '</title></style></code><script>alert(1)</script><img src=x onerror="alert(1)">\'&\n'
+HOSTILE = "</title></style></code><script>document.title='run'</script><img src=x onerror=\"document.title='run'\">'&\n"
 PASSED = RuleResult("not-null", RuleOutcome.PASSED, Severity.CRITICAL, "no nulls", "none", "age")
 WARNING = RuleResult(
     "range", RuleOutcome.FAILED, Severity.WARNING, "0 to 120", "-3 to 140", "age", 5, ((("age", "-3"), ("id", "7")),)
@@ -93,3 +96,15 @@ def test_text_of_data_is_shown_and_never_markup(place: str) -> None:
     assert "</title></style></code><script>" in found.text
     assert {"script", "img"}.isdisjoint(found.tags)
     assert [name for name in found.attributes if name.startswith("on")] == []
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_a_browser_shows_the_page_and_runs_nothing_of_the_data(tmp_path: Path) -> None:
+    rows = tuple(((HOSTILE, HOSTILE), *((f"column {at}", "x" * 300) for at in range(8))) for _ in range(3))
+    hostile = replace(WARNING, rule=HOSTILE, column="n" * 300, expected=HOSTILE, found="long " * 100, rows=rows)
+    found = replace(DATA, path=f"data/{HOSTILE}", suite=HOSTILE, results=(*DATA.results, hostile))
+    page = checks_page([found]).replace(b"<details>", b"<details open>")
+    shown = shown_in_browser(page, tmp_path, width=360, dark=True)
+    assert shown.overflow <= 0
+    assert not shown.ran
