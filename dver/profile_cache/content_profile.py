@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from dver.core.oid import Oid
@@ -34,6 +36,7 @@ from dver.profiles.tables import profile_table
 from dver.repo import Repository
 from dver.store.writer import StoreWriter
 
+_NONE: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 _UNSTORED: Final = Oid(bytes(32))
 """Stands for the oid of an object that is not stored."""
 
@@ -46,6 +49,8 @@ class MadeProfile:
     scanned_files: int
     table_files: TableFiles | None = None
     """The tables of each collection, of a directory."""
+    files: Mapping[bytes, bytes] = field(default_factory=dict)
+    """Encoded profiles of the tables of a directory that were read and not stored."""
 
 
 def command_for(data: DataContent) -> str:
@@ -54,14 +59,20 @@ def command_for(data: DataContent) -> str:
 
 
 def make_profile(
-    repo: Repository, data: DataContent, private: frozenset[str], *, stores: bool, progress: Progress
+    repo: Repository,
+    data: DataContent,
+    private: frozenset[str],
+    *,
+    stores: bool,
+    progress: Progress,
+    files: Mapping[bytes, bytes] = _NONE,
 ) -> MadeProfile:
     """The profile of `data`, whose files are in the workspace or in the store. With `stores`, it is kept, if the store
-    can be written to.
+    can be written to. `files` are those of a profile that was made before without being stored.
 
     Raises MissingObjectError for files that are neither here nor known, and the errors of the profiler for a file.
     """
-    make = _make_directory if data.entry.kind is Kind.DIRECTORY else _make_file
+    make = partial(_make_directory, files) if data.entry.kind is Kind.DIRECTORY else _make_file
     made: MadeProfile | None = None
 
     def write(writer: StoreWriter) -> LockedItem:
@@ -76,12 +87,12 @@ def make_profile(
     return made
 
 
-def keep_made(repo: Repository, data: DataContent, profile: Profile) -> bool:
-    """Keep a `profile` of a file that was made without storing it. Those of directories are made again, from the
-    profiles of their files."""
+def keep_made(repo: Repository, data: DataContent, profile: Profile, files: Mapping[bytes, bytes]) -> bool:
+    """Keep a `profile` that was made without storing it. That of a directory is merged again, from the profiles of its
+    `files`."""
     if data.entry.kind is Kind.DIRECTORY:
         private = frozenset(c.name for one in profile.collections for c in one.columns if c.private)
-        make_profile(repo, data, private, stores=True, progress=SILENT)
+        make_profile(repo, data, private, stores=True, progress=SILENT, files=files)
         return True
     content = profile_format.encode(profile)
     return keep(repo, command_for(data), data.entry, lambda writer: _blob(writer, content), path=data.path)
@@ -115,14 +126,19 @@ def _make_media_file(
 
 
 def _make_directory(
-    repo: Repository, data: DataContent, private: frozenset[str], writer: StoreWriter | None, progress: Progress
+    files: Mapping[bytes, bytes],
+    repo: Repository,
+    data: DataContent,
+    private: frozenset[str],
+    writer: StoreWriter | None,
+    progress: Progress,
 ) -> tuple[MadeProfile, LockedItem]:
     plan = collection_plan(data)
     known = directory_profiles(repo, data.path)
     with progress.task("profile", total=plan.size) as task:
         media = MediaProfiles(repo, data, private, task)
         collections = list(media.collections(plan, known))  # before tables, whose library starts threads
-        tables = TableProfiles(repo, data, private, writer, task)
+        tables = TableProfiles(repo, data, private, writer, task, files)
         collections += tables.collections(plan.tables, known)
     profile = Profile(tuple(sorted(collections, key=lambda one: one.name)), ignored=plan.ignored)
     parts = {MERGED: _entry(MERGED, _blob(writer, profile_format.encode(profile)))}
@@ -131,7 +147,7 @@ def _make_directory(
         parts[GROUPS] = _entry(GROUPS, _blob(writer, encode_groups(tables.grouped)))
         parts[FILES] = _directory(writer, FILES, tables.entries())
     item = _tree(writer, [parts[name] for name in sorted(parts)])
-    return MadeProfile(profile, tables.scanned + media.measured, readable_files(tables.grouped)), item
+    return MadeProfile(profile, tables.scanned + media.measured, readable_files(tables.grouped), tables.unstored), item
 
 
 def _blob(writer: StoreWriter | None, content: bytes) -> LockedItem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -43,6 +44,8 @@ class Found(Displayed):
     rev: str | None = None
     table_files: TableFiles | None = field(default=None, repr=False)
     """The tables of each collection, if a directory was profiled now."""
+    made: Mapping[bytes, bytes] = field(default_factory=dict, repr=False, compare=False)
+    """Encoded profiles of files of a directory that were made and not kept: for `keep_profile`."""
 
     @property
     def oid(self) -> Oid:
@@ -79,7 +82,8 @@ def profile_of(
     if allow_scan:
         try:
             made = make_profile(repo, data, hidden, stores=keep, progress=progress)
-            return replace(_found(data, made.profile, made.scanned_files), table_files=made.table_files)
+            found = _found(data, made.profile, made.scanned_files)
+            return replace(found, table_files=made.table_files, made=made.files)
         except MissingObjectError as error:
             if known is None:
                 raise NoProfileError.of(repo, data.path, rev) from error
@@ -101,7 +105,7 @@ def keep_profile(repo: Repository, found: Found, *, cwd: Path | None = None) -> 
     """Keep a profile that was made with `keep` off, once its data is in the store."""
     if stored_profile(repo, command_of(found), found.oid) is None:
         data = DataContent(found.path, found.entry, repo.store.tree, None, found.rev, hashed=True)
-        keep_made(repo, data, found.profile)
+        keep_made(repo, data, found.profile, found.made)
 
 
 def command_of(found: Found) -> str:

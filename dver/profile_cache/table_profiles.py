@@ -56,16 +56,26 @@ TableFiles: TypeAlias = Mapping[str, frozenset[bytes]]
 
 
 class TableProfiles:
-    """Profiles the tables of `data`. `writer` stores the profiles of single files; without it, nothing is stored."""
+    """Profiles the tables of `data`. `writer` stores the profiles of single files; without it, nothing is stored.
+
+    `made` are encoded profiles of single files that were made before without a writer.
+    """
 
     def __init__(
-        self, repo: Repository, data: DataContent, private: frozenset[str], writer: StoreWriter | None, task: Task
+        self,
+        repo: Repository,
+        data: DataContent,
+        private: frozenset[str],
+        writer: StoreWriter | None,
+        task: Task,
+        made: Mapping[bytes, bytes],
     ) -> None:
         self._repo = repo
         self._data = data
         self._private = private
         self._writer = writer
         self._task = task
+        self._made = made
         self._stored: dict[bytes, KnownFile] = {}
         self._in_memory: dict[bytes, bytes] = {}
         self._columns: dict[bytes, tuple[str, ...] | None] = {}
@@ -95,6 +105,11 @@ class TableProfiles:
         for group in groups:
             yield self._merged(group, entries, base)
 
+    @property
+    def unstored(self) -> Mapping[bytes, bytes]:
+        """The encoded profiles of the files that were read, if there is no writer."""
+        return self._in_memory if self._writer is None else {}
+
     def entries(self) -> list[Entry]:
         """The entries of the directory with the profiles of single files."""
         return [
@@ -121,7 +136,7 @@ class TableProfiles:
     def _columns_of(self, path: bytes, name: bytes, entry: Entry) -> tuple[str, ...] | None:
         profile = self._load(name)
         if profile is None or has_stale(profile, self._private):
-            profile = self._scan(path, entry)
+            profile = self._decoded(self._made.get(name)) or self._scan(path, entry)
             self._keep(name, profile)
         elif not fits(profile, self._private):
             profile = redacted(profile, self._private)
@@ -142,6 +157,9 @@ class TableProfiles:
         content = self._in_memory.get(name)
         if content is None and name in self._stored:
             content = read_blob(self._repo, self._stored[name].oid)
+        return self._decoded(content)
+
+    def _decoded(self, content: bytes | None) -> Profile | None:
         with suppress(CorruptError):
             return profile_format.decode(content) if content is not None else None
         return None

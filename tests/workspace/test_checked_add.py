@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from checking import BAD, GOOD, SUITE, add_data, recorded_state, write_suite
-from workspaces import Project, write
+from workspaces import Project, count_calls, write
 
 from dver.formats import pointer
 from dver.formats.pointer import Pointer
 from dver.gates.errors import FailedChecksError
+from dver.profile_cache import table_profiles
+from dver.profile_cache.profiles import profile_of
 
 
 @pytest.fixture
@@ -131,6 +134,20 @@ def test_the_same_data_is_checked_once(project: Project, monkeypatch: pytest.Mon
     (project.root / "people.csv.dver").unlink()
     found = add_data(project, "people.csv")
     assert [one.ok for data in found.checked for one in data.results] == [True, True]
+
+
+def test_each_file_of_a_directory_is_profiled_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_suite(project, SUITE.replace("people.csv", "data").replace("max: 3", "max: 6"))
+    write(project.root, {"data/a.csv": GOOD, "data/b.csv": GOOD.replace(b"30", b"31")})
+    counted: dict[str, int] = Counter()
+    count_calls(monkeypatch, table_profiles, "profile_table", counted, "files")
+    add_data(project, "data")
+    assert counted["files"] == 2
+    with project.opened() as repo:
+        assert profile_of(repo, "data", cwd=project.root).scanned_files == 0
+    write(project.root, {"data/b.csv": b"id,age\n9,9\n"})
+    add_data(project, "data")
+    assert counted["files"] == 3
 
 
 def test_other_rules_are_evaluated_again(project: Project) -> None:
