@@ -8,9 +8,9 @@ docs/decisions/profiles.md. The encoding is in docs/format/profile.md.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from dver.core.errors import CorruptError
@@ -88,8 +88,8 @@ class Quantiles:
         if (
             ends[-1] != len(values)
             or weighted != self.count
-            or not self._minimum <= values.min(initial=np.inf)
-            or not values.max(initial=-np.inf) <= self._maximum
+            or not -math.inf < self._minimum <= values.min(initial=np.inf)
+            or not values.max(initial=-np.inf) <= self._maximum < math.inf
             or not np.isin(falls, ends).all()
             or not sizes[-1]
         ):
@@ -128,7 +128,7 @@ class Quantiles:
             raise _corrupt()
         count, minimum, maximum, levels = _HEAD.unpack_from(encoded, 1)
         at = 1 + _HEAD.size + 2 * levels
-        if not 0 < levels <= _LEVELS_MAX or len(encoded) < at or not minimum <= maximum:
+        if not 0 < levels <= _LEVELS_MAX or len(encoded) < at or not -math.inf < minimum <= maximum < math.inf:
             raise _corrupt()
         sizes = struct.unpack_from(f"<{levels}H", encoded, 1 + _HEAD.size)
         pieces += [[] for _ in range(levels - len(pieces))]
@@ -157,7 +157,7 @@ class Quantiles:
             self._add_sample(values)
         else:
             self._extend(values.min(), values.max())
-            self._levels[0].append(values)
+            self._levels[0].append(values.copy())
         self._compress()
 
     def merge(self, other: Quantiles) -> None:
@@ -237,13 +237,10 @@ class Quantiles:
     def _join(self, other: Quantiles) -> None:
         self.count += other.count
         self._extend(other._minimum, other._maximum)
-        missing: list[NDArray[Any]] = []
-        joined = list(zip_longest(self._levels, other._levels, fillvalue=missing))
-        for mine, theirs in joined:
-            if mine is missing:
-                self._levels.append([*theirs])
-            elif theirs is not missing:
-                mine.extend(theirs)
+        for level, parts in enumerate(other._levels):
+            if level == len(self._levels):
+                self._levels.append([])
+            self._levels[level].extend(parts)
 
     def _add_sample(self, values: NDArray[Any]) -> None:
         """Add ascending values: one of each 2**level neighbours, and those that are left over as they are."""

@@ -119,6 +119,26 @@ def test_damaged_bytes_are_refused_or_are_a_sketch(data: st.DataObject):
     assert np.isfinite(found.quantiles([0.5])).all() or not found.count
 
 
+@given(st.data())
+def test_damaged_bytes_that_are_merged_are_refused_or_are_a_sketch(data: st.DataObject):
+    content = bytearray(_LARGE)
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, 60) | st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        found = Quantiles.merged([bytes(content), _LARGE])
+    except CorruptError:
+        return
+    assert np.isfinite(found.quantiles([0, 0.5, 1])).all()
+
+
+def test_infinite_extremes_are_refused():
+    content = bytearray(_LARGE)
+    content[9:17] = np.array([-np.inf], "<f8").tobytes()
+    for read in (Quantiles.of, lambda one: Quantiles.merged([one])):
+        with pytest.raises(CorruptError):
+            read(bytes(content))
+
+
 _LARGE = quantiles_of(np.arange(5000.0), 5000).encode()
 
 
