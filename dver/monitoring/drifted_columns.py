@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from dver.core.errors import UsageError
 from dver.core.phrasing import join_limited
@@ -13,6 +14,8 @@ from dver.drift.settings import DriftSettings
 from dver.formats.monitor_history import MonitoredColumn
 from dver.formats.profile import CollectionProfile, Profile
 from dver.monitoring.model_columns import ModelColumns
+
+_KINDS: Final = {"table": "a table", "images": "images", "audio": "audio", "text": "text"}
 
 
 @dataclass(slots=True)
@@ -56,6 +59,13 @@ def _pairs(
 ) -> Iterator[tuple[CollectionProfile, CollectionProfile]]:
     """Collections of both sides that belong together."""
     if reference.table is not None and live.table is not None:
+        kinds = [one.table.kind.value for one in (reference, live) if one.table is not None]
+        if kinds[0] != kinds[1]:
+            raise UsageError(
+                "the live data and the reference are of different kinds",
+                why=f"the reference is {_KINDS[kinds[0]]}, and the live data is {_KINDS[kinds[1]]}",
+                fix="name data of the same kind",
+            )
         yield reference.table, live.table
         return
     names = {one.name: one for one in live.collections}

@@ -16,7 +16,7 @@ from dver.monitoring.live_tables import TablePart, new_directory, split_tables, 
 from dver.monitoring.scored_rows import TableFile
 from dver.monitoring.window_rule import WindowRule, time_text
 from dver.profile_cache.privacy import private_columns
-from dver.profile_cache.profiles import profile_of
+from dver.profile_cache.profiles import NoProfileError, profile_of
 from dver.profiles.settings import ProfileSettings
 from dver.profiles.tables import profile_table
 from dver.repo import Repository
@@ -109,19 +109,26 @@ def _profiled(repo: Repository, one: str, cwd: Path) -> tuple[Profile, Oid]:
     """The profile of live data and its oid. That of a file outside of the project is not kept."""
     path = cwd / one
     if path.resolve().is_relative_to(repo.root.resolve()) or path.is_dir():
-        found = profile_of(repo, one, cwd=cwd)
+        try:
+            found = profile_of(repo, one, cwd=cwd)
+        except NoProfileError as error:  # the file is here, but no longer with the content that was hashed
+            raise _changed(one) from error
         return found.profile, found.oid
     with open(path, "rb") as file:
         oid = hash_file(file.fileno())
         profile = profile_table(path, one, ProfileSettings(private_columns(repo)))
         file.seek(0)
         if hash_file(file.fileno()) != oid:
-            raise ConflictError(
-                f"{one!r} changed while it was read",
-                why="another program writes to it",
-                fix="run the same command again when it is complete",
-            )
+            raise _changed(one)
     return profile, oid
+
+
+def _changed(one: str) -> ConflictError:
+    return ConflictError(
+        f"{one!r} changed while it was read",
+        why="another program writes to it",
+        fix="run the same command again when it is complete",
+    )
 
 
 def _names(profile: Profile) -> frozenset[str]:

@@ -16,6 +16,7 @@ from dver.core.oid import Oid
 from dver.core.phrasing import join_limited
 from dver.monitoring.scored_rows import ROW, WINDOW, TableFile, source_of
 from dver.monitoring.window_rule import WindowRule
+from dver.profiles.reading.plain import COMPRESSIONS
 from dver.profiles.tables import is_profiled_table
 from dver.tables.engine import Engine, open_engine
 
@@ -70,13 +71,18 @@ def split_tables(
         counts = dict(engine.rows(f'SELECT "{WINDOW}", count(*) FROM live GROUP BY 1'))
         undated = int(counts.pop(None, 0))
         _check_counts(counts, time, tables)
-        suffix = ".csv" if tables[0].name.lower().endswith(_TEXT_FORMATS) else ".parquet"
+        suffix = ".csv" if _is_text(tables[0].name) else ".parquet"
         batches = engine.batches(
             f'SELECT * FROM live WHERE "{WINDOW}" IS NOT NULL ORDER BY "{WINDOW}", "{ROW}"', _BATCH
         )
         yield undated
         for number, file, first in _written(batches, scratch, suffix):
             yield TablePart(number, file, int(counts[number]), first)
+
+
+def _is_text(name: str) -> bool:
+    stem, last = os.path.splitext(name.lower())
+    return (last if last not in COMPRESSIONS else os.path.splitext(stem)[1]) in _TEXT_FORMATS
 
 
 def _check_time(engine: Engine, source: str, time: str | None, tables: Sequence[TableFile]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,18 +11,21 @@ from typing import Any
 
 import pytest
 from monitoring_projects import make_monitored, rows, run_monitor, write_rows
-from pyarrow import csv, parquet
+from pyarrow import csv, feather, parquet
 from workspaces import Project
 
-from dver.core.errors import DverError, MissingObjectError, UsageError
+from dver.core.errors import ConflictError, DverError, MissingObjectError, UsageError
+from dver.monitoring import live_data
 from dver.monitoring.history import read_history
 from dver.ops.maintain.gc import gc
 from dver.ops.maintain.gc_remote import gc_remote
+from dver.ops.quality import monitor as monitor_module
 from dver.ops.quality.monitor import split_revision
 from dver.ops.share.push import push
 from dver.ops.share.remote import add as add_remote
 from dver.profile_cache.kept_objects import kept_for
 from dver.profile_cache.profiles import known_profile
+from dver.profiles.tables import profile_table
 
 OUTPUTS = {"prediction": "prediction", "score": "score", "target": "target"}
 
@@ -307,7 +312,66 @@ def test_a_clone_without_the_data_needs_its_profile_only(project: Project, tmp_p
         (tmp_path / "train.csv").rename(project.root / "train.csv")
 
 
+@pytest.mark.parametrize("name", ["live.csv.gz", "live.tsv", "live.jsonl", "live.arrow"])
+def test_all_formats_of_profiles_are_divided_and_measured(project: Project, name: str) -> None:
+    path = live(project)
+    table = csv.read_csv(path)
+    match name.partition(".")[2]:
+        case "csv.gz":
+            (project.root / name).write_bytes(gzip.compress(path.read_bytes()))
+        case "tsv":
+            csv.write_csv(table, project.root / name, csv.WriteOptions(delimiter="\t"))
+        case "jsonl":
+            lines = (json.dumps({**one, "at": one["at"].isoformat()}) for one in table.to_pylist())
+            (project.root / name).write_text("\n".join(lines) + "\n")
+        case "arrow":
+            feather.write_feather(table, project.root / name, compression="uncompressed")
+    result = run_monitor(project, name, window="hour", time="at", **OUTPUTS)
+    assert [(one.id, one.labeled) for one in result.history] == [("hour/2026-11-01T06", 500)]
+    assert [one.name for one in result.history[0].metrics][:2] == ["accuracy", "precision"]
+    assert not result.alarm
+
+
 # -- mistakes
+
+
+def test_data_of_another_kind_is_refused(project: Project) -> None:
+    for number in range(3):
+        (project.root / "texts").mkdir(exist_ok=True)
+        (project.root / f"texts/{number}.txt").write_text("a text\n")
+    with pytest.raises(UsageError, match="different kinds") as error:
+        run_monitor(project, "texts")
+    assert error.value.why == "the reference is a table, and the live data is text"
+
+
+def test_a_file_that_is_being_written_is_refused(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_rows(tmp_path / "live.csv", rows(500, seed=2))
+
+    def profile_while_it_is_written(*given: Any) -> Any:
+        with path.open("a") as file:
+            file.write("500,2026-11-01T06:00:00,1,a,0.5,1,1\n")
+        return profile_table(*given)
+
+    monkeypatch.setattr(live_data, "profile_table", profile_while_it_is_written)
+    with pytest.raises(ConflictError, match="changed while it was read"):
+        run_monitor(project, str(path))
+    assert not (project.root / "dver.monitor").exists()
+
+
+def test_an_interrupt_records_nothing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    live(project)
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(monitor_module, "measure_performance", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_monitor(project, "live.csv", **OUTPUTS)
+    assert not (project.root / "dver.monitor").exists()
+    with project.opened() as repo:
+        assert not list(repo.layout.worktree_dir.glob("scratch-*"))
 
 
 @pytest.mark.parametrize(
