@@ -233,3 +233,18 @@ def test_quoted_names_and_values_are_not_sql(tmp_path: Path) -> None:
     path.write_text('"a""; DROP VIEW data; --",b\nit\'s,1\nit\'s,2\n')
     rules = 'columns: {\'a"; DROP VIEW data; --\': {regex: "it\'s", values: ["it\'s"]}}\nexpressions: b > 1'
     assert [one.outcome for one in checked(path, rules, rows=2).results] == [PASSED, PASSED, FAILED]
+
+
+def test_without_the_libraries_the_error_names_the_extra(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from file_checks import suite_of
+
+    from dver.checks.evaluation.evaluate import evaluate
+    from dver.core.errors import UsageError
+
+    profile = profile_table(people, people.name, processes=1)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UsageError) as caught:
+        evaluate(suite_of("rows: 5"), profile, FileData(people), path="people")
+    assert caught.value.fix == 'pip install "dver[data]"'
