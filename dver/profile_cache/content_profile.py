@@ -50,7 +50,7 @@ class MadeProfile:
     table_files: TableFiles | None = None
     """The tables of each collection, of a directory."""
     files: Mapping[bytes, bytes] = field(default_factory=dict)
-    """Encoded profiles of the tables of a directory that were read and not stored."""
+    """Encoded profiles of the tables of a directory, and measurements of its media, that were not stored."""
 
 
 def command_for(data: DataContent) -> str:
@@ -136,7 +136,7 @@ def _make_directory(
     plan = collection_plan(data)
     known = directory_profiles(repo, data.path)
     with progress.task("profile", total=plan.size) as task:
-        media = MediaProfiles(repo, data, private, task)
+        media = MediaProfiles(repo, data, private, task, files)
         collections = list(media.collections(plan, known))  # before tables, whose library starts threads
         tables = TableProfiles(repo, data, private, writer, task, files)
         collections += tables.collections(plan.tables, known)
@@ -147,7 +147,8 @@ def _make_directory(
         parts[GROUPS] = _entry(GROUPS, _blob(writer, encode_groups(tables.grouped)))
         parts[FILES] = _directory(writer, FILES, tables.entries())
     item = _tree(writer, [parts[name] for name in sorted(parts)])
-    return MadeProfile(profile, tables.scanned + media.measured, readable_files(tables.grouped), tables.unstored), item
+    unstored = {**tables.unstored, **media.contents()} if writer is None else {}
+    return MadeProfile(profile, tables.scanned + media.measured, readable_files(tables.grouped), unstored), item
 
 
 def _blob(writer: StoreWriter | None, content: bytes) -> LockedItem:

@@ -45,7 +45,7 @@ class Found(Displayed):
     table_files: TableFiles | None = field(default=None, repr=False)
     """The tables of each collection, if a directory was profiled now."""
     made: Mapping[bytes, bytes] = field(default_factory=dict, repr=False, compare=False)
-    """Encoded profiles of files of a directory that were made and not kept: for `keep_profile`."""
+    """Encoded profiles and measurements of files of a directory that were not kept: for `keep_profile`."""
 
     @property
     def oid(self) -> Oid:

@@ -18,7 +18,7 @@ from dver.core.worker_pool import Report
 from dver.formats.measurements import Measurements
 from dver.formats.profile import CollectionKind, CollectionProfile
 from dver.profile_cache import media_profiles
-from dver.profile_cache.profiles import Found, NoProfileError, profile_of
+from dver.profile_cache.profiles import Found, NoProfileError, keep_profile, known_profile, profile_of
 
 
 def draw(path: Path, shade: int) -> None:
@@ -105,6 +105,17 @@ def test_a_single_image_has_a_profile_without_a_name(project: Project) -> None:
 def test_a_single_image_of_a_profiled_directory_is_not_read(project: Project) -> None:
     profiled(project)
     assert profiled(project, "data/train/3.png").scanned_files == 0
+
+
+def test_what_was_measured_without_being_kept_is_kept_without_measuring_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = profiled(project, keep=False)
+    monkeypatch.delattr(media_profiles, "measure_files")
+    with project.opened() as repo:
+        keep_profile(repo, found)
+        assert known_profile(repo, found.oid, None) == found.profile
+    assert profiled(project).scanned_files == 0
 
 
 def test_images_that_are_missing_are_an_error(project: Project) -> None:
