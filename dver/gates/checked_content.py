@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,7 +12,6 @@ from dver.profile_cache.content_profile import make_profile
 from dver.profile_cache.data_content import DataContent
 from dver.profile_cache.privacy import private_columns
 from dver.profile_cache.profiles import Found, known_profile, profile_of
-from dver.profile_cache.table_profiles import TableFiles
 from dver.repo import Repository
 from dver.store.trees.compare import find
 from dver.tracking.browse import reader_of
@@ -76,14 +74,13 @@ class RecordedContent:
         """See `CheckedContent`."""
         if self._found is None:
             name = None if self.entry.kind is Kind.DIRECTORY else os.path.basename(self.path)
+            made = None
             profile = known_profile(self.repo, self.entry.oid, name)
-            tables: TableFiles | None = None
-            files: Mapping[bytes, bytes] = {}
             if profile is None:
                 hidden = private_columns(self.repo)
                 made = make_profile(self.repo, self.data(), hidden, stores=False, progress=self.progress)
-                profile, tables, files = made.profile, made.table_files, made.files
-            self._found = Found(profile, self.path, self.entry, 0, self.rev, tables, files)
+                profile = made.profile
+            self._found = Found(profile, self.path, self.entry, 0, self.rev, made.table_files if made else None, made)
         return self._found
 
     def data(self) -> DataContent:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from dver.core.batches import batched
@@ -57,18 +56,10 @@ def collection_plan(data: DataContent) -> CollectionPlan:
 
 
 class MediaProfiles:
-    """Profiles the media of `data`. `made` are encoded measurements that were made before without being stored."""
+    """Profiles the media of `data`."""
 
-    def __init__(
-        self,
-        repo: Repository,
-        data: DataContent,
-        private: frozenset[str],
-        task: Task,
-        made: Mapping[bytes, bytes] = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, repo: Repository, data: DataContent, private: frozenset[str], task: Task) -> None:
         self._repo = repo
-        self._made = made
         self._data = data
         self._private = private
         self._task = task
@@ -113,28 +104,21 @@ class MediaProfiles:
     ) -> Measurements | None:
         """The measurements of other versions, as far as they are about `wanted`."""
         found: Measurements | None = None
-        for content in self._contents(MEASUREMENTS + kind.value.encode(), known):
+        read: set[Oid] = set()
+        for one in known[:_VERSIONS]:
+            entry = one.parts.get(MEASUREMENTS + kind.value.encode())
+            if entry is None or entry.oid in read:
+                continue
+            read.add(entry.oid)
+            content = read_blob(self._repo, entry.oid)
             with suppress(CorruptError):
-                said = measurements_format.decode(content)
-                if said.profiler == PROFILER and said.kind is kind:
+                said = measurements_format.decode(content) if content is not None else None
+                if said is not None and said.profiler == PROFILER and said.kind is kind:
                     new = said.selected(wanted)
                     found = new if found is None else found.joined(new)
             if found is not None and len(found.oids) == len(wanted):
                 break
         return found
-
-    def _contents(self, name: bytes, known: Sequence[DirectoryProfile]) -> Iterator[bytes]:
-        """Encoded measurements, the nearest first."""
-        if name in self._made:
-            yield self._made[name]
-        read: set[Oid] = set()
-        for one in known[:_VERSIONS]:
-            entry = one.parts.get(name)
-            if entry is not None and entry.oid not in read:
-                read.add(entry.oid)
-                content = read_blob(self._repo, entry.oid)
-                if content is not None:
-                    yield content
 
     def _measure(self, kind: CollectionKind, files: Mapping[Oid, ListedFile], report: Report) -> Measurements:
         """Measure files of the workspace, and copies of those that are only in the store."""

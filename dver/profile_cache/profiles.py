@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.profile import Profile
 from dver.formats.tree import Entry, Kind
-from dver.profile_cache.content_profile import command_for, keep_made, make_profile
+from dver.profile_cache.content_profile import MadeProfile, command_for, keep_made, make_profile
 from dver.profile_cache.data_content import DataContent, content_at
 from dver.profile_cache.errors import NoProfileError
 from dver.profile_cache.file_profiles import (
@@ -42,10 +41,10 @@ class Found(Displayed):
     scanned_files: int
     """The files that were read for it. The profiles of the others were known."""
     rev: str | None = None
-    table_files: TableFiles | None = field(default=None, repr=False)
-    """The tables of each collection, if a directory was profiled now."""
-    made: Mapping[bytes, bytes] = field(default_factory=dict, repr=False, compare=False)
-    """Encoded profiles and measurements of files of a directory that were not kept: for `keep_profile`."""
+    table_files: TableFiles | None = field(default=None, repr=False, compare=False)
+    """The tables of each collection, if the profile was made now."""
+    made: MadeProfile | None = field(default=None, repr=False, compare=False)
+    """The profile to keep, if it was made with `keep` off."""
 
     @property
     def oid(self) -> Oid:
@@ -82,8 +81,8 @@ def profile_of(
     if allow_scan:
         try:
             made = make_profile(repo, data, hidden, stores=keep, progress=progress)
-            found = _found(data, made.profile, made.scanned_files)
-            return replace(found, table_files=made.table_files, made=made.files)
+            found = replace(_found(data, made.profile, made.scanned_files), table_files=made.table_files)
+            return found if keep else replace(found, made=made)
         except MissingObjectError as error:
             if known is None:
                 raise NoProfileError.of(repo, data.path, rev) from error
@@ -101,11 +100,10 @@ def known_profile(repo: Repository, content: Oid, name: bytes | None) -> Profile
     return None if found is None else redacted(found, private_columns(repo))
 
 
-def keep_profile(repo: Repository, found: Found, *, cwd: Path | None = None) -> None:
+def keep_profile(repo: Repository, found: Found) -> None:
     """Keep a profile that was made with `keep` off, once its data is in the store."""
-    if stored_profile(repo, command_of(found), found.oid) is None:
-        data = DataContent(found.path, found.entry, repo.store.tree, None, found.rev, hashed=True)
-        keep_made(repo, data, found.profile, found.made)
+    if found.made is not None:
+        keep_made(repo, command_of(found), found.entry, found.made, path=found.path)
 
 
 def command_of(found: Found) -> str:

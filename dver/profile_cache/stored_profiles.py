@@ -11,7 +11,7 @@ from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind
 from dver.formats.profile import Profile
 from dver.formats.tree import Entry, Kind
-from dver.profile_cache.file_profiles import FILES, MERGED
+from dver.profile_cache.file_profiles import BLOCKS, FILES, MERGED
 from dver.profile_cache.kept_objects import KeptObject, keep_directory, keep_object, kept_item, read_blob
 from dver.profile_cache.privacy import has_values, private_columns, redacted
 from dver.repo import Repository
@@ -63,7 +63,7 @@ def without_private_values(repo: Repository, kept: KeptObject) -> bool:
 
 
 def _rewritten(repo: Repository, writer: StoreWriter, part: Entry, private: frozenset[str]) -> Entry:
-    if part.name == FILES:
+    if part.name in (FILES, BLOCKS):
         below = [_rewritten(repo, writer, one, private) for one in repo.store.tree(part.oid)]
         return directory_entry(part.name, below, writer.add_tree)
     profile = profile_blob(repo, part.oid)  # measurements and groups are not profiles

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
-from dver.core.batches import batched
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.core.progress import Task
@@ -19,6 +18,7 @@ from dver.formats.profile import CollectionKind, CollectionProfile, Profile, Unr
 from dver.formats.tree import Entry, Kind
 from dver.profile_cache.data_content import DataContent, file_on_disk
 from dver.profile_cache.file_profiles import (
+    BLOCKS,
     GROUPS,
     MERGED,
     DirectoryProfile,
@@ -30,16 +30,17 @@ from dver.profile_cache.file_profiles import (
 )
 from dver.profile_cache.kept_objects import read_blob
 from dver.profile_cache.privacy import fits, has_stale, redacted
+from dver.profile_cache.result_objects import ResultObjects
 from dver.profiles.media.collections import ListedFile, TableGroup, group_tables
 from dver.profiles.merging import merge_collections
 from dver.profiles.settings import ProfileSettings
 from dver.profiles.tables import profile_table
 from dver.repo import Repository
-from dver.store.writer import StoreWriter
 
-_AT_ONCE: Final = 32
-"""Profiles that are merged together: those of a thousand files would not fit in memory."""
-_UNREADABLE_MAX: Final = 20
+_VERSIONS: Final = 4
+"""Profiles of so many other versions are searched for what was merged."""
+_BLOCK: Final = 32
+_BLOCK_MAX: Final = 128
 
 
 class Grouped(NamedTuple):
@@ -56,28 +57,19 @@ TableFiles: TypeAlias = Mapping[str, frozenset[bytes]]
 
 
 class TableProfiles:
-    """Profiles the tables of `data`. `writer` stores the profiles of single files; without it, nothing is stored.
-
-    `made` are encoded profiles of single files that were made before without a writer.
-    """
+    """Profiles the tables of `data`. `objects` takes the profiles of single files, and of blocks of them."""
 
     def __init__(
-        self,
-        repo: Repository,
-        data: DataContent,
-        private: frozenset[str],
-        writer: StoreWriter | None,
-        task: Task,
-        made: Mapping[bytes, bytes],
+        self, repo: Repository, data: DataContent, private: frozenset[str], objects: ResultObjects, task: Task
     ) -> None:
         self._repo = repo
         self._data = data
         self._private = private
-        self._writer = writer
+        self._objects = objects
         self._task = task
-        self._made = made
-        self._stored: dict[bytes, KnownFile] = {}
-        self._in_memory: dict[bytes, bytes] = {}
+        self._files: dict[bytes, KnownFile] = {}
+        self._blocks: dict[bytes, KnownFile] = {}
+        self._merged_blocks: dict[bytes, KnownFile] = {}
         self._columns: dict[bytes, tuple[str, ...] | None] = {}
         self.scanned = 0
         """Files that were read."""
@@ -88,10 +80,8 @@ class TableProfiles:
     ) -> Iterator[CollectionProfile]:
         """The collections of `files`. `known` are the profiles of other versions, the nearest first."""
         names = {file.path: file_name(file.oid, format_of(file.path)) for file in files}
-        base = self._base(known)
-        self._stored = known_files(self._repo, known, set(names.values()))
-        if base is not None:
-            self._columns.update({name: said for name, said in base[1].columns.items() if name in self._stored})
+        self._files = known_files(self._repo, known, set(names.values()))
+        self._learn(known)
         entries = {file.path: Entry(os.path.basename(file.path), Kind.FILE, file.oid, file.size) for file in files}
         for path, name in names.items():
             if name not in self._columns:
@@ -103,44 +93,42 @@ class TableProfiles:
             {group.name: tuple((path, names[path]) for path in group.paths) for group in groups},
         )
         for group in groups:
-            yield self._merged(group, entries, base)
+            yield self._merged(group)
 
-    @property
-    def unstored(self) -> Mapping[bytes, bytes]:
-        """The encoded profiles of the files that were read, if there is no writer."""
-        return self._in_memory if self._writer is None else {}
-
-    def entries(self) -> list[Entry]:
+    def files(self) -> list[Entry]:
         """The entries of the directory with the profiles of single files."""
-        return [
-            Entry(name, Kind.FILE, one.oid, one.size)
-            for name, one in sorted(self._stored.items())
-            if name in self.grouped.columns
-        ]
+        return _entries({name: one for name, one in self._files.items() if name in self.grouped.columns})
 
-    def _base(self, known: Sequence[DirectoryProfile]) -> tuple[Profile, Grouped] | None:
-        """The nearest version whose merged profile can be reused, and what was merged."""
-        for one in known[:4]:
+    def blocks(self) -> list[Entry]:
+        """The entries of the directory with the profiles of blocks."""
+        return _entries(self._merged_blocks)
+
+    def _learn(self, known: Sequence[DirectoryProfile]) -> None:
+        """Take the columns of files and the profiles of blocks from other versions with the same private columns."""
+        for one in known[:_VERSIONS]:
             merged, groups = one.parts.get(MERGED), one.parts.get(GROUPS)
-            if merged is None or groups is None:
-                continue
-            content, said = read_blob(self._repo, merged.oid), read_blob(self._repo, groups.oid)
+            content = read_blob(self._repo, merged.oid) if merged is not None else None
+            said = read_blob(self._repo, groups.oid) if groups is not None else None
             if content is None or said is None:
                 continue
-            with suppress(CorruptError):
-                profile = profile_format.decode(content)
-                if fits(profile, self._private):
-                    return profile, decode_groups(said)
-        return None
+            with suppress(CorruptError, MissingObjectError):
+                if not fits(profile_format.decode(content), self._private):
+                    continue
+                for name, columns in decode_groups(said).columns.items():
+                    if name in self._files:
+                        self._columns.setdefault(name, columns)
+                blocks = one.parts.get(BLOCKS)
+                for entry in self._repo.store.tree(blocks.oid) if blocks is not None else ():
+                    self._blocks.setdefault(entry.name, KnownFile(entry.oid, entry.size))
 
     def _columns_of(self, path: bytes, name: bytes, entry: Entry) -> tuple[str, ...] | None:
-        profile = self._load(name)
+        profile = self._load(self._files.get(name))
         if profile is None or has_stale(profile, self._private):
-            profile = self._decoded(self._made.get(name)) or self._scan(path, entry)
-            self._keep(name, profile)
+            profile = self._scan(path, entry)
+            self._files[name] = self._add(profile)
         elif not fits(profile, self._private):
             profile = redacted(profile, self._private)
-            self._keep(name, profile)
+            self._files[name] = self._add(profile)
         table = profile.table
         return None if table is None or not table.columns else tuple(one.name for one in table.columns)
 
@@ -153,67 +141,61 @@ class TableProfiles:
                 why = f"{error.what}: {error.why}" if error.why else error.what
                 return _unreadable(entry, why)
 
-    def _load(self, name: bytes) -> Profile | None:
-        content = self._in_memory.get(name)
-        if content is None and name in self._stored:
-            content = read_blob(self._repo, self._stored[name].oid)
-        return self._decoded(content)
-
-    def _decoded(self, content: bytes | None) -> Profile | None:
+    def _load(self, known: KnownFile | None) -> Profile | None:
+        content = self._objects.read(known.oid) if known is not None else None
         with suppress(CorruptError):
             return profile_format.decode(content) if content is not None else None
         return None
 
-    def _keep(self, name: bytes, profile: Profile) -> None:
+    def _add(self, profile: Profile) -> KnownFile:
         content = profile_format.encode(profile)
-        self._in_memory[name] = content
-        if self._writer is not None:
-            oid, size = self._writer.add_blob([content])
-            self._stored[name] = KnownFile(oid, size)
-            if len(self._in_memory) > _AT_ONCE:
-                self._writer.finish()
-                self._in_memory.clear()
+        return KnownFile(self._objects.add_blob(content), len(content))
 
-    def _merged(
-        self, group: TableGroup, entries: Mapping[bytes, Entry], base: tuple[Profile, Grouped] | None
-    ) -> CollectionProfile:
-        files = self.grouped.groups[group.name]
-        start, rest = None, list(files)
-        if base is not None:
-            old = next((one for one in base[0].collections if one.name == group.name), None)
-            before = set(base[1].groups.get(group.name, ()))
-            if old is not None and before and before <= set(files):
-                start, rest = old, [one for one in files if one not in before]
-        return self._merge(group.name, start, rest, entries)
+    def _merged(self, group: TableGroup) -> CollectionProfile:
+        """The profile of a group, merged from blocks of its files: most of them are known from other versions."""
+        tables = [self._block(files) for files in blocks_of(self.grouped.groups[group.name])]
+        return replace(merge_collections(tables), name=group.name)
 
-    def _merge(
-        self,
-        name: str,
-        start: CollectionProfile | None,
-        files: Sequence[tuple[bytes, bytes]],
-        entries: Mapping[bytes, Entry],
-    ) -> CollectionProfile:
-        """The profile of `start` and `files`: path, and name of the profile."""
-        merged = [replace(start, name="")] if start is not None else []
-        unreadable = list(start.unreadable) if start is not None else []
-        count = start.unreadable_count if start is not None else 0
-        size = (start.bytes if start is not None else 0) + sum(entries[path].size for path, _ in files)
-        number = (start.files if start is not None else 0) + len(files)
-        for batch in batched(files, _AT_ONCE):
-            for path, profile_name in batch:
-                profile = self._load(profile_name)
-                if profile is None:
-                    raise MissingObjectError("the profile of a file was deleted meanwhile", fix="run the command again")
-                table = profile.collections[0]
-                if table.columns:
-                    merged.append(table)
-                else:
-                    count += 1
-                    unreadable += [Unreadable(_shown(path), one.why) for one in table.unreadable]
-            merged = [merge_collections(merged)] if len(merged) > 1 else merged
-        first = merged[0] if merged else CollectionProfile("", CollectionKind.TABLE, 0, 0, 0, ())
-        listed = tuple(sorted(unreadable, key=lambda one: one.path)[:_UNREADABLE_MAX])
-        return replace(first, name=name, files=number, bytes=size, unreadable=listed, unreadable_count=count)
+    def _block(self, files: Sequence[tuple[bytes, bytes]]) -> CollectionProfile:
+        if len(files) == 1:
+            return self._table(*files[0])
+        name = block_name(files)
+        known = self._blocks.get(name)
+        profile = self._load(known)
+        if known is None or profile is None:
+            profile = Profile((merge_collections([self._table(*one) for one in files]),))
+            known = self._add(profile)
+        self._merged_blocks[name] = known
+        return profile.collections[0]
+
+    def _table(self, path: bytes, name: bytes) -> CollectionProfile:
+        profile = self._load(self._files.get(name))
+        if profile is None:
+            raise MissingObjectError("the profile of a file was deleted meanwhile", fix="run the command again")
+        table = profile.collections[0]
+        bad = tuple(Unreadable(_shown(path), one.why) for one in table.unreadable)
+        return replace(table, unreadable=bad) if bad else table
+
+
+def blocks_of(files: Sequence[tuple[bytes, bytes]]) -> Iterator[tuple[tuple[bytes, bytes], ...]]:
+    """Consecutive files that are merged first: 32 on average. Contents decide the cuts, so a new file changes one."""
+    block: list[tuple[bytes, bytes]] = []
+    for file in files:
+        block.append(file)
+        if int(file[1][:2], 16) % _BLOCK == 0 or len(block) == _BLOCK_MAX:
+            yield tuple(block)
+            block = []
+    if block:
+        yield tuple(block)
+
+
+def block_name(files: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The name of a block, by its paths and the names of its profiles."""
+    return Oid.of(b"\0".join(part for file in files for part in file)).hex().encode()
+
+
+def _entries(found: Mapping[bytes, KnownFile]) -> list[Entry]:
+    return [Entry(name, Kind.FILE, one.oid, one.size) for name, one in sorted(found.items())]
 
 
 def readable_files(grouped: Grouped) -> TableFiles:
