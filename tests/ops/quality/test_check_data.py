@@ -6,6 +6,7 @@ import pytest
 from checking import add_data
 from workspaces import Project, write
 
+import dver
 from dver.checks.result import RuleOutcome
 from dver.checks.suite.find import suites_for
 from dver.core.errors import ConflictError, PipelineError, UsageError
@@ -208,3 +209,25 @@ def test_init_never_writes_into_tracked_data_or_over_rules(project: Project) -> 
         assert (project.root / "dver.checks.yaml").read_text() == before
         with pytest.raises(UsageError):
             init_checks(repo, "nope.csv", cwd=project.root)
+
+
+def test_drift_against_what_a_model_was_trained_on(tmp_path: Path) -> None:
+    made = Project.make(tmp_path / "project")
+    write(made.root, {"train.csv": b"x\n" + b"".join(b"%d\n" % (one * 37 % 100) for one in range(100))})
+    (made.root / "dver.yaml").write_text(
+        "stages: {train: {cmd: cp train.csv model, deps: [train.csv], outs: [model]}}\n"
+        "artifacts: {churn: {path: model, type: model}}\n"
+    )
+    made.save("train.csv")
+    project = dver.Project.open(made.root)
+    project.repro()
+    made.git("add", "-A")
+    made.commit()
+    project.model.register("churn")
+    project.model.assign("churn", "prod")
+    write(made.root, {"live.csv": b"x\n" + b"".join(b"%d\n" % (one * 37 % 100 + 900) for one in range(100))})
+    (made.root / "dver.checks.yaml").write_text("checks: {live.csv: {drift: {against: 'model churn#prod'}}}\n")
+    (result,) = check(made).checked[0].results
+    assert result.found == "drift in x (distribution)"
+    (made.root / "dver.checks.yaml").write_text("checks: {live.csv: {drift: {against: model nope}}}\n")
+    assert check(made).checked[0].results[0].outcome is RuleOutcome.ERROR
