@@ -26,11 +26,10 @@ def drift_answer(rule: CheckRule, collection: CollectionProfile, data: DataAcces
             raise UsageError(missing_column(name, reference))
     ignored = frozenset(known - set(wanted.columns)) if wanted.columns else frozenset()
     result = compare(reference, collection, DriftSettings(ignored=ignored))
-    found = tuple(
-        f"{one.column} ({', '.join(kind.value for kind in one.kinds)})"
-        for one in result.drifted
-        if not wanted.columns or one.column in wanted.columns
-    )
-    compared = len(wanted.columns) or len(result.columns)
+    chosen = [one for one in result.columns if not wanted.columns or one.column in wanted.columns]
+    found = tuple(f"{one.column} ({', '.join(kind.value for kind in one.kinds)})" for one in chosen if one.drifted)
+    compared = sum(one.method is not None for one in chosen)
     text = f"drift in {values_text(found)}" if found else f"no drift in {count(compared, 'column')}"
+    if others := tuple(one.column for one in chosen if one.method is None and not one.drifted):
+        text += f"; not compared: {values_text(others)}"
     return decided(not found, text)

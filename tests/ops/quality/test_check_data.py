@@ -213,7 +213,7 @@ def test_init_never_writes_into_tracked_data_or_over_rules(project: Project) -> 
 
 def test_drift_against_what_a_model_was_trained_on(tmp_path: Path) -> None:
     made = Project.make(tmp_path / "project")
-    write(made.root, {"train.csv": b"x\n" + b"".join(b"%d\n" % (one * 37 % 100) for one in range(100))})
+    write(made.root, {"train.csv": b"x\n" + b"".join(b"%d\n" % (one * 37 % 50) for one in range(100))})
     (made.root / "dver.yaml").write_text(
         "stages: {train: {cmd: cp train.csv model, deps: [train.csv], outs: [model]}}\n"
         "artifacts: {churn: {path: model, type: model}}\n"
@@ -225,7 +225,7 @@ def test_drift_against_what_a_model_was_trained_on(tmp_path: Path) -> None:
     made.commit()
     project.model.register("churn")
     project.model.assign("churn", "prod")
-    write(made.root, {"live.csv": b"x\n" + b"".join(b"%d\n" % (one * 37 % 100 + 900) for one in range(100))})
+    write(made.root, {"live.csv": b"x\n" + b"".join(b"%d\n" % (one * 37 % 50 + 900) for one in range(100))})
     (made.root / "dver.checks.yaml").write_text("checks: {live.csv: {drift: {against: 'model churn#prod'}}}\n")
     (result,) = check(made).checked[0].results
     assert result.found == "drift in x (distribution)"
