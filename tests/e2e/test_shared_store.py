@@ -209,6 +209,9 @@ def test_a_store_that_cannot_be_written_is_read_and_an_add_changes_nothing(run: 
         before = (bob / "data.dver").read_bytes()
         read_only.run("status", cwd=bob)  # it trusts what the checkout had just written: an add need not read that
         read_only.run("add", "data", cwd=bob)  # nothing new: nothing to write
+        (bob / "table.csv").write_text("a\n1\n")
+        assert "table.csv: 1 row" in read_only.run("profile", "table.csv", cwd=bob)  # shown, and not kept
+        (bob / "table.csv").unlink()
         (bob / "data" / "new.csv").write_text("new\n")
         (bob / "other").write_text("other\n")
         for path in ("data", "other"):
