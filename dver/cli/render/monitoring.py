@@ -47,7 +47,7 @@ def print_monitor_history(ctx: Context, history: MonitorHistory) -> None:
     windows = history.windows
     alarms = sum(one.alarm for one in windows)
     ctx.say(f"{history.name}: {terminal.count(len(windows), 'window')}, {terminal.count(alarms, 'alarm')}")
-    for line in _charts(windows, terminal.width() if terminal.is_terminal(sys.stdout) else 100):
+    for line in charts(windows, terminal.width() if terminal.is_terminal(sys.stdout) else 100):
         ctx.say(f"  {line}")
     ctx.say("")
     shown = windows if ctx.verbose else windows[-_LISTED:]
@@ -122,7 +122,7 @@ def _time(one: MonitoredWindow) -> str:
     return one.start[:16].replace("T", " ").removesuffix(" 00:00")
 
 
-def _charts(windows: Sequence[MonitoredWindow], width: int) -> Iterator[str]:
+def charts(windows: Sequence[MonitoredWindow], width: int) -> Iterator[str]:
     """A line for the drifted columns and for each metric: its lowest value, bars over time, its highest value."""
     last = windows[-max(5, min(_WINDOWS, width - _LABEL)) :]
     yield _chart("drifted", [float(len(one.drifted)) for one in last], from_zero=True)

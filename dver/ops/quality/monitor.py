@@ -85,7 +85,10 @@ def monitor(
     baseline = None if request.baseline is None else _data_at(repo, request.baseline, cwd)
     ignored = {*request.settings.ignored, *filter(None, (request.time, request.outputs.key))}
     settings = replace(request.settings, ignored=frozenset(ignored))
-    with scratch_directory(repo) as scratch, progress.task("monitor") as task:
+    with (
+        scratch_directory(repo) as scratch,
+        progress.task("monitor", total=None if rule else len(live), unit="") as task,
+    ):
         found: list[tuple[LiveWindow, WindowDrift]] = []
         known = {column.name for part in reference.found.profile.collections for column in part.columns}
         windows = find_windows(repo, live, rule, request.time, at, cwd=cwd, scratch=scratch)

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from monitored import window
 from monitoring_projects import make_monitored, rows, write_rows
 from support import Run
 from workspaces import Project
 
 from dver.cli.main import main
+from dver.cli.render.monitoring import charts
 
 COMPARE = ("monitor", "live.csv", "--reference", "train.csv", "--ignore", "id")
 
@@ -89,6 +91,13 @@ def test_the_history_is_shown_with_a_chart(project: Project, capsys: pytest.Capt
     assert run_main("monitor", "history", "train", "--limit", "1", "--json") == 0
     (window,) = json.loads(capsys.readouterr().out)["windows"]
     assert window["alarms"] == ["amount: distribution"]
+
+
+def test_charts_fit_a_narrow_terminal() -> None:
+    windows = [window(day) for day in range(1, 29)]
+    lines = list(charts(windows, 40))
+    assert lines
+    assert max(map(len, lines)) <= 40
 
 
 def test_an_unknown_history_is_refused(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
