@@ -21,6 +21,7 @@ from dver.formats.profile import Profile
 from dver.formats.tree import Kind
 from dver.models.training_data import training_data
 from dver.monitoring.drifted_columns import WindowDrift, compare_profiles
+from dver.monitoring.git_reference import git_content, reference_profile
 from dver.monitoring.history import checked_name, record_windows
 from dver.monitoring.live_data import LiveWindow, find_windows
 from dver.monitoring.live_tables import new_directory, tables_at
@@ -29,7 +30,7 @@ from dver.monitoring.performance import PerformanceBaseline, WindowPerformance, 
 from dver.monitoring.request import MonitorRequest
 from dver.monitoring.scored_rows import ONE_WINDOW, TableFile, open_scored
 from dver.monitoring.window_rule import WindowRule, parse_time, time_text
-from dver.profile_cache.profiles import Found, profile_of
+from dver.profile_cache.profiles import Found
 from dver.repo import Repository
 
 
@@ -122,14 +123,14 @@ def _reference(repo: Repository, request: MonitorRequest, cwd: Path) -> _Referen
     if request.input is not None:
         path = os.path.relpath(os.path.join(os.path.realpath(cwd), request.input), os.path.realpath(repo.git.worktree))
     data = training_data(repo, request.model, path=path)
-    found = profile_of(repo, data.path, cwd=repo.git.worktree, rev=data.commit)
+    found = reference_profile(repo, data.path, cwd=repo.git.worktree, rev=data.commit)
     return _Reference(f"{data.model}: {data.path}", found, _name_of(data.model.partition("@")[0]))
 
 
 def _data_at(repo: Repository, text: str, cwd: Path) -> tuple[str, Found]:
     """The profile of `PATH` or `PATH@REV`, and how a history names it."""
     path, rev = split_revision(text, cwd)
-    found = profile_of(repo, path, cwd=cwd, rev=rev)
+    found = reference_profile(repo, path, cwd=cwd, rev=rev)
     shown = os.fsdecode(os.path.relpath(found.path, os.fsencode(repo.layout.prefix) or b"."))
     return shown + (f"@{rev}" if rev else ""), found
 
@@ -281,4 +282,11 @@ def _files_of(repo: Repository, found: Found, scratch: Path) -> tuple[TableFile,
     if found.entry.kind is Kind.DIRECTORY:
         raise MissingObjectError(shown, fix=f"check it out: dver checkout {quoted(rev)} {quoted(shown)}")
     name = path.name
-    return (TableFile(content_file(repo, found.entry, found.path, rev, scratch / name), name),)
+    try:
+        return (TableFile(content_file(repo, found.entry, found.path, rev, scratch / name), name),)
+    except MissingObjectError:
+        content = git_content(repo, found.path, rev)
+        if content is None:
+            raise
+    (scratch / name).write_bytes(content)
+    return (TableFile(scratch / name, name),)

@@ -290,6 +290,20 @@ def test_the_reference_may_be_a_version(project: Project) -> None:
     assert (result.name, result.reference, result.alarm) == ("train", "train.csv@HEAD", False)
 
 
+def test_the_reference_may_be_a_table_that_git_tracks(project: Project) -> None:
+    path = write_rows(project.root / "small.csv", rows(500, seed=3))
+    project.git("add", "small.csv")
+    commit = project.commit()
+    write_rows(path, rows(500, seed=3, shift=9.0))
+    live(project, without=("target",))
+    (window,) = run_monitor(project, "live.csv", reference=f"small.csv@{commit}", **OUTPUTS).history
+    assert window.drifted == ()
+    assert window.metrics
+    with pytest.raises(UsageError, match="no data at"):
+        run_monitor(project, "live.csv", reference=f"nope.csv@{commit}")
+    project.git("reset", "--quiet", "--hard", "HEAD~1")
+
+
 def test_a_path_may_have_an_at_sign(tmp_path: Path) -> None:
     (tmp_path / "a@b.csv").touch()
     assert split_revision("a@b.csv", tmp_path) == ("a@b.csv", None)
