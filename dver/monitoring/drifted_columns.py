@@ -35,7 +35,7 @@ def compare_profiles(
 ) -> WindowDrift:
     """Compare live data with the reference. Raises UsageError if they have no collection in common.
 
-    The columns of the model's output that the reference lacks, as training data does, are compared with those of
+    Columns of the model's output that are missing in the reference, as in training data, are compared with those of
     `baseline`. Without one, they are not compared. That live data has no target is no drift.
     """
     result = WindowDrift()

@@ -56,7 +56,7 @@ class WindowRule:
 
 
 def time_sql(column: str) -> str:
-    """SQL for the time in a column, in UTC; null where it is none."""
+    """SQL for the time in a column, in UTC; null for any other value."""
     return f"TRY_CAST(CAST({quoted_name(column)} AS VARCHAR) AS TIMESTAMP)"
 
 
