@@ -14,6 +14,7 @@ from workspaces import Project, write
 
 import dver
 from dver.formats.profile import Profile
+from dver.ops.maintain.fsck_remote import fsck_remote
 from dver.ops.maintain.gc import gc
 from dver.ops.maintain.gc_remote import gc_remote
 from dver.ops.share.fetch import fetch
@@ -182,6 +183,7 @@ def test_gc_of_a_remote_keeps_profiles_of_live_data_that_another_clone_pushed(pr
     with project.opened() as repo:
         gc_remote(repo, "origin", grace=0)
         gc_remote(repo, "origin", grace=0)
+        assert not fsck_remote(repo, "origin", cwd=project.root).damages
     third = clone_of(project, tmp_path / "third")
     assert fetch_profiles(third, "data") == [None]
     assert profiled(third).profile == made.profile
