@@ -134,3 +134,29 @@ def test_good_data_passes_without_a_word(run: Run, repo: Path) -> None:
     (repo / "source.csv").write_bytes(GOOD)
     assert "check" not in run("add", "people.csv", cwd=repo).err.replace("dver.checks.yaml", "")
     run("repro", cwd=repo)
+
+
+def test_results_travel_with_the_profiles_to_a_clone_without_the_data(run: Run, repo: Path, tmp_path: Path) -> None:
+    run("remote", "add", "-d", "origin", tmp_path / "remote", cwd=repo)
+    (repo / "people.csv").write_bytes(GOOD)
+    run("add", "people.csv", cwd=repo)
+    git("add", "-A", cwd=repo)
+    git("commit", "-qm", "Good", cwd=repo)
+    (repo / "people.csv").write_bytes(BAD)
+    run("add", "--no-checks", "people.csv", cwd=repo)
+    git("commit", "-qm", "Bad", cwd=repo)
+    report = ("report", "--against", "HEAD~1", "--json")
+    run("check", "data", "people.csv", cwd=repo, rc=1)
+    here = run(*report, cwd=repo).json["sections"]["checks"]
+    run("push", "--all-commits", cwd=repo)
+    git("clone", "-q", repo, tmp_path / "clone", cwd=tmp_path)
+    clone = tmp_path / "clone"
+    run("fetch", "--profiles", cwd=clone)
+    run("fetch", "--profiles", "--rev", "HEAD~1", cwd=clone)
+    found = run(*report, cwd=clone).json["sections"]["checks"]
+    assert found == here
+    assert [(one["rule"], one["before"], one["skipped"]) for one in found["failed"]] == [
+        ("rows", "passed", True),
+        ("unique", "passed", True),
+    ]
+    assert not (clone / "people.csv").exists()
