@@ -48,9 +48,9 @@ def command(
 ) -> None:
     """Report what a branch changes, for a pull request.
 
-    The report has metrics, parameters, data, data checks, stages that are out of date, plots, and models to register. It
-    compares HEAD with the merge base of the default branch; in the CI of GitHub and GitLab, with the target of the pull
-    request. Changes that are not committed are part of the report.
+    The report has metrics, parameters, data, data checks, stages that are out of date, plots, and models to register.
+    It compares HEAD with the merge base of the default branch; in the CI of GitHub and GitLab, with the target of the
+    pull request. Changes that are not committed are part of the report.
     """
     form = _chosen_form(as_md, as_html, as_json) or (form_of(Path(out)) if out is not None else ReportForm.MARKDOWN)
     publication = request.prepare()
