@@ -107,9 +107,9 @@ def _without_nulls(values: Any) -> tuple[Any, int]:
 
 
 def _counts(filled: Any) -> list[tuple[Any, int]]:
-    if filled.dtype.kind in "bif":
-        names, times = np.unique(filled, return_counts=True)
-        pairs = zip(names.tolist(), times.tolist(), strict=True)
-    else:
-        pairs = iter(Counter(filled.tolist()).items())
-    return sorted(pairs, key=lambda pair: (-pair[1], str(pair[0])))
+    """The most frequent values, at most one more than a profile counts, with their counts."""
+    if filled.dtype.kind not in "bif":
+        return Counter(filled.tolist()).most_common(COMPLETE_MAX + 1)
+    names, times = np.unique(filled, return_counts=True)
+    order = np.argsort(-times, kind="stable")[: COMPLETE_MAX + 1]
+    return list(zip(names[order].tolist(), times[order].tolist(), strict=True))

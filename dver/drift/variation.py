@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST_PARTS: Final = 3
-_SIGNIFICANT: Final = 0.01
+_SIGNIFICANT: Final = 0.001
 _SORTED: Final = 0.1
 """A larger variance comes from sorted rows."""
 _DRAWS: Final = 200
@@ -146,7 +146,7 @@ def _table(columns: Sequence[PartColumn]) -> NDArray[Any]:
         for name in dict.fromkeys(name for one in listed for name in one)
         if all(name in one or done for one, done in zip(listed, complete, strict=True))
     ]
-    known = np.array([[one.get(name, 0) for name in names] for one in listed], "f8").reshape(len(columns), -1)
+    known = np.array([[one.get(name, 0) for name in names] for one in listed], "f8").reshape(len(columns), len(names))
     rest = np.array([one.count for one in columns]) - known.sum(axis=1)
     return np.column_stack([known, np.maximum(rest, 0)])
 
