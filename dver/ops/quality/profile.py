@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from dver.formats.profile import (
     Value,
 )
 from dver.profile_cache.profiles import Found, profile_of
+from dver.profiles.tables import require_libraries
 from dver.repo import Repository
 from dver.reports.quality.figures import number_of
 
@@ -114,6 +116,8 @@ def profile(
     NoProfileError for data that is not here, UsageError for wrong paths or without the extra `data`, CorruptError for
     a file that is not a table, ConflictError if `html` is a file that dver did not write.
     """
+    if find_spec("numpy") is None or find_spec("pyarrow") is None:  # known profiles have sketches, too
+        require_libraries()
     if html is not None:
         _check_page(paths, html)
     hidden = frozenset(private)

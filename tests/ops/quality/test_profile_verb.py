@@ -151,3 +151,13 @@ def test_an_interrupted_profile_leaves_nothing(tmp_path: Path) -> None:
     assert made.leftovers() == []
     assert list((made.root / ".git/dver").glob("profile-*")) == []
     assert dver.Project.find(made.root).profile("data")[0].collections[0].rows == 4_000_000
+
+
+@pytest.mark.parametrize("library", ["numpy", "pyarrow"])
+def test_without_the_extra_the_error_has_the_command_that_installs_it(
+    shared: Project, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(dver.UsageError) as caught:
+        dver.Project.find(shared.root).profile("data")
+    assert caught.value.fix == 'pip install "dver[data]"'
