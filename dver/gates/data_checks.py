@@ -16,7 +16,6 @@ from dver.formats.profile import Profile
 from dver.formats.tree import Entry
 from dver.gates.checked_content import CheckedContent, RecordedContent, WorkspaceContent, recorded_content
 from dver.gates.errors import FailedChecksError, FailedOutputChecksError, data_fix, failed, failure_text, failures_text
-from dver.gates.errors import shown as shown_path
 from dver.gates.kept_results import changing_part, keep_results, known_results, stable_part
 from dver.git.registry.references import ArtifactReference, find_artifact, find_version
 from dver.pipelines.definition.yaml_tree import Node
@@ -94,10 +93,15 @@ class DataGate:
         self._profiles.clear()
         self._evaluated.clear()
 
-    def refuse_failed(self, checked: Sequence[CheckedData], *, override: str) -> None:
-        """Raise FailedChecksError if a critical check failed. `override` is a command without its paths."""
+    def refuse_failed(self, checked: Sequence[CheckedData], paths: Iterable[bytes], *, override: str) -> None:
+        """Raise FailedChecksError if a critical check failed.
+
+        `override` is a command, without those of the `paths` that it needs to override the checks that failed.
+        """
         if bad := failed(checked):
-            names = " ".join(dict.fromkeys(quoted(shown_path(self._repo, one)) for one in bad))
+            places = [os.fsencode(one.path) for one in bad]
+            wanted = [one for one in paths if any(_overlap(one, place) for place in places)]
+            names = " ".join(quoted(self._repo.layout.shown(one)) for one in wanted)
             raise FailedChecksError(
                 failure_text(self._repo, checked),
                 why=failures_text(checked),
@@ -164,6 +168,10 @@ class DataGate:
         version = find_version(find_artifact(self._repo.git, asked.artifact), asked)
         place = os.fsdecode(self._repo.layout.absolute(path))
         return profile_of(self._repo, place, rev=version.commit, keep=False, progress=self._progress).profile
+
+
+def _overlap(one: bytes, other: bytes) -> bool:
+    return is_at_or_below(one, other) or is_at_or_below(other, one)
 
 
 def _missing(suite: CheckSuite) -> CheckedData:

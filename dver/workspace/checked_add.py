@@ -65,7 +65,7 @@ def check_and_record(
     checked: tuple[CheckedData, ...] = ()
     if options.checks:
         checked = checks.check([one for found in suites.values() for one in found])
-        checks.refuse_failed(checked, override="dver add --no-checks")
+        checks.refuse_failed(checked, [one.path for one in requests], override="dver add --no-checks")
     for data in _only_in_part(requests) & skipped.keys():
         before = tracked[data].pointer.checks_skipped
         skipped[data] = skipped[data] or before  # of the rest of the directory

@@ -90,6 +90,16 @@ def test_a_failed_critical_check_leaves_pointer_index_gitignore_and_store_as_the
     assert "rows" in (caught.value.why or "")
 
 
+def test_the_override_names_what_was_added_and_not_the_file_that_fails(project: Project) -> None:
+    write(project.root, {"other.bin": b"1"})
+    paths = _directory(project)
+    write_suite(project, SUITE.replace("people.csv", "data/*.csv"))
+    with pytest.raises(FailedChecksError) as caught:
+        add_data(project, "other.bin", *paths)
+    assert caught.value.what == "data/b.csv fails 1 critical check"
+    assert (caught.value.fix or "").endswith(", or override them: dver add --no-checks data")
+
+
 def test_all_changed_data_is_refused_if_one_fails(project: Project) -> None:
     write(project.root, {"people.csv": GOOD, "other": b"1\n"})
     add_data(project, "people.csv", "other")
