@@ -12,13 +12,14 @@ from dver.checks.result import CheckedData, RuleOutcome, RuleResult, Severity
 from dver.checks.suite.find import output_suite, suites_for
 from dver.checks.suite.rules import FILE_NAME, CheckSuite
 from dver.core.display import Displayed
-from dver.core.errors import DverError, UsageError
+from dver.core.errors import CorruptError, DverError, UsageError
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.profile import Profile
 from dver.models.training_data import training_data
 from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 from dver.profile_cache.profiles import profile_of
+from dver.profiles.tables import require_libraries
 from dver.repo import Repository
 from dver.tracking.browse import tracked_at
 from dver.tracking.targets import is_at_or_below, resolve_data_path
@@ -56,6 +57,8 @@ def check_data(
     if not suites:
         raise _no_rules(repo, paths)
 
+    require_libraries()
+
     def reference(model: str, _path: bytes) -> Profile:
         """The profile of what a model was trained on."""
         data = training_data(repo, model)
@@ -67,7 +70,7 @@ def check_data(
         path = str(repo.git.worktree / os.fsdecode(suite.path))
         try:
             found = profile_of(repo, path, cwd=repo.git.worktree, rev=rev, progress=progress)
-        except UsageError as error:
+        except (UsageError, CorruptError) as error:
             checked.append(_without_data(suite, error))
             continue
         checked.append(check_suite(repo, suite, found, references=reference, rows=rows, progress=progress))
@@ -101,8 +104,9 @@ def _concerns(path: bytes, wanted: Sequence[bytes] | None) -> bool:
     return wanted is None or any(is_at_or_below(path, of) or is_at_or_below(of, path) for of in wanted)
 
 
-def _without_data(suite: CheckSuite, error: UsageError) -> CheckedData:
-    result = RuleResult("data", RuleOutcome.ERROR, Severity.CRITICAL, "data to check", error.what)
+def _without_data(suite: CheckSuite, error: DverError) -> CheckedData:
+    text = f"{error.what}: {error.why}" if error.why else error.what
+    result = RuleResult("data", RuleOutcome.ERROR, Severity.CRITICAL, "data to check", text)
     return CheckedData(os.fsdecode(suite.path), None, suite.source, (result,))
 
 

@@ -95,6 +95,13 @@ def test_data_that_is_missing_fails_and_the_rest_is_checked(project: Project) ->
     assert failed(result)["parts"] == ["expression"]
 
 
+def test_a_table_that_cannot_be_read_fails_and_the_rest_is_checked(project: Project) -> None:
+    write(project.root, {"data/people.csv": b"id,age\n1,30\n2\n"})
+    result = check(project)
+    assert failed(result) == {"data/people.csv": ["data"], "parts": ["expression"]}
+    assert "row 2" in result.checked[0].results[0].found
+
+
 def test_a_clone_with_the_profile_alone_answers_what_the_profile_knows(project: Project) -> None:
     check(project)
     import shutil
