@@ -9,7 +9,6 @@ from dver.formats.objectref import ObjectRef
 from dver.pipelines.run_cache.entries import RunCache
 from dver.pipelines.run_cache.share import UnsentRuns
 from dver.profile_cache.kept_objects import KeptObject, kept_below
-from dver.profile_cache.stored_profiles import without_private_values
 from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.fetch import DownloadResult, fetch
 from dver.remote.transfer.run_batches import newer_than_remote
@@ -25,11 +24,18 @@ def unsent_results(repo: Repository, remote: str, roots: Iterable[ObjectRef]) ->
     """
     listed = list(roots)
     found = _unsent(repo, remote, kept_below(repo, listed))
-    if any(without_private_values(repo, one) for one in found):
+    if repo.config.private_columns and _replace_private(repo, found):
         found = _unsent(repo, remote, kept_below(repo, listed))
     whole = [one for one in found if not repo.store.find_missing([one.ref])]
     runs = tuple(run for run, _ in RunCache(repo).runs([one.key for one in whole]))
     return UnsentRuns(runs, tuple({one.item.oid: one.item for one in whole}.values()))
+
+
+def _replace_private(repo: Repository, found: Sequence[KeptObject]) -> bool:
+    """Replace profiles with values of private columns. Returns whether there were some."""
+    from dver.profile_cache.stored_profiles import without_private_values  # other transfers decode no profile
+
+    return sum([without_private_values(repo, one) for one in found]) > 0
 
 
 def _unsent(repo: Repository, remote: str, kept: Sequence[KeptObject]) -> list[KeptObject]:

@@ -236,6 +236,7 @@ def test_clones_with_one_store_share_profiles(project: Project, tmp_path: Path) 
 def test_a_profile_with_values_of_a_column_that_became_private_is_never_pushed(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    profiled(project, "data/1.csv")
     profiled(project)
     dver.Project.find(project.root).config.set("profile.private", "b")
     pushed(project)
@@ -244,6 +245,7 @@ def test_a_profile_with_values_of_a_column_that_became_private_is_never_pushed(
     monkeypatch.setenv("DVER_PROFILE_PRIVATE", "")
     found = profiled(clone, scan=False)
     assert private_names(found.profile) == {"b"}
+    assert private_names(profiled(clone, "data/1.csv", scan=False).profile) == {"b"}
     with clone.opened() as repo:
         (kept,) = kept_by_command(repo, "dver profile 1 directory")
         (files,) = [one for one in repo.store.tree(kept.item.oid) if one.name == b"files"]
