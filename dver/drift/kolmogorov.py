@@ -11,6 +11,9 @@ from dver.drift.samples import DistributionSteps, NumberSample
 _EXACT_GRID: Final = 100_000
 """The p-value is exact if the numbers of values multiply to at most this."""
 
+_EXACT_LEAST: Final = 1e-9
+"""Smaller exact p-values are lost in rounding."""
+
 
 @dataclass(frozen=True, slots=True)
 class KolmogorovTest:
@@ -46,6 +49,8 @@ def kolmogorov_test(
     if extra or n * m > _EXACT_GRID or not statistic:
         return KolmogorovTest(statistic, float(kolmogorov(scale * statistic)), threshold)
     p_value = _exact_p_value(statistic, n, m)
+    if p_value < _EXACT_LEAST:
+        return KolmogorovTest(statistic, float(kolmogorov(scale * statistic)), threshold)
     equivalent = float(kolmogi(p_value)) if p_value < 1 else 0.0
     # So that statistic and threshold compare as the exact p-value and alpha do.
     return KolmogorovTest(

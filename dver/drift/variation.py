@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST_PARTS: Final = 3
-_SIGNIFICANT: Final = 0.001
+_SIGNIFICANT: Final = 0.005
 _SORTED: Final = 0.1
 """A larger variance comes from sorted rows."""
 _DRAWS: Final = 200
@@ -124,7 +124,8 @@ def _of_counts(table: NDArray[Any]) -> Variation:
     if chdtrc(freedom, statistics.sum()) > _SIGNIFICANT:
         return Variation()
     # A sum of squares of which few vary has a long tail: chi-square with as few degrees of freedom (Satterthwaite).
-    directions = 2 * statistics.mean() ** 2 / max(statistics.var(ddof=1), 1e-9)
+    # Half of the estimate, since a few parts vary too little by chance as often as too much.
+    directions = statistics.mean() ** 2 / max(statistics.var(ddof=1), 1e-9)
     cells = len(totals) - 1
     variance = (statistics.sum() / freedom - 1) / float(sizes.mean())
     return _variation(float(variance), len(table), cells, float(np.clip(directions, 1, cells)))

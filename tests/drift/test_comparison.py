@@ -203,6 +203,13 @@ def test_times_are_compared_on_request_only() -> None:
     assert compared(days, days + 10**6, DriftSettings(times=True)).drifted
 
 
+def test_samples_that_do_not_overlap_have_a_threshold() -> None:
+    found = compared(draws(1, 60), draws(2, 60) + 50)
+    assert found.statistic == 1.0
+    assert found.threshold is not None
+    assert 0.2 < found.threshold < 0.6
+
+
 def test_ignored_columns_do_not_drift() -> None:
     settings = DriftSettings(ignored={"x", "y"})
     found = compare(table_of({"x": draws(1)}), table_of({"x": draws(1) + 9, "y": draws(2)}), settings)
