@@ -18,6 +18,7 @@ VALUES_MAX: Final = 16
 _COUNTED_MAX: Final = 64
 _STEPS: Final = 129
 """The quantiles of a part that others may still join."""
+_MANY_COLUMNS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,21 @@ class Part:
 NO_VALUES: Final = PartOfColumn(0, None, {})
 
 
-def steps_for(columns: int) -> int:
-    """How many quantiles a part keeps: fewer where there are thousands of columns."""
-    return _STEPS if columns <= 1000 else 33
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What is kept of each column while a table is read: less where there are thousands of them."""
+
+    steps: int
+    """The quantiles of a part."""
+    counters: int
+    """The values that are counted at a time."""
+    counted: int
+    """The values of a part that have counts."""
+
+
+def detail_for(columns: int) -> Detail:
+    """The detail for a table with this many columns, so that they fit into memory."""
+    return Detail(_STEPS, 1024, _COUNTED_MAX) if columns <= _MANY_COLUMNS else Detail(33, 256, VALUES_MAX)
 
 
 def halved(parts: Sequence[Part]) -> list[Part]:

@@ -20,7 +20,7 @@ from dver.formats.profile import (
     decode,
     encode,
 )
-from dver.profiles.reading.typed import TypedColumn, scan_typed, typed_columns
+from dver.profiles.reading.typed import COLUMNS_MAX, TypedColumn, scan_typed, typed_columns
 from dver.profiles.scan.rows import ScannedColumns
 from dver.profiles.settings import ProfileSettings
 
@@ -35,20 +35,26 @@ def scan_shared(path: Path, name: str, settings: ProfileSettings, processes: int
 
     Raises CorruptError for a file that cannot be read.
     """
-    size = min(processes or available_cpus() or 1, PROCESSES_MAX)
-    if size < 2 or path.stat().st_size < _WORK_MIN:
-        return scan_typed(path, name, settings)
     columns = typed_columns(path, name)
+    size = min(processes or available_cpus() or 1, PROCESSES_MAX)
+    if size < 2 or len(columns) < 2 or path.stat().st_size < _WORK_MIN:
+        return _in_turns(path, name, settings, range(len(columns)))
     shares = _shares(columns, size)
-    if len(shares) < 2:
-        return scan_typed(path, name, settings)
     with WorkerPool(lambda: _Scanner(path, name, settings), size=size) as pool:
         if not len(pool):
-            return scan_typed(path, name, settings)
+            return _in_turns(path, name, settings, range(len(columns)))
         pool.start_jobs([list(share) for share in shares[1:]])
-        mine = scan_typed(path, name, settings, shares[0])
+        mine = _in_turns(path, name, settings, shares[0])
         others = [_scanned(one) for one in pool.answers(len(shares) - 1)]
     return _joined([mine, *others], shares, name)
+
+
+def _in_turns(path: Path, name: str, settings: ProfileSettings, places: Sequence[int]) -> ScannedColumns:
+    """The profile of the columns at these places, a thousand of them at a time."""
+    turns = [places[start : start + COLUMNS_MAX] for start in range(0, len(places), COLUMNS_MAX)]
+    if len(turns) < 2:
+        return scan_typed(path, name, settings, places)
+    return _joined([scan_typed(path, name, settings, turn) for turn in turns], turns, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class _Scanner:
     settings: ProfileSettings
 
     def do(self, job: Any, report: Report) -> bytes:
-        found = scan_typed(self.path, self.name, self.settings, job)
+        found = _in_turns(self.path, self.name, self.settings, job)
         table = CollectionProfile("", CollectionKind.TABLE, found.rows, 1, 0, found.columns, parts=found.parts)
         return encode(Profile((table,)))
 

@@ -251,6 +251,13 @@ def test_two_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.M
     assert encode(alone) == encode(shared)
 
 
+def test_columns_that_are_read_in_turns_are_those_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pq.write_table(all_types(), tmp_path / "a.parquet", row_group_size=700)
+    at_once = profile_table(tmp_path / "a.parquet", "a.parquet")
+    monkeypatch.setattr(sharing_columns, "COLUMNS_MAX", 5)
+    assert encode(profile_table(tmp_path / "a.parquet", "a.parquet")) == encode(at_once)
+
+
 def test_only_suffixes_of_tables_have_profiles(tmp_path: Path):
     assert is_profiled_table("A.CSV.gz")
     assert not is_profiled_table("a.parquet.gz")

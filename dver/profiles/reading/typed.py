@@ -14,7 +14,12 @@ from dver.profiles.settings import ProfileSettings
 if TYPE_CHECKING:
     from pyarrow import DataType, Schema
 
-_BUFFER: Final = 1 << 20
+COLUMNS_MAX: Final = 1000
+"""The columns that a process reads at a time: Arrow takes 100 kB to read one."""
+_BUFFER_MAX: Final = 1 << 20
+_BUFFER_MIN: Final = 1 << 14
+_BUFFERS: Final = 32 << 20
+"""The buffers of all columns together: Arrow has one for each column."""
 _PROBE_ROWS: Final = 4096
 _DICTIONARY_SHARE: Final = 8
 
@@ -77,6 +82,7 @@ class _ParquetTable:
         import pyarrow.parquet as pq
 
         self._path = path
+        self._columns = pq.read_metadata(path).num_columns
         self._file = self._opened(())
         schema = self._file.schema_arrow
         self._leaves = _leaf_places(schema, self._file.metadata.num_columns)
@@ -86,18 +92,18 @@ class _ParquetTable:
             TypedColumn(field.name, str(field.type), sum(sizes[leaf] for leaf in leaves))
             for field, leaves in zip(schema, self._leaves, strict=True)
         )
-        assert pq
 
     def batches(self, chosen: Sequence[int]) -> Iterator[tuple[Sequence[Any], int]]:
         leaves = [leaf for at in chosen for leaf in self._leaves[at]]
         order = sorted(range(len(chosen)), key=lambda at: chosen[at])
         places = {at: place for place, at in enumerate(order)}
         file = self._opened(self._repeating_texts(chosen))
-        rows = batch_rows(len(chosen))
-        groups = list(range(file.metadata.num_row_groups))
-        for batch in file.reader.iter_batches(rows, row_groups=groups, column_indices=leaves, use_threads=False):
-            arrays = batch.columns
-            yield [arrays[places[at]] for at in range(len(chosen))], batch.num_rows
+        # Batches end with their row group, and do not depend on which columns are read: so sums are rounded alike.
+        rows = batch_rows(min(len(self.columns), COLUMNS_MAX))
+        for group in range(file.metadata.num_row_groups):
+            for batch in file.reader.iter_batches(rows, row_groups=[group], column_indices=leaves, use_threads=False):
+                arrays = batch.columns
+                yield [arrays[places[at]] for at in range(len(chosen))], batch.num_rows
 
     def _repeating_texts(self, chosen: Sequence[int]) -> list[str]:
         """The columns of texts that repeat: read as dictionaries, they are much faster."""
@@ -117,8 +123,9 @@ class _ParquetTable:
     def _opened(self, dictionaries: Sequence[str]) -> Any:
         import pyarrow.parquet as pq
 
+        size = max(_BUFFER_MIN, min(_BUFFER_MAX, _BUFFERS // max(self._columns, 1)))
         return pq.ParquetFile(
-            self._path, buffer_size=_BUFFER, pre_buffer=False, memory_map=False, read_dictionary=list(dictionaries)
+            self._path, buffer_size=size, pre_buffer=False, memory_map=False, read_dictionary=list(dictionaries)
         )
 
 
@@ -136,7 +143,7 @@ class _ArrowTable:
     def batches(self, chosen: Sequence[int]) -> Iterator[tuple[Sequence[Any], int]]:
         reader = self._reader(sorted(chosen))
         places = {at: place for place, at in enumerate(sorted(chosen))}
-        size = batch_rows(len(chosen))
+        size = batch_rows(min(len(self.columns), COLUMNS_MAX))
         count = None if self._stream else reader.num_record_batches
         at = 0
         while count is None or at < count:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dver.formats.profile import ColumnProfile, ColumnType
 from dver.profiles.column_merging import merge_columns
-from dver.profiles.parts import NO_VALUES, PartOfColumn, joined_column
+from dver.profiles.parts import NO_VALUES, Detail, PartOfColumn, joined_column
 from dver.profiles.scan.inference import Inference
 from dver.profiles.scan.times import is_time, seconds_of, text_of_time
 from dver.profiles.scan.values import NestedValues, NumberValues, TextValues
@@ -25,10 +25,10 @@ _Values: TypeAlias = NumberValues | TextValues | NestedValues
 class ColumnScan:
     """The profile of one column while it is read."""
 
-    def __init__(self, name: str, *, steps: int, private: bool, declared: str | None, infer: bool) -> None:
-        """`steps`: quantiles of a part. `infer`: texts may be numbers, times or booleans."""
+    def __init__(self, name: str, *, detail: Detail, private: bool, declared: str | None, infer: bool) -> None:
+        """`infer`: texts may be numbers, times or booleans."""
         self.name = name
-        self._steps = steps
+        self._detail = detail
         self._private = private
         self._declared = declared
         self._inference = Inference() if infer else None
@@ -150,16 +150,16 @@ class ColumnScan:
         import numpy as np
 
         content, offsets = _buffers(array)
-        made = self._values(ColumnType.BYTES, lambda: TextValues(ColumnType.BYTES, private=self._private))
+        made = self._values(ColumnType.BYTES, lambda: TextValues(ColumnType.BYTES, self._detail, private=self._private))
         made.add(content, offsets, np.diff(offsets), lambda _: (), None)
 
     def _numbers(self, kind: ColumnType) -> NumberValues:
-        made = self._values(kind, lambda: NumberValues(kind, self._steps, private=self._private))
+        made = self._values(kind, lambda: NumberValues(kind, self._detail, private=self._private))
         assert isinstance(made, NumberValues)
         return made
 
     def _texts(self) -> TextValues:
-        made = self._values(ColumnType.TEXT, lambda: TextValues(ColumnType.TEXT, private=self._private))
+        made = self._values(ColumnType.TEXT, lambda: TextValues(ColumnType.TEXT, self._detail, private=self._private))
         assert isinstance(made, TextValues)
         return made
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from dver.formats.profile import ColumnProfile, PartSummary
 from dver.profiles.column_merging import has_few_numbers
-from dver.profiles.parts import NO_VALUES, PARTS_MAX, Part, halved, joined_parts, steps_for, summary_of
+from dver.profiles.parts import NO_VALUES, PARTS_MAX, Part, detail_for, halved, joined_parts, summary_of
 from dver.profiles.scan.columns import ColumnScan
 from dver.profiles.settings import ProfileSettings
 
@@ -36,7 +36,7 @@ class TableScan:
         """`expected_rows` and `columns` are about how many there will be: parts are laid out for them."""
         self._settings = settings
         self._infer = infer
-        self._steps = steps_for(columns)
+        self._detail = detail_for(columns)
         self._part_rows = max(PART_ROWS_MIN, -(-expected_rows // PARTS_MAX))
         self._scans: list[ColumnScan] = []
         self._by_name: dict[str, int] = {}
@@ -48,7 +48,7 @@ class TableScan:
         """Add columns. Those that come later are null in the rows before."""
         for name, kind in zip(names, declared, strict=True):
             private = name in self._settings.private
-            scan = ColumnScan(name, steps=self._steps, private=private, declared=kind, infer=self._infer)
+            scan = ColumnScan(name, detail=self._detail, private=private, declared=kind, infer=self._infer)
             scan.add_nulls(self.rows)
             self._by_name.setdefault(name, len(self._scans))
             self._scans.append(scan)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dver.formats.profile import ColumnProfile, ColumnType, Value
 from dver.profiles.moments import Moments
-from dver.profiles.parts import PartOfColumn
+from dver.profiles.parts import Detail, PartOfColumn
 from dver.profiles.sketches.distinct import Distinct
 from dver.profiles.sketches.frequent import Frequent
 from dver.profiles.sketches.hashing import hashes_of_bytes, hashes_of_numbers
@@ -18,22 +18,20 @@ if TYPE_CHECKING:
 
 SHOWN_TEXT: Final = 100
 """The characters of the first and last text that are kept."""
-_FEW: Final = 64
-"""A part keeps counts of numbers where there are at most this many."""
 
 
 class NumberValues:
     """Numbers, booleans or times (as Unix seconds)."""
 
-    def __init__(self, kind: ColumnType, steps: int, *, private: bool) -> None:
+    def __init__(self, kind: ColumnType, detail: Detail, *, private: bool) -> None:
         self.kind = kind
         self.nans = self.infinities = self.true = 0
         self._private = private
-        self._steps = steps
+        self._detail = detail
         self._moments = Moments()
         self._quantiles, self._part_quantiles = Quantiles(), Quantiles()
         self._distinct = Distinct(exact=not private)
-        self._frequent, self._part_frequent = Frequent(), Frequent()
+        self._frequent, self._part_frequent = Frequent(detail.counters), Frequent(detail.counters)
         self._count = 0
 
     def add(self, values: NDArray[Any], value_of: Callable[[Any], Value]) -> None:
@@ -66,11 +64,11 @@ class NumberValues:
             return None
         import numpy as np
 
-        quantiles = self._part_quantiles.quantiles(np.linspace(0, 1, self._steps))
-        counts = self._part_frequent.counts_if_few(_FEW)
+        quantiles = self._part_quantiles.quantiles(np.linspace(0, 1, self._detail.steps))
+        counts = self._part_frequent.counts_if_few(self._detail.counted)
         self._quantiles.merge(self._part_quantiles)
         self._frequent.merge(self._part_frequent)
-        self._part_quantiles, self._part_frequent = Quantiles(), Frequent()
+        self._part_quantiles, self._part_frequent = Quantiles(), Frequent(self._detail.counters)
         return PartOfColumn(count, quantiles, counts)
 
     def profile(self, name: str) -> ColumnProfile:
@@ -129,14 +127,15 @@ class Lengths:
 class TextValues:
     """Texts or bytes: arrays of bytes with offsets."""
 
-    def __init__(self, kind: ColumnType, *, private: bool) -> None:
+    def __init__(self, kind: ColumnType, detail: Detail, *, private: bool) -> None:
         self.kind = kind
+        self._detail = detail
         self.mixed = 0
         self._private = private
         self._lengths = Lengths()
         self._distinct = Distinct(exact=not private)
         self._counts_values = kind is ColumnType.TEXT and not private
-        self._frequent, self._part_frequent = Frequent(), Frequent()
+        self._frequent, self._part_frequent = Frequent(detail.counters), Frequent(detail.counters)
         self._first: str | None = None
         self._last: str | None = None
         self._count = self._part_count = 0
@@ -189,9 +188,9 @@ class TextValues:
         count, self._part_count = self._part_count, 0
         if not count or self._private:
             return None
-        counts = self._part_frequent.most_frequent(_FEW)
+        counts = self._part_frequent.most_frequent(self._detail.counted)
         self._frequent.merge(self._part_frequent)
-        self._part_frequent = Frequent()
+        self._part_frequent = Frequent(self._detail.counters)
         return PartOfColumn(count, None, counts)
 
     def profile(self, name: str) -> ColumnProfile:

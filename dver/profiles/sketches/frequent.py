@@ -29,9 +29,11 @@ TEXT_MAX: Final = 256
 class Frequent:
     """Counts of values. Where there are many, the count of a value may lack up to `error`."""
 
-    __slots__ = ("_counts", "error", "incomplete")
+    __slots__ = ("_capacity", "_counts", "error", "incomplete")
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        """`capacity`: the values that are counted at a time, at least `COMPLETE_MAX`."""
+        self._capacity = capacity
         self._counts: dict[Value, int] = {}
         self.error = 0
         """How much the count of a value may be too low."""
@@ -61,7 +63,7 @@ class Frequent:
         """Add distinct values, and how often each occurs."""
         for value, count in zip(values, counts.tolist(), strict=True):
             self._counts[value] = self._counts.get(value, 0) + count
-        self._shrink(CAPACITY)
+        self._shrink(self._capacity)
 
     def update_array(
         self, values: NDArray[Any], counts: NDArray[Any], values_of: Callable[[NDArray[Any]], Sequence[Value]]
@@ -72,8 +74,9 @@ class Frequent:
         """
         import numpy as np
 
-        if len(values) > CAPACITY:
-            lowered = int(np.partition(counts, -CAPACITY - 1)[-CAPACITY - 1])
+        if len(values) > self._capacity:
+            place = len(counts) - self._capacity - 1
+            lowered = int(np.partition(counts, place)[place])
             chosen = counts > lowered
             values, counts = values[chosen], counts[chosen] - lowered
             self.skip(lowered)
@@ -106,7 +109,7 @@ class Frequent:
             self._counts[value] = self._counts.get(value, 0) + count
         self.error += other.error
         self.incomplete |= other.incomplete
-        self._shrink(CAPACITY)
+        self._shrink(self._capacity)
 
     def renamed(self, name_of: Callable[[Value], Value]) -> Frequent:
         """The same counts under other names."""
