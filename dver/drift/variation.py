@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST_PARTS: Final = 3
-_SIGNIFICANT: Final = 0.005
+_SIGNIFICANT: Final = 0.001
 _SORTED: Final = 0.1
 """A larger variance comes from sorted rows."""
 _DRAWS: Final = 200
