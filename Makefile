@@ -75,7 +75,7 @@ oracles: build/oracles/.installed
 ORACLE_PYTHON ?= python3.11
 build/oracles/.installed:
 	$(ORACLE_PYTHON) -m venv build/oracles
-	build/oracles/bin/python -m pip install --quiet evidently==0.7.23 nannyml==0.13.1
+	build/oracles/bin/python -m pip install --quiet evidently==0.7.23 nannyml==0.13.1 'pandas<3'
 	@touch $@
 
 fuzz: $(VENV)/.installed-test
