@@ -14,7 +14,7 @@ from dver.checks.data_access import DataFile
 from dver.checks.evaluation.evaluate import evaluate
 from dver.checks.result import CheckedData
 from dver.checks.suite.rules import CheckSuite
-from dver.core.errors import UsageError
+from dver.core.errors import MissingObjectError, UsageError
 from dver.core.progress import SILENT, Progress
 from dver.formats.profile import CollectionKind, Profile
 from dver.formats.tree import Entry, Kind
@@ -45,11 +45,14 @@ def check_suite(
 ) -> CheckedData:
     """Evaluate `suite` for the data with the profile `found`: of the workspace, or of `found.rev`.
 
-    With `content`, its files are read instead: content that a pointer records, whatever the workspace has. `keep` off
-    stores nothing. See `evaluate`.
+    With `content`, its files are read instead: content that a pointer records, whatever the workspace has. Then
+    MissingObjectError is raised if a rule needs files that are not here. `keep` off stores nothing. See `evaluate`.
     """
     data = ProjectData(repo, suite, found, content=content, references=references, keep=keep, progress=progress)
-    return evaluate(suite, found.profile, data, path=os.fsdecode(suite.path), oid=found.oid, rows=rows)
+    checked = evaluate(suite, found.profile, data, path=os.fsdecode(suite.path), oid=found.oid, rows=rows)
+    if content is not None and data.missing is not None:
+        raise data.missing
+    return checked
 
 
 class ProjectData:
@@ -74,6 +77,8 @@ class ProjectData:
         self._references = references
         self._keep = keep
         self._progress = progress
+        self.missing: MissingObjectError | None = None
+        """Why the last files that a rule needed could not be read."""
 
     @property
     def plugins_allowed(self) -> bool:
@@ -89,18 +94,25 @@ class ProjectData:
         data = self._content
         if data is None:
             data = content_at(self._repo, self._absolute(), self._repo.git.worktree, rev=self._found.rev)
-        wanted = next((one for one in self._found.profile.collections if one.name == collection), None)
         with ExitStack() as stack:
-            if wanted is not None and wanted.kind is not CollectionKind.TABLE:
-                folder = stack.enter_context(self.scratch())
-                write_media_rows(self._repo, data, collection, folder / _MEDIA)
-                yield [DataFile(folder / _MEDIA, _MEDIA)]
-                return
-            yield [
-                DataFile(Path(os.fsdecode(stack.enter_context(file_on_disk(self._repo, data, inside, entry)))), name)
-                for inside, entry in self._of_collection(collection, list(data.files()))
-                if (name := os.fsdecode(inside))
-            ]
+            try:
+                files = self._files(collection, data, stack)
+            except MissingObjectError as error:
+                self.missing = error
+                raise
+            yield files
+
+    def _files(self, collection: str, data: DataContent, stack: ExitStack) -> list[DataFile]:
+        wanted = next((one for one in self._found.profile.collections if one.name == collection), None)
+        if wanted is not None and wanted.kind is not CollectionKind.TABLE:
+            folder = stack.enter_context(self.scratch())
+            write_media_rows(self._repo, data, collection, folder / _MEDIA)
+            return [DataFile(folder / _MEDIA, _MEDIA)]
+        found = []
+        for inside, entry in self._of_collection(collection, list(data.files())):
+            path = stack.enter_context(file_on_disk(self._repo, data, inside, entry))
+            found.append(DataFile(Path(os.fsdecode(path)), os.fsdecode(inside)))
+        return found
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

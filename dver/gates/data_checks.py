@@ -139,7 +139,7 @@ class DataGate:
         part = stable_part(suite)
         if part is None:
             return ()
-        results = known_results(self._repo, part, content.entry.oid)
+        results = known_results(self._repo, part, content.entry)
         if results is None:
             results = self._evaluate(part, content)
             self._evaluated.append(_Evaluated(part, content.entry, results))

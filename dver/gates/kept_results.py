@@ -8,13 +8,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from dver.checks.result import RuleResult
+from dver.checks.result import RuleOutcome, RuleResult
 from dver.checks.suite.rules import CheckSuite
 from dver.core.errors import CorruptError
-from dver.core.oid import Oid
 from dver.formats.profile import PROFILER
 from dver.formats.tree import Entry
 from dver.gates import result_format
+from dver.profile_cache.file_profiles import content_format
 from dver.profile_cache.kept_objects import keep_object, kept_object
 from dver.repo import Repository
 
@@ -29,21 +29,30 @@ def changing_part(suite: CheckSuite) -> CheckSuite | None:
     return _part(suite, depends_on_more=True)
 
 
-def known_results(repo: Repository, suite: CheckSuite, content: Oid) -> tuple[RuleResult, ...] | None:
-    """The kept results of a stable part for `content`; None if there are none, or they are damaged."""
-    found = kept_object(repo, _command(suite), content)
+def known_results(repo: Repository, suite: CheckSuite, content: Entry) -> tuple[RuleResult, ...] | None:
+    """The kept results of a stable part for `content`; None if there are none that are complete and readable."""
+    found = kept_object(repo, _command(suite, content), content.oid)
     with suppress(CorruptError):
-        return result_format.decode(found) if found is not None else None
+        results = result_format.decode(found) if found is not None else ()
+        return results if results and _is_complete(results) else None
     return None
 
 
 def keep_results(repo: Repository, suite: CheckSuite, content: Entry, results: tuple[RuleResult, ...]) -> None:
-    """Keep the results of a stable part for the data `content`, which is stored."""
-    keep_object(repo, _command(suite), content, result_format.encode(results), path=suite.path)
+    """Keep the results of a stable part for the data `content`, which is stored.
+
+    Not if a rule could not be evaluated: the reason may be gone the next time, such as data that was not fetched.
+    """
+    if _is_complete(results):
+        keep_object(repo, _command(suite, content), content, result_format.encode(results), path=suite.path)
 
 
-def _command(suite: CheckSuite) -> str:
-    return f"dver check {suite.digest} {PROFILER}"
+def _is_complete(results: tuple[RuleResult, ...]) -> bool:
+    return all(one.outcome is not RuleOutcome.ERROR for one in results)
+
+
+def _command(suite: CheckSuite, content: Entry) -> str:
+    return f"dver check {suite.digest} {PROFILER} {content_format(content, suite.path)}"
 
 
 def _part(suite: CheckSuite, *, depends_on_more: bool) -> CheckSuite | None:

@@ -16,13 +16,12 @@ from dver.formats.tree import Entry, Kind
 from dver.profile_cache.data_content import DataContent, file_on_disk
 from dver.profile_cache.file_profiles import (
     BLOCKS,
-    DIRECTORY,
     FILES,
     GROUPS,
     MERGED,
     command,
+    content_format,
     directory_profiles,
-    format_of,
 )
 from dver.profile_cache.kept_objects import RESULT, keep
 from dver.profile_cache.media_profiles import KINDS, MediaProfiles, collection_plan
@@ -52,7 +51,7 @@ class MadeProfile:
 
 def command_for(data: DataContent) -> str:
     """The command of the entry with the profile of `data`."""
-    return command(DIRECTORY if data.entry.kind is Kind.DIRECTORY else format_of(data.path))
+    return command(content_format(data.entry, data.path))
 
 
 def make_profile(

@@ -14,7 +14,7 @@ from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.oid import Oid
 from dver.formats.pack import ObjectKind
 from dver.formats.profile import PROFILER
-from dver.formats.tree import Entry
+from dver.formats.tree import Entry, Kind
 from dver.profile_cache.kept_objects import KeptObject, kept_by_command, kept_item
 from dver.repo import Repository
 
@@ -43,6 +43,11 @@ def format_of(name: bytes) -> str:
         parts = parts[1:]
     text = b".".join(parts).decode("ascii", "replace")
     return text if text.replace(".", "").isalnum() and len(text) <= _LONGEST else "file"
+
+
+def content_format(content: Entry, path: bytes) -> str:
+    """The format of the content at `path`: `directory`, or that of the file."""
+    return DIRECTORY if content.kind is Kind.DIRECTORY else format_of(path)
 
 
 def file_name(oid: Oid, kind: str) -> bytes:

@@ -17,6 +17,7 @@ from dver.profile_cache.errors import NoProfileError
 from dver.profile_cache.file_profiles import (
     DIRECTORY,
     command,
+    content_format,
     directory_profiles,
     file_name,
     format_of,
@@ -108,7 +109,7 @@ def keep_profile(repo: Repository, found: Found) -> None:
 
 def command_of(found: Found) -> str:
     """The command of the entry of a profile."""
-    return command(DIRECTORY if found.entry.kind is Kind.DIRECTORY else format_of(found.path))
+    return command(content_format(found.entry, found.path))
 
 
 def _found(data: DataContent, profile: Profile, scanned: int) -> Found:

@@ -16,8 +16,9 @@ from dver.formats.profile import Value
 
 FILE_NAME: Final = "dver.checks.yaml"
 _CHANGING: Final = re.compile(
-    r"\b(now|today|current_\w+|get_current_\w+|localtime\w*|transaction_timestamp|age|random|setseed|uuid\w*|gen_random_uuid)\b",
-    re.IGNORECASE,
+    r"""\b(now|today|get_current_\w+|transaction_timestamp|age|random|setseed|uuid\w*|gen_random_uuid)"?\s*\(
+    |'(now|today|yesterday|tomorrow)'|\b(current_\w+|localtime\w*|(table)?sample)\b""",
+    re.IGNORECASE | re.VERBOSE,
 )
 """Functions of SQL with another value at another time."""
 

@@ -1,0 +1,67 @@
+"""Results of checks that are kept, and those that are not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from checking import add_data, write_suite
+from workspaces import Project, write
+
+from dver.core.errors import MissingObjectError
+from dver.gates.data_checks import DataGate
+from dver.gates.errors import FailedChecksError
+from dver.tracking.targets import tracked_in_worktree
+
+ROWS = "checks: {people.csv: {rows: {min: 1}}}\n"
+QUERY = "checks: {people.csv: {sql: SELECT * FROM data WHERE id < 0}}\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project.make(tmp_path / "repo")
+
+
+def outcomes(project: Project) -> list[str]:
+    """Of the checks of the recorded people.csv."""
+    with project.opened() as repo:
+        checks = DataGate(repo)
+        data = tracked_in_worktree(repo)[b"people.csv"]
+        (found,) = checks.check_recorded(checks.suites_of(data.path), data)
+        checks.keep()
+    return [one.outcome.value for one in found.results]
+
+
+def test_the_same_bytes_in_another_format_are_checked_again(project: Project) -> None:
+    write_suite(project, "checks: {people.*: {schema: {columns: [id, name]}}}\n")
+    write(project.root, {"people.csv": b"id,name\n1,a\n", "people.tsv": b"id,name\n1,a\n"})
+    add_data(project, "people.csv")
+    with pytest.raises(FailedChecksError, match=r"people\.tsv"):
+        add_data(project, "people.tsv")
+
+
+def test_data_that_is_not_here_fails_no_check(project: Project, tmp_path: Path) -> None:
+    write(project.root, {"people.csv": b"id\n" + b"".join(b"%d\n" % (one * 7919 % 10007) for one in range(5000))})
+    write_suite(project, ROWS)
+    add_data(project, "people.csv")
+    write_suite(project, QUERY)  # the profile has no answer to it
+    (project.root / "people.csv").unlink()
+    pack = max(project.store.rglob("*.pack"), key=lambda one: one.stat().st_size)
+    shutil.move(pack, tmp_path / "pack")
+    with pytest.raises(MissingObjectError):
+        outcomes(project)
+    shutil.move(tmp_path / "pack", pack)
+    assert outcomes(project) == ["passed"]
+
+
+def test_a_rule_that_could_not_be_evaluated_is_evaluated_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project.root, {"people.csv": b"id\n1\n"})
+    write_suite(project, "checks: {people.csv: {sql: {value: SELECT nothing FROM data, severity: warning}}}\n")
+    add_data(project, "people.csv")
+    assert outcomes(project) == ["error"]
+    monkeypatch.setattr("dver.gates.data_checks.check_suite", None)
+    with pytest.raises(TypeError):
+        outcomes(project)
