@@ -106,9 +106,13 @@ def record_windows(repo: Repository, name: str, windows: Sequence[MonitoredWindo
     """Add `windows` to a history and stage it; returns the whole history.
 
     A window replaces the one with its id. If nothing but the time of recording differs, the earlier line stays, so that
-    repeating a command changes nothing.
+    repeating a command changes nothing. Raises UsageError if the directory of histories is a symbolic link.
     """
     path = history_file(repo, name)
+    if path.parent.is_symlink():  # a clone may contain links that lead out of the project
+        raise UsageError(
+            f"{DIRECTORY} is a symbolic link", why="histories stay in the project", fix="make it a directory"
+        )
     with repo.exclusive():
         before = read_history(repo, name)
         known = {one.id: one for one in before}

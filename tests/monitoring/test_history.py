@@ -114,3 +114,12 @@ def test_a_corrupt_history_is_named_and_left_as_it_is(repo: Repository) -> None:
         record_windows(repo, "churn", [window(2)])
     assert "git checkout" in str(error.value.fix)
     assert file.read_bytes() == before
+
+
+def test_a_history_is_not_written_through_a_link(repo: Repository, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (repo.root / "dver.monitor").symlink_to(outside)
+    with pytest.raises(UsageError, match="symbolic link"):
+        record_windows(repo, "churn", [window(1)])
+    assert list(outside.iterdir()) == []

@@ -14,7 +14,7 @@ from dver.checks.suite.rules import FILE_NAME, CheckSuite
 from dver.core.files import read_regular
 from dver.git.index import files_named
 from dver.pipelines.definition.stage import is_pattern
-from dver.pipelines.definition.yaml_tree import Node
+from dver.pipelines.definition.yaml_tree import Mark, Node, error_at
 from dver.repo import Repository
 from dver.tracking.targets import SUFFIX, is_at_or_below
 
@@ -77,19 +77,20 @@ def _suites_of(
     source = repo.layout.shown(file)
     rules: dict[bytes, list[PatternRules]] = {}
     for one in parse_suite(read_regular(repo.layout.absolute(file)), source):
-        for path in _matches(repo, directory, one.pattern, [*known, *(wanted or ())]):
+        for path in _matches(repo, directory, one, [*known, *(wanted or ())]):
             if wanted is None or any(is_at_or_below(path, of) or is_at_or_below(of, path) for of in wanted):
                 rules.setdefault(path, []).append(one)
     for path, found in rules.items():
         yield CheckSuite(path, source, tuple(rule for one in found for rule in one.rules), directory)
 
 
-def _matches(repo: Repository, directory: bytes, pattern: str, known: Sequence[bytes]) -> Iterator[bytes]:
-    """The paths that `pattern` names. A path without wildcards need not exist."""
+def _matches(repo: Repository, directory: bytes, rules: PatternRules, known: Sequence[bytes]) -> Iterator[bytes]:
+    """The paths that the pattern of `rules` names. A path without wildcards need not exist."""
+    pattern = rules.pattern
     if not is_pattern(pattern) or repo.layout.exists(os.path.join(directory, os.fsencode(pattern))):
         yield os.path.join(directory, os.fsencode(pattern))
         return
-    matching = _regex(pattern)
+    matching = _regex(pattern, rules.mark)
     fixed = os.path.join(directory, *_literal_parts(pattern))
     candidates = {*known, *_below(repo, fixed)}
     for path in sorted(candidates):
@@ -118,8 +119,8 @@ def _below(repo: Repository, directory: bytes) -> Iterator[bytes]:
         yield from (os.path.join(base, name) for name in (*directories, *files))
 
 
-def _regex(pattern: str) -> re.Pattern[str]:
-    """`*` and `?` do not match a slash; `**` matches any number of directories."""
+def _regex(pattern: str, mark: Mark) -> re.Pattern[str]:
+    """`*` and `?` do not match a slash; `**` matches any number of directories. Raises PipelineError."""
     out = ""
     at = 0
     while at < len(pattern):
@@ -132,9 +133,14 @@ def _regex(pattern: str) -> re.Pattern[str]:
             out, at = out + "[^/]*", at + 1
         elif one == "?":
             out, at = out + "[^/]", at + 1
-        elif one == "[" and (end := pattern.find("]", at + 2)) > 0:
+        elif one == "[" and (end := pattern.find("]", at + (3 if pattern[at + 1 : at + 2] in ("!", "^") else 2))) > 0:
             inner = pattern[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
             out, at = out + "[" + ("^" + inner[1:] if inner[0] in "!^" else inner) + "]", end + 1
         else:
             out, at = out + re.escape(one), at + 1
-    return re.compile(out, re.DOTALL)
+    try:
+        return re.compile(out, re.DOTALL)
+    except re.error as error:
+        raise error_at(
+            mark, f"{pattern!r} is not a valid pattern: {error}", fix="correct the characters in `[…]`"
+        ) from error

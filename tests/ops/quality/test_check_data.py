@@ -169,6 +169,17 @@ def test_a_suite_in_tracked_data_is_data(project: Project) -> None:
         assert {one.source for one in suites_for(repo)} == {"dver.checks.yaml"}
 
 
+def test_a_pattern_that_is_not_valid_is_a_mistake_with_its_position(project: Project) -> None:
+    (project.root / "dver.checks.yaml").write_text("checks:\n  'data/[z-a].csv': {rows: {min: 1}}\n")
+    with pytest.raises(PipelineError, match=r"dver.checks.yaml:2:3: 'data/\[z-a\].csv' is not a valid pattern"):
+        check(project)
+
+
+def test_a_pattern_may_exclude_a_bracket(project: Project) -> None:
+    (project.root / "dver.checks.yaml").write_text("checks:\n  'data/[!]x]eople.csv': {rows: {min: 1}}\n")
+    assert [one.path for one in check(project).checked] == ["data/people.csv"]
+
+
 def test_a_plugin_of_the_project_needs_trust(project: Project) -> None:
     (project.root / "schema.py").write_text(
         "import pandera.pandas as pa\nok = pa.DataFrameSchema({'x': pa.Column()})\n"
