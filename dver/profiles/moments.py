@@ -42,13 +42,6 @@ class Moments:
             m2 = float(differences.sum())
         self.add(len(values), minimum, maximum, mean, m2)
 
-    def update_weighted(self, values: NDArray[Any], counts: NDArray[Any]) -> None:
-        """Add distinct ascending values, and how often each occurs."""
-        count = int(counts.sum())
-        mean = float((values * (counts / count)).sum())
-        m2 = float(((values - mean) ** 2 * counts).sum())
-        self.add(count, float(values[0]), float(values[-1]), mean, m2)
-
     def add(self, count: int, minimum: float, maximum: float, mean: float, m2: float) -> None:
         """Add the moments of other values."""
         if not count:

@@ -10,9 +10,9 @@ from typing import Any, Final
 from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.core.phrasing import human_size
-from dver.formats.profile import CollectionKind, ColumnType, Value
+from dver.formats.profile import ColumnType, Value
 from dver.ops.quality.profile import CollectionFigures, ColumnFigures, ProfiledData
-from dver.reports.quality.figures import share_text, value_text
+from dver.reports.quality.figures import ROW_NOUNS, share_text, value_text
 
 _HEADER: Final = ("column", "type", "nulls", "distinct", "min", "median", "mean", "max")
 _MEAN: Final = "mean"
@@ -28,12 +28,6 @@ _TOP_LEAST: Final = 20
 """The least width of the column with frequent values."""
 _RARE: Final = 0.05
 """The share below which frequent numbers and times are not shown."""
-_NOUNS: Final = {
-    CollectionKind.TABLE: "row",
-    CollectionKind.IMAGES: "image",
-    CollectionKind.AUDIO: "recording",
-    CollectionKind.TEXT: "text",
-}
 
 
 def print_profile(ctx: Context, found: ProfiledData) -> None:
@@ -60,7 +54,7 @@ def _print_collection(ctx: Context, found: ProfiledData, one: CollectionFigures)
     name = "/".join(part for part in (found.path, one.name) if part)
     at = f" at {terminal.printable(found.rev)}" if found.rev else ""
     files = f" in {terminal.count(one.files, 'file')}" if found.files > 1 else ""
-    amount = f"{terminal.count(one.rows, _NOUNS[one.kind])}{files}, {human_size(one.size)}"
+    amount = f"{terminal.count(one.rows, ROW_NOUNS[one.kind])}{files}, {human_size(one.size)}"
     ctx.say(f"{ctx.style.bold(terminal.printable(name))}{at}: {amount}")
     if one.columns:
         header, rows = _table(one.columns)

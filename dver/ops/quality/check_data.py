@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dver.checks.evaluation.answer import error_text
 from dver.checks.project_data import check_suite
 from dver.checks.result import CheckedData, RuleOutcome, RuleResult, Severity
 from dver.checks.suite.find import output_suite, suites_for
@@ -105,8 +106,7 @@ def _concerns(path: bytes, wanted: Sequence[bytes] | None) -> bool:
 
 
 def _without_data(suite: CheckSuite, error: DverError) -> CheckedData:
-    text = f"{error.what}: {error.why}" if error.why else error.what
-    result = RuleResult("data", RuleOutcome.ERROR, Severity.CRITICAL, "data to check", text)
+    result = RuleResult("data", RuleOutcome.ERROR, Severity.CRITICAL, "data to check", error_text(error))
     return CheckedData(os.fsdecode(suite.path), None, suite.source, (result,))
 
 

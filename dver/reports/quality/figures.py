@@ -6,9 +6,16 @@ import math
 from datetime import UTC, datetime
 from typing import Final
 
-from dver.formats.profile import ColumnType, Value
+from dver.formats.profile import CollectionKind, ColumnType, Value
 from dver.reports.blocks.model import one_printable_line
 
+ROW_NOUNS: Final = {
+    CollectionKind.TABLE: "row",
+    CollectionKind.IMAGES: "image",
+    CollectionKind.AUDIO: "recording",
+    CollectionKind.TEXT: "text",
+}
+"""What a row of a collection is."""
 _VALUE_MAX: Final = 60
 _WHOLE: Final = 1e15
 """Doubles below it hold integers exactly."""

@@ -14,6 +14,7 @@ from dver.formats.profile import CollectionKind, CollectionProfile, Profile
 from dver.reports.blocks.html import block_html, inline_html, render_blocks_page
 from dver.reports.blocks.model import Code, Inline, ItemList, one_printable_line
 from dver.reports.quality.columns import HEAD, TOP_MAX, column_html
+from dver.reports.quality.figures import ROW_NOUNS
 
 PROFILE_MARK: Final = mark_of("profile")
 _OPEN_UP_TO: Final = 20
@@ -21,12 +22,6 @@ _OPEN_UP_TO: Final = 20
 _MANY: Final = 200
 _FEW_TOP: Final = 5
 """The most values that each of many columns lists."""
-_NOUNS: Final = {
-    CollectionKind.TABLE: "row",
-    CollectionKind.IMAGES: "image",
-    CollectionKind.AUDIO: "recording",
-    CollectionKind.TEXT: "text",
-}
 
 STYLE: Final = """\
 :root { --bar: #2f6fb0; --rest: #9aa4ae; --warn: #9a6700; }
@@ -100,7 +95,7 @@ def _totals(profile: Profile, oid: Oid | None) -> str:
     found = profile.collections
     files = sum(one.files for one in found)
     facts = [("size", human_size(sum(one.bytes for one in found)))]
-    for kind, noun in _NOUNS.items():
+    for kind, noun in ROW_NOUNS.items():
         if total := sum(one.rows for one in found if one.kind is kind):
             facts.append((f"{noun}s", f"{total:,}"))
     facts += [("columns", f"{sum(len(one.columns) for one in found):,}"), ("files", f"{files:,}")]
@@ -120,7 +115,7 @@ def totals_html(facts: list[tuple[str, str]]) -> str:
 
 def _collection(found: CollectionProfile, *, opened: bool) -> str:
     heading = inline_html((Code(found.name),)) if found.name else html.escape(found.kind.value.capitalize())
-    rows = count(found.rows, _NOUNS[found.kind])
+    rows = count(found.rows, ROW_NOUNS[found.kind])
     files = f" in {count(found.files, 'file')}" if found.kind is CollectionKind.TABLE else ""
     said = f"{rows}{files}, {human_size(found.bytes)}, {count(len(found.columns), 'column')}"
     top = TOP_MAX if len(found.columns) <= _MANY else _FEW_TOP
