@@ -216,12 +216,12 @@ def test_gc_of_a_remote_drops_profiles_of_dropped_data(project: Project, tmp_pat
 def test_results_of_checks_travel_like_profiles(project: Project, tmp_path: Path) -> None:
     found = profiled(project)
     with project.opened() as repo:
-        keep_object(repo, "dver check abc 1", found.entry, b"passed", path=found.path)
+        keep_object(repo, "dver check abc 1 csv", found.entry, b"passed", path=found.path)
     assert pushed(project).profiles == 2
     clone = clone_of(project, tmp_path / "clone")
     assert fetch_profiles(clone) == [None]
     with clone.opened() as repo:
-        assert kept_object(repo, "dver check abc 1", found.oid) == b"passed"
+        assert kept_object(repo, "dver check abc 1 csv", found.oid) == b"passed"
 
 
 def test_clones_with_one_store_share_profiles(project: Project, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ _NAME = "run"
 _KEY_LENGTH = 64
 _BY_CONTENT: Final = "of-data"
 """The directory with a file for each entry that describes data: its name is the content's oid, a dash and the key."""
-_DESCRIBES: Final = re.compile(r"dver (?:profile|check) [^ ]+ [^ ]+")
+_DESCRIBES: Final = re.compile(r"dver (?:profile|check [^ ]+) [^ ]+ [^ ]+")
 DATA_PATH: Final = "data"
 """The path of the one dependency of an entry that describes data."""
 
