@@ -142,9 +142,12 @@ class TableProfiles:
                 return _unreadable(entry, why)
 
     def _load(self, known: KnownFile | None) -> Profile | None:
+        """The profile of one table; None for anything else, which another clone may have sent."""
         content = self._objects.read(known.oid) if known is not None else None
         with suppress(CorruptError):
-            return profile_format.decode(content) if content is not None else None
+            profile = profile_format.decode(content) if content is not None else None
+            table = profile.table if profile is not None else None
+            return profile if table is not None and table.kind is CollectionKind.TABLE else None
         return None
 
     def _add(self, profile: Profile) -> KnownFile:

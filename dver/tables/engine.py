@@ -195,16 +195,27 @@ def _is_arrow(name: str) -> bool:
 
 
 def _arrow_source(connection: DuckDBPyConnection, path: Path, at: int) -> str:
-    from pyarrow import ArrowInvalid
+    from pyarrow import ArrowException
     from pyarrow.dataset import dataset
 
     try:
+        _validate_arrow(path)
         connection.register(f"arrow{at}", dataset(os.fspath(path), format="ipc"))
-    except ArrowInvalid as error:
+    except ArrowException as error:
         raise CorruptError(
             "a table cannot be read", why=_first_line(error), fix="check that its content fits its suffix"
         ) from error
     return f"arrow{at}"
+
+
+def _validate_arrow(path: Path) -> None:
+    """Raise ArrowException for offsets and indices that are wrong: DuckDB trusts them, and crashes."""
+    import pyarrow as pa
+
+    with pa.memory_map(os.fspath(path)) as content:
+        file = pa.ipc.open_file(content)
+        for at in range(file.num_record_batches):
+            file.get_batch(at).validate(full=True)
 
 
 def _suffixes(name: str) -> tuple[str, str]:

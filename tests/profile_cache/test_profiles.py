@@ -8,7 +8,9 @@ import pytest
 from workspaces import Project, write
 
 from dver.core.errors import UsageError
-from dver.formats.profile import Profile
+from dver.formats.profile import CollectionKind, CollectionProfile, Profile, encode
+from dver.profile_cache.file_profiles import command
+from dver.profile_cache.kept_objects import keep_object
 from dver.profile_cache.profiles import Found, NoProfileError, keep_profile, known_profile, profile_of
 
 
@@ -90,3 +92,13 @@ def test_data_without_a_profile_is_not_read_without_permission(project: Project)
 def test_a_path_without_data_is_an_error(project: Project) -> None:
     with pytest.raises(UsageError, match="no data at 'nothing'"):
         profiled(project, "nothing")
+
+
+@pytest.mark.parametrize("kind", [None, CollectionKind.IMAGES])
+def test_a_kept_profile_that_is_not_of_a_table_is_made_again(project: Project, kind: CollectionKind | None) -> None:
+    collections = () if kind is None else (CollectionProfile("", kind, 1, 1, 8, ()),)
+    with project.opened() as repo:
+        found = profile_of(repo, "data/1.csv")
+        keep_object(repo, command("csv"), found.entry, encode(Profile(collections)))
+    again = profiled(project)
+    assert (again.scanned_files, rows(again.profile)) == (5, 5)

@@ -203,3 +203,22 @@ def test_ten_thousand_columns_are_read_in_bounded_memory(tmp_path: Path):
     columns, read, peak = map(int, done.stdout.split())
     assert (columns, read) == (10_000, 30)
     assert peak < 700_000
+
+
+def wrong_arrays() -> list[pa.Array]:
+    """Arrays whose numbers point out of their values."""
+    offsets = pa.py_buffer(np.array([0, 2_000_000_000, 3], "<i4"))
+    indices = pa.Array.from_buffers(pa.int32(), 2, [None, pa.py_buffer(np.array([1 << 30, 0], "<i4"))])
+    return [
+        pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"abc")]),
+        pa.DictionaryArray.from_arrays(indices, pa.array(["x"]), safe=False),
+    ]
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_an_arrow_file_that_points_out_of_its_values_is_refused(tmp_path: Path, at: int):
+    batch = pa.record_batch([wrong_arrays()[at]], ["a"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    refused(tmp_path / "a.arrows", sink.getvalue().to_pybytes())

@@ -30,7 +30,7 @@ def arrow_errors(name: str, rows_read: RowsRead) -> Iterator[None]:
         yield
     except DverError:
         raise
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, OverflowError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, OverflowError, MemoryError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         why = one_line(str(error).partition("\n")[0])[:_WHY_MAX]

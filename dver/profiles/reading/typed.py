@@ -152,6 +152,7 @@ class _ArrowTable:
             except StopIteration:
                 return
             at += 1
+            batch.validate(full=True)  # Arrow trusts offsets and indices, and crashes with wrong ones
             for start in range(0, batch.num_rows, size):
                 piece = batch.slice(start, size)
                 yield [piece.column(places[one]) for one in chosen], piece.num_rows
