@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from dver.core.errors import MissingObjectError
 from dver.core.phrasing import quoted
 from dver.formats.tree import Entry
 from dver.repo import Repository
+from dver.store.objects.file_creation import DAY
+
+_PREFIX: Final = "scratch-"
 
 
 @contextmanager
 def scratch_directory(repo: Repository) -> Iterator[Path]:
-    """A new directory on the disk of the clone. It is gone after the block."""
-    repo.layout.worktree_dir.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="scratch-", dir=repo.layout.worktree_dir) as name:
+    """A new directory: in the Git directory, whose disk has space for data, or else in that of the system.
+
+    It is gone after the block. Those of killed processes are deleted after a day.
+    """
+    folder = _directory_of_scratch(repo)
+    with TemporaryDirectory(prefix=_PREFIX, dir=folder, ignore_cleanup_errors=True) as name:
         yield Path(name)
+
+
+def _directory_of_scratch(repo: Repository) -> Path | None:
+    folder = repo.layout.worktree_dir
+    with suppress(OSError):  # a repository that is read-only
+        folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        return None
+    for left in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if left.stat().st_mtime < time.time() - DAY:
+                shutil.rmtree(left)
+    return folder
 
 
 def content_file(repo: Repository, entry: Entry, path: bytes, rev: str | None, to: Path) -> Path:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+from dver.access.content_files import scratch_directory
 from dver.checks.data_access import DataFile
 from dver.checks.evaluation.evaluate import evaluate
 from dver.checks.result import CheckedData
@@ -116,12 +116,9 @@ class ProjectData:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """An empty directory: in the Git directory, whose disk has space for data, if that can be written to."""
-        folder = self._repo.layout.clone_dir
-        with tempfile.TemporaryDirectory(
-            prefix="checks-", dir=folder if os.access(folder, os.W_OK) else None, ignore_cleanup_errors=True
-        ) as scratch:
-            yield Path(scratch)
+        """An empty directory."""
+        with scratch_directory(self._repo) as scratch:
+            yield scratch
 
     def previous(self) -> Profile | None:
         """The profile of the data at HEAD, or at the parent of the revision."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from dver.access.content_files import scratch_directory
 from dver.core.errors import UsageError
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind
@@ -40,8 +40,8 @@ def reference_profile(repo: Repository, path: str, *, cwd: Path, rev: str | None
         if content is None:
             raise
     name = os.fsdecode(os.path.basename(absolute))
-    with TemporaryDirectory() as folder:
-        Path(folder, name).write_bytes(content)
-        profile = profile_table(Path(folder, name), name, ProfileSettings(private_columns(repo)))
+    with scratch_directory(repo) as folder:
+        (folder / name).write_bytes(content)
+        profile = profile_table(folder / name, name, ProfileSettings(private_columns(repo)))
     entry = Entry(os.path.basename(absolute), Kind.FILE, Oid.of(content), len(content))
     return Found(profile, absolute, entry, 1, rev)

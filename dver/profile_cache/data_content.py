@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Final
 
+from dver.access.content_files import scratch_directory
 from dver.core.errors import ConflictError, UsageError
 from dver.core.oid import Oid
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry, Kind
 from dver.repo import Repository
-from dver.store.objects.file_creation import DAY
 from dver.store.trees.compare import TreeReader, join, leaves
 from dver.store.trees.edit import NewTrees, overlay
 from dver.tracking.browse import entry_at, explain_errors, reader_of, tracked_at
@@ -32,9 +28,6 @@ from dver.tracking.targets import (
     tracked_below,
 )
 from dver.workspace.scan.hash_or_store import HashOnly
-
-_PREFIX: Final = "profile-"
-"""The beginning of the names of directories with copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +136,7 @@ def file_on_disk(repo: Repository, data: DataContent, inside: bytes, entry: Entr
                 fix="run the same command again when it is complete",
             )
         return
-    with TemporaryDirectory(prefix=_PREFIX, dir=_directory_of_copies(repo)) as folder:
+    with scratch_directory(repo) as folder:
         copy = os.path.join(os.fsencode(folder), os.path.basename(inside))
         if repo.store.loose.present([entry.oid]):
             os.symlink(repo.store.loose.path(entry.oid), copy)
@@ -165,7 +158,7 @@ def content_in_workspace(repo: Repository, data: DataContent) -> dict[bytes, Oid
 @contextmanager
 def copies_on_disk(repo: Repository, files: Iterable[tuple[bytes, Oid]]) -> Iterator[dict[Oid, bytes]]:
     """Copies of files from the store, by content. Raises MissingObjectError if one is missing."""
-    with TemporaryDirectory(prefix=_PREFIX, dir=_directory_of_copies(repo)) as folder:
+    with scratch_directory(repo) as folder:
         copies = {}
         for number, (path, oid) in enumerate(files):
             suffix = os.path.splitext(os.path.basename(path))[1]
@@ -173,18 +166,6 @@ def copies_on_disk(repo: Repository, files: Iterable[tuple[bytes, Oid]]) -> Iter
             with open(copies[oid], "wb") as file:
                 file.writelines(repo.store.stream(oid))
         yield copies
-
-
-def _directory_of_copies(repo: Repository) -> Path | None:
-    """The directory for copies: in the Git directory, whose disk has space for data, if that can be written to."""
-    folder = repo.layout.clone_dir
-    if not os.access(folder, os.W_OK):
-        return None
-    for left in folder.glob(f"{_PREFIX}*"):  # of killed processes
-        with suppress(OSError):
-            if left.stat().st_mtime < time.time() - DAY:
-                shutil.rmtree(left)
-    return folder
 
 
 def _is_unchanged(repo: Repository, path: bytes, oid: Oid) -> bool:

@@ -85,7 +85,7 @@ def test_images_that_are_only_in_the_store_are_measured(project: Project) -> Non
     shutil.rmtree(project.root / "data")
     found = profiled(project)
     assert collection(found, "train/images").rows == 11
-    assert not list(project.store.parent.glob("profile-*"))
+    assert not list(project.store.parent.glob("scratch-*"))
 
 
 def test_a_revision_is_measured_as_it_was(project: Project) -> None:

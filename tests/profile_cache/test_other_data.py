@@ -65,7 +65,7 @@ def test_a_chunked_file_of_an_earlier_version_is_read_from_the_store(project: Pr
     write(project.root, {"big.csv": b"a,b\n1,2\n"})
     project.save("big.csv")
     assert rows(profiled(project, "big.csv", rev="v1")) == 150_000
-    assert list((project.root / ".git/dver").glob("profile-*")) == []
+    assert list((project.root / ".git/dver").glob("scratch-*")) == []
 
 
 def test_an_import_has_a_profile(project: Project, tmp_path: Path) -> None:

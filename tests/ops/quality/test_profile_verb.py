@@ -149,7 +149,7 @@ def test_an_interrupted_profile_leaves_nothing(tmp_path: Path) -> None:
     started.send_signal(signal.SIGINT)
     assert started.wait() == 130
     assert made.leftovers() == []
-    assert list((made.root / ".git/dver").glob("profile-*")) == []
+    assert list((made.root / ".git/dver").glob("scratch-*")) == []
     assert dver.Project.find(made.root).profile("data")[0].collections[0].rows == 4_000_000
 
 
