@@ -22,16 +22,12 @@ class RetrainingRecord:
     """The finished steps of a retraining."""
 
     artifact: str
-    baseline: str
-    """The commit of HEAD when it began."""
     data: tuple[str, ...] = ()
     """The data with new content, relative to the top of the Git worktree."""
     experiment: str | None = None
     """The experiment that trained the model; None before."""
     version: str | None = None
     """The registered version; None before."""
-    branch: str | None = None
-    """The branch of the pull request; None before."""
 
 
 def read_record(worktree_dir: Path, artifact: str) -> RetrainingRecord | None:

@@ -76,7 +76,7 @@ class _Retraining:
             delete_record(place, found.artifact)
         existing = read_record(place, found.artifact)
         self._resumed = existing is not None
-        self._record = existing or RetrainingRecord(found.artifact, _head_of(repo))
+        self._record = existing or RetrainingRecord(found.artifact)
 
     def run(self) -> RetrainingResult:
         if not self._resumed:
@@ -98,6 +98,7 @@ class _Retraining:
 
     def _begin(self) -> RetrainingResult | None:
         """Bring the data. The result if there is nothing to do."""
+        _refuse_without_commit(self._repo)
         found, options = self._found, self._options
         if options.if_alert:
             why = why_not_asked(self._repo, found.definition.monitor or found.definition.artifact, found.artifact)
@@ -222,10 +223,8 @@ class _Retraining:
         return next(name for number in range(1, len(taken) + 2) if (name := f"{stem}-{number}") not in taken)
 
 
-def _head_of(repo: Repository) -> str:
-    found = head(repo.git)
-    if found is None:
+def _refuse_without_commit(repo: Repository) -> None:
+    if head(repo.git) is None:
         raise RepositoryError(
             "nothing to retrain from", why="Git has no commit yet", fix="git add -A && git commit -m 'Begin'"
         )
-    return found

@@ -212,14 +212,14 @@ def test_a_version_registered_right_before_a_kill_is_found_again(project: ModelC
         place = repo.layout.worktree_dir
         record = read_record(place, "churn")
         assert record is not None
-        write_record(place, RetrainingRecord(record.artifact, record.baseline, record.data, record.experiment))
+        write_record(place, RetrainingRecord(record.artifact, record.data, record.experiment))
     assert run(project).version == "v0.0.2"
 
 
 def test_restart_forgets_the_finished_steps(project: ModelClone) -> None:
     (project.root / "live/b.csv").write_text("4\n")
     with Repository.open(project.root) as repo:
-        write_record(repo.layout.worktree_dir, RetrainingRecord("churn", "0" * 40, (), "gone", "v9.9.9"))
+        write_record(repo.layout.worktree_dir, RetrainingRecord("churn", (), "gone", "v9.9.9"))
     assert run(project, restart=True).version == "v0.0.2"
 
 
@@ -227,7 +227,7 @@ def test_restart_forgets_the_finished_steps(project: ModelClone) -> None:
 def test_a_damaged_record_counts_as_none(project: ModelClone, content: bytes) -> None:
     with Repository.open(project.root) as repo:
         place = repo.layout.worktree_dir
-        write_record(place, RetrainingRecord("churn", "0" * 40))
+        write_record(place, RetrainingRecord("churn"))
         (place / "retrain/churn.json").write_bytes(content)
         assert read_record(place, "churn") is None
 

@@ -149,8 +149,3 @@ class CheckSuite(Displayed):
         """The SHA-256 of what decides about the results."""
         said = json.dumps([one.fields() for one in self.rules], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
-
-    @property
-    def reusable(self) -> bool:
-        """Are the results always the same for the same content?"""
-        return not any(one.depends_on_more for one in self.rules)
