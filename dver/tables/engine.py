@@ -23,7 +23,9 @@ _SOURCES: Final[Mapping[str, str]] = {
     ".ndjson": _JSON,
     ".parquet": "read_parquet({path})",
 }
-_ARROW: Final = (".arrow", ".feather", ".ipc")
+_ARROW: Final = (".arrow", ".arrows", ".feather")
+_ARROW_FILE: Final = b"ARROW1"
+"""The beginning of an Arrow file. A stream has another one."""
 _COMPRESSED: Final = (".gz", ".zst")
 _CALL: Final = re.compile(r"(\w+)\(('(?:[^']|'')*')(.*)\)")
 _MEMORY: Final = "1GB"
@@ -132,7 +134,7 @@ def open_engine(
         ):
             connection.execute(f"SET {setting} = {value}")
         sources = [
-            _source_of(links[at]) if at in links else _arrow_source(connection, path, at)
+            _source_of(links[at]) if at in links else _arrow_source(connection, path, scratch / f"table{at}.arrow", at)
             for at, (path, _) in enumerate(files)
         ]
         yield Engine(connection), sources
@@ -194,13 +196,12 @@ def _is_arrow(name: str) -> bool:
     return kind in _ARROW and not compression
 
 
-def _arrow_source(connection: DuckDBPyConnection, path: Path, at: int) -> str:
+def _arrow_source(connection: DuckDBPyConnection, path: Path, copy: Path, at: int) -> str:
     from pyarrow import ArrowException
     from pyarrow.dataset import dataset
 
     try:
-        _validate_arrow(path)
-        connection.register(f"arrow{at}", dataset(os.fspath(path), format="ipc"))
+        connection.register(f"arrow{at}", dataset(os.fspath(_valid_arrow(path, copy)), format="ipc"))
     except ArrowException as error:
         raise CorruptError(
             "a table cannot be read", why=_first_line(error), fix="check that its content fits its suffix"
@@ -208,14 +209,26 @@ def _arrow_source(connection: DuckDBPyConnection, path: Path, at: int) -> str:
     return f"arrow{at}"
 
 
-def _validate_arrow(path: Path) -> None:
-    """Raise ArrowException for offsets and indices that are wrong: DuckDB trusts them, and crashes."""
+def _valid_arrow(path: Path, copy: Path) -> Path:
+    """`path`, or for a stream a `copy` of it as a file, which DuckDB may read more than once.
+
+    Raises ArrowException for offsets and indices that are wrong: DuckDB trusts them, and crashes.
+    """
     import pyarrow as pa
 
+    with pa.OSFile(os.fspath(path)) as content:
+        is_stream = content.read(len(_ARROW_FILE)) != _ARROW_FILE
     with pa.memory_map(os.fspath(path)) as content:
+        if is_stream:
+            with pa.ipc.open_stream(content) as stream, pa.ipc.new_file(os.fspath(copy), stream.schema) as to:
+                for batch in stream:
+                    batch.validate(full=True)
+                    to.write_batch(batch)
+            return copy
         file = pa.ipc.open_file(content)
         for at in range(file.num_record_batches):
             file.get_batch(at).validate(full=True)
+        return path
 
 
 def _suffixes(name: str) -> tuple[str, str]:

@@ -37,13 +37,20 @@ def arrow_file(path: Path) -> None:
     from pyarrow import feather
 
     rows = [{**one, "day": datetime.datetime.fromisoformat(str(one["day"]))} for one in ROWS]
-    feather.write_feather(pa.Table.from_pylist(rows), path, compression="uncompressed")
+    found = pa.Table.from_pylist(rows)
+    if path.suffix == ".arrows":
+        with pa.ipc.new_stream(str(path), found.schema) as writer:
+            writer.write_table(found)
+    else:
+        feather.write_feather(found, path, compression="uncompressed")
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz", "a.csv.zst", "a.jsonl", "a.arrow", "a.feather"])
+@pytest.mark.parametrize(
+    "name", ["a.csv", "a.tsv", "a.csv.gz", "a.csv.zst", "a.jsonl", "a.arrow", "a.arrows", "a.feather"]
+)
 def test_every_format_can_be_scanned(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    if name.endswith((".arrow", ".feather")):
+    if name.endswith((".arrow", ".arrows", ".feather")):
         arrow_file(path)
     elif name.endswith(".jsonl"):
         path.write_text("".join(json.dumps(one) + "\n" for one in ROWS))
