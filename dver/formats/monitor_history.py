@@ -121,6 +121,11 @@ def limits_text(metric: MonitoredMetric) -> str:
     return f"at least {low}" if high is None else f"{low} to {high}"
 
 
+def time_label(window: MonitoredWindow) -> str:
+    """The time of a window, to the minute."""
+    return window.start[:16].replace("T", " ").removesuffix(" 00:00")
+
+
 def encode_history(windows: Iterable[MonitoredWindow]) -> bytes:
     """The bytes of a history: sorted by time, one line for each window."""
     return b"".join(_line(one) for one in sort_windows(windows))

@@ -21,7 +21,7 @@ from dver.profiles.tables import is_profiled_table
 from dver.tables.engine import Engine, open_engine
 
 if TYPE_CHECKING:
-    from pyarrow import RecordBatch
+    from pyarrow import Array, RecordBatch
 
 WINDOWS_MAX: Final = 1000
 _BATCH: Final = 50_000
@@ -153,8 +153,15 @@ def _writer(path: Path, schema: Any) -> Any:
 
 
 def _hash_of_first(rows: RecordBatch) -> str:
-    values = [str(column[0].as_py()) for column in rows.columns]
+    values = [_first_text(column) for column in rows.columns]
     return Oid.of(json.dumps(values).encode()).hex()[:16]
+
+
+def _first_text(column: Array) -> str:
+    try:
+        return str(column[0].as_py())
+    except (OverflowError, ValueError):  # a time that Python does not have
+        return repr(column.slice(0, 1))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -61,8 +62,19 @@ def time_sql(column: str) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """Unix seconds as text in UTC, such as `2026-11-30T00:00:00Z`."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Unix seconds as text in UTC, such as `2026-11-30T00:00:00Z`.
+
+    Raises UsageError for a time outside of the years 1000 to 9999.
+    """
+    with suppress(ValueError, OverflowError, OSError):
+        found = datetime.fromtimestamp(int(seconds), UTC)
+        if found.year >= 1000:
+            return found.strftime("%Y-%m-%dT%H:%M:%SZ")
+    raise UsageError(
+        "a time is outside of the years 1000 to 9999",
+        why=f"it is {seconds:.4g} seconds after 1970",
+        fix="correct it, or name another column: --time COLUMN",
+    )
 
 
 def parse_time(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dver.cli.render import terminal
 from dver.cli.render.terminal import printable
-from dver.formats.monitor_history import MonitoredColumn, MonitoredMetric, MonitoredWindow, limits_text
+from dver.formats.monitor_history import MonitoredColumn, MonitoredMetric, MonitoredWindow, limits_text, time_label
 from dver.monitoring.metrics import RANGES
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def print_monitor_result(ctx: Context, result: MonitorResult) -> None:
     ctx.table(_rows(ctx, windows), right=_right(windows), indent=2)
     for one in windows:
         if one.alarm:
-            ctx.say(f"{ctx.style.red('alarm')} {_time(one)} {printable(', '.join(one.sources))}")
+            ctx.say(f"{ctx.style.red('alarm')} {time_label(one)} {printable(', '.join(one.sources))}")
             lines = [*(_metric_text(metric) for metric in one.metrics if metric.alarm), *map(_column_text, one.drifted)]
             ctx.listing([f"  {line}" for line in lines])
     if not result.alarm:
@@ -79,7 +79,7 @@ def _rows(ctx: Context, windows: Sequence[MonitoredWindow]) -> Iterator[Sequence
         cells = [_cell(ctx, found.get(name)) for name in names]
         sources = ", ".join(one.sources[:2]) + (" …" if len(one.sources) > 2 else "")
         yield (
-            _time(one),
+            time_label(one),
             f"{one.rows:,}",
             ctx.style.red(drifted) if one.drifted else drifted,
             *cells,
@@ -116,10 +116,6 @@ def _column_text(one: MonitoredColumn) -> str:
         f"{one.new_values} {kind}" if kind == "new values" and one.new_values else kind for kind in one.kinds
     )
     return f"{printable(one.name)}{role}  {kinds}{details}"
-
-
-def _time(one: MonitoredWindow) -> str:
-    return one.start[:16].replace("T", " ").removesuffix(" 00:00")
 
 
 def charts(windows: Sequence[MonitoredWindow], width: int) -> Iterator[str]:

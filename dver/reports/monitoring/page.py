@@ -7,7 +7,7 @@ from typing import Final
 
 from dver.core.html_page import mark_of
 from dver.core.phrasing import count
-from dver.formats.monitor_history import MonitoredColumn, MonitoredWindow, limits_text
+from dver.formats.monitor_history import MonitoredColumn, MonitoredWindow, limits_text, time_label
 from dver.monitoring.metrics import RANGES
 from dver.reports.blocks.html import block_html, inline_html, render_blocks_page
 from dver.reports.blocks.model import Block, Code, Inline, ItemList, Paragraph, ReportTable, Tone, Toned
@@ -117,8 +117,3 @@ def _column_row(one: MonitoredColumn) -> tuple[Inline, ...]:
     what = ", ".join(one.kinds) + (f" ({one.new_values:,})" if one.new_values else "")
     name: Inline = (Code(one.name), f" ({one.role})") if one.role else (Code(one.name),)
     return (name, (Code(what),), (one.method,), *(("" if n is None else number_text(float(n)),) for n in numbers))
-
-
-def time_label(one: MonitoredWindow) -> str:
-    """The time of a window, to the minute."""
-    return one.start[:16].replace("T", " ").removesuffix(" 00:00")

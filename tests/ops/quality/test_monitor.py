@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from monitoring_projects import make_monitored, rows, run_monitor, write_rows
 from pyarrow import csv, feather, parquet
@@ -205,6 +206,17 @@ def test_times_are_from_a_column_or_given(project: Project) -> None:
     assert (window.start, window.end[:10]) == ("2026-11-04T06:00:00Z", "2026-11-06")
     (window,) = run_monitor(project, "live.csv", at="2026-11-07T01:00+01:00").history
     assert (window.start, window.end) == ("2026-11-07T00:00:00Z", "2026-11-07T00:00:00Z")
+
+
+@pytest.mark.parametrize("options", [{}, {"window": "day"}])
+def test_times_that_no_calendar_has_are_an_error(project: Project, options: dict[str, str]) -> None:
+    table = csv.read_csv(live(project))
+    times = pa.array([1 << 60] * len(table), pa.timestamp("us"))
+    place = table.schema.names.index("at")
+    parquet.write_table(table.set_column(place, "at", times), project.root / "far.parquet")
+    with pytest.raises(UsageError, match="outside of the years 1000 to 9999"):
+        run_monitor(project, "far.parquet", time="at", **options)
+    assert run_monitor(project, "far.parquet", window="200").history
 
 
 def test_rows_are_divided_by_day(project: Project) -> None:
