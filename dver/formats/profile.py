@@ -29,8 +29,6 @@ from dver.formats.profile_parts import Value as Value
 VERSION: Final = 1
 PROFILER: Final = 1
 """The version of what is measured and how. Profiles of different profilers are not merged."""
-MAX_SIZE: Final = 1 << 30
-"""The largest profile in bytes. One of 10,000 columns takes up to 120 MB."""
 _MAGIC: Final = b"dver profile "
 
 

@@ -30,6 +30,8 @@ from dver.tracking.targets import is_at_or_below
 
 RESULT: Final = "result"
 """The path of the output in an entry."""
+BLOB_MAX: Final = 1 << 30
+"""The largest object that is read, in bytes: another clone may have sent it. A profile of 10,000 columns has 120 MB."""
 _READ_ONLY: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -79,9 +81,15 @@ def kept_object(repo: Repository, command: str, content: Oid) -> bytes | None:
 
 
 def read_blob(repo: Repository, oid: Oid) -> bytes | None:
-    """The blob in the store; None if it is missing or damaged."""
+    """The blob in the store; None if it is missing, damaged or too large."""
+    pieces, size = [], 0
     with suppress(MissingObjectError, CorruptError):
-        return b"".join(repo.store.stream(oid))
+        for piece in repo.store.stream(oid):
+            size += len(piece)
+            if size > BLOB_MAX:
+                return None
+            pieces.append(piece)
+        return b"".join(pieces)
     return None
 
 

@@ -38,7 +38,7 @@ from dver.profiles.tables import profile_table
 from dver.repo import Repository
 
 _VERSIONS: Final = 4
-"""Profiles of so many other versions are searched for what was merged."""
+"""The most profiles of other versions that are searched for what was merged."""
 _BLOCK: Final = 32
 _BLOCK_MAX: Final = 128
 

@@ -75,7 +75,7 @@ def joined_parts(parts: Sequence[Part]) -> list[Part]:
 
 
 def places_of_parts(rows: Sequence[int]) -> list[int]:
-    """For each of several neighbours with so many rows, in which of 20 parts it is."""
+    """For each of several neighbours with these numbers of rows, in which of 20 parts it is."""
     total, done, found = sum(rows), 0, []
     for one in rows:
         middle = done + one / 2

@@ -102,3 +102,9 @@ def test_a_kept_profile_that_is_not_of_a_table_is_made_again(project: Project, k
         keep_object(repo, command("csv"), found.entry, encode(Profile(collections)))
     again = profiled(project)
     assert (again.scanned_files, rows(again.profile)) == (5, 5)
+
+
+def test_a_kept_profile_that_is_too_large_is_made_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert profiled(project, "data/1.csv").scanned_files == 1
+    monkeypatch.setattr("dver.profile_cache.kept_objects.BLOB_MAX", 10)
+    assert profiled(project, "data/1.csv").scanned_files == 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyarrow import Array, DataType
 
 _DICTIONARY_SHARE: Final = 8
-"""Texts are encoded as a dictionary if the batch before had at most one distinct value in so many."""
+"""Texts are encoded as a dictionary if at most one in this number of values of the batch before was distinct."""
 _Values: TypeAlias = NumberValues | TextValues | NestedValues
 
 
