@@ -15,10 +15,10 @@ from dver.checks.evaluation.evaluate import evaluate
 from dver.checks.result import CheckedData
 from dver.checks.suite.rules import CheckSuite
 from dver.core.errors import MissingObjectError, UsageError
+from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.profile import CollectionKind, Profile
 from dver.formats.tree import Entry, Kind
-from dver.git import revisions
 from dver.profile_cache.data_content import DataContent, content_at, file_on_disk
 from dver.profile_cache.media_profiles import write_media_rows
 from dver.profile_cache.profiles import Found, known_profile, profile_of
@@ -99,8 +99,16 @@ class ProjectData:
                 files = self._files(collection, data, stack)
             except MissingObjectError as error:
                 self.missing = error
-                raise
+                raise self._missing_error() from error
             yield files
+
+    def _missing_error(self) -> MissingObjectError:
+        rev = "" if self._found.rev is None else f" --rev {quoted(self._found.rev)}"
+        shown = quoted(self._repo.layout.shown(self._suite.path))
+        return MissingObjectError(
+            "the data is not in this clone",
+            why=f"the rule needs more than its profile; download it with `dver fetch {shown}{rev}`",
+        )
 
     def _files(self, collection: str, data: DataContent, stack: ExitStack) -> list[DataFile]:
         wanted = next((one for one in self._found.profile.collections if one.name == collection), None)
@@ -144,12 +152,11 @@ class ProjectData:
         return str(self._repo.git.worktree / os.fsdecode(self._suite.path))
 
     def _profile_at(self, rev: str) -> Profile:
-        commit = revisions.resolve(self._repo.git, rev)
         return profile_of(
             self._repo,
-            self._absolute(),
+            os.fsdecode(self._suite.path),
             cwd=self._repo.git.worktree,
-            rev=commit,
+            rev=rev,
             keep=self._keep,
             progress=self._progress,
         ).profile

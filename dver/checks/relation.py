@@ -84,7 +84,7 @@ def open_relation(
     if not files:
         raise UsageError(f"the rule needs rows, and {collection.kind.value} have none")
     given = [(one.path, os.path.basename(one.name)) for one in files]
-    with open_engine(given, scratch, ordered=ordered, arrow=True) as (engine, sources):
+    with open_engine(given, scratch, ordered=ordered, arrow=True, profiled=True) as (engine, sources):
         relation = Relation(
             engine, tuple(sources), tuple(one.name for one in files), tuple(one.path for one in files), collection
         )

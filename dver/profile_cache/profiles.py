@@ -122,6 +122,8 @@ def _known(repo: Repository, data: DataContent) -> Profile | None:
         name = file_name(data.entry.oid, format_of(data.path))
         for one in known_files(repo, directory_profiles(repo, data.path), [name]).values():
             found = profile_blob(repo, one.oid)
+        if found is not None and found.table is not None and found.table.unreadable_count:
+            return None  # in a directory it is listed; alone it is an error
     return found
 
 

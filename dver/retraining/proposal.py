@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dver.ci.hosts.job import CiJob, read_job
 from dver.ci.hosts.pull_requests import PullRequestDraft, open_pull_request
-from dver.core.errors import RepositoryError
+from dver.core.errors import RepositoryError, UsageError
 from dver.git.branches import default_branch
 from dver.git.git_repo import CommitId
 from dver.git.remotes.ref_exchange import push_ref, remote_ref
@@ -33,6 +33,12 @@ class ProposedVersion:
 
 def job_for_pull_requests() -> CiJob:
     """The job that may open pull requests. Raises UsageError outside of CI, before anything is done."""
+    if not any(os.environ.get(name) for name in ("GITHUB_REPOSITORY", "CI_PROJECT_ID")):
+        raise UsageError(
+            "--pr needs a CI job of GitHub or GitLab",
+            why="neither GITHUB_REPOSITORY nor CI_PROJECT_ID is set",
+            fix="write a job with `dver ci init github --retrain`, or retrain without --pr",
+        )
     return read_job(os.environ)
 
 

@@ -28,6 +28,7 @@ _ARROW_FILE: Final = b"ARROW1"
 """The beginning of an Arrow file. A stream has another one."""
 _COMPRESSED: Final = (".gz", ".zst")
 _CALL: Final = re.compile(r"(\w+)\(('(?:[^']|'')*')(.*)\)")
+_INTERRUPTED: Final = "Query interrupted"
 _MEMORY: Final = "1GB"
 """What DuckDB may use; it spills the rest. The process takes about half as much on top."""
 
@@ -49,8 +50,9 @@ class Engine:
         import duckdb
 
         try:
-            found = self._connection.execute(statement)
-            return tuple(one[0] for one in found.description or ()), found.fetchall()
+            with _interruptible():
+                found = self._connection.execute(statement)
+                return tuple(one[0] for one in found.description or ()), found.fetchall()
         except duckdb.OutOfMemoryException as error:
             raise LocalIOError("the tables do not fit", why=_first_line(error), fix="free disk space") from error
         except (duckdb.Error, RuntimeError) as error:
@@ -78,7 +80,8 @@ class Engine:
 
     def frame(self, statement: str) -> Any:
         """The result as a pandas DataFrame."""
-        return self._connection.execute(statement).df()
+        with _interruptible():
+            return self._connection.execute(statement).df()
 
     def run(self, statement: str) -> None:
         """Execute `statement`."""
@@ -90,11 +93,27 @@ class Engine:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C, which DuckDB reports as an error of the statement, is a KeyboardInterrupt again."""
     import duckdb
 
     try:
         yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except RuntimeError as error:
+        if str(error) == _INTERRUPTED:
+            raise KeyboardInterrupt from error
+        raise
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    import duckdb
+
+    try:
+        with _interruptible():
+            yield
     except duckdb.OutOfMemoryException as error:
         raise LocalIOError("the tables do not fit", why=_first_line(error), fix="free disk space") from error
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
@@ -105,13 +124,19 @@ def _explained() -> Iterator[None]:
 
 @contextmanager
 def open_engine(
-    files: Sequence[tuple[Path, str]], scratch: Path, *, ordered: bool = False, arrow: bool = False
+    files: Sequence[tuple[Path, str]],
+    scratch: Path,
+    *,
+    ordered: bool = False,
+    arrow: bool = False,
+    profiled: bool = False,
 ) -> Iterator[tuple[Engine, list[str]]]:
     """An engine for `files`, each with the name that decides about its format, and a source of rows for each.
 
     `scratch` is an empty directory for links and spilled rows. With `ordered`, a source has the rows in the order of
-    its file, which takes more memory. `arrow` also allows Arrow files. Raises UsageError without the extra `data`, and
-    for a name that is not a table's.
+    its file, which takes more memory. `arrow` also allows Arrow files. `profiled` says that the profiler has read the
+    CSV files, so that their rows are complete: then line ends may be mixed, as the profiler allows. Raises UsageError
+    without the extra `data`, and for a name that is not a table's.
     """
     duckdb = _duckdb()
     links = {
@@ -134,7 +159,9 @@ def open_engine(
         ):
             connection.execute(f"SET {setting} = {value}")
         sources = [
-            _source_of(links[at]) if at in links else _arrow_source(connection, path, scratch / f"table{at}.arrow", at)
+            _source_of(links[at], profiled=profiled)
+            if at in links
+            else _arrow_source(connection, path, scratch / f"table{at}.arrow", at)
             for at, (path, _) in enumerate(files)
         ]
         yield Engine(connection), sources
@@ -187,8 +214,11 @@ def _linked(path: Path, name: str, stem: Path) -> Path:
     return link
 
 
-def _source_of(link: Path) -> str:
-    return _SOURCES[_suffixes(link.name)[0]].replace("{path}", quoted_text(os.fspath(link)))
+def _source_of(link: Path, *, profiled: bool) -> str:
+    source = _SOURCES[_suffixes(link.name)[0]]
+    if profiled:  # DuckDB's strict mode refuses mixed line ends; the other one cuts rows that are too long
+        source = source.replace("read_csv({path}", "read_csv({path}, strict_mode = false")
+    return source.replace("{path}", quoted_text(os.fspath(link)))
 
 
 def _is_arrow(name: str) -> bool:

@@ -90,6 +90,7 @@ def test_each_collection_of_a_directory_gets_its_rules() -> None:
         ("images", "rows"),
         ("images", "unreadable"),
         ("users.csv", "rows"),
+        ("users.csv", "unreadable"),
     ]
 
 

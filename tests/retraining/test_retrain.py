@@ -108,6 +108,9 @@ def test_a_worse_model_is_registered_but_not_promoted(project: ModelClone) -> No
     assert "auc < prod.auc  0.4 < 0.3" in shown.out
     assert "not promoted: churn v0.0.2; v0.0.1 stays in prod" in shown.out
     assert in_stage(project) == "v0.0.1"
+    assert "dver model assign churn@v0.0.2 prod" in shown.out + shown.err
+    project.dver("model", "assign", "churn@v0.0.2", "prod")
+    assert in_stage(project) == "v0.0.2"
 
 
 def test_without_new_data_nothing_is_trained(project: ModelClone) -> None:
@@ -290,8 +293,9 @@ def test_a_pull_request_has_the_commit_the_version_and_the_verdict(
 
 def test_outside_of_ci_a_pull_request_is_refused_before_anything_is_done(project: ModelClone) -> None:
     (project.root / "live/b.csv").write_text("4\n")
-    with pytest.raises(UsageError, match="CI job"):
+    with pytest.raises(UsageError, match="CI job") as caught:
         run(project, pull_request=True)
+    assert "dver ci init github --retrain" in (caught.value.fix or "")
     assert not (project.root / "data/train/b.csv").exists()
 
 

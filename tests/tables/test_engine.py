@@ -1,7 +1,9 @@
-"""What DuckDB gets to read."""
+"""What DuckDB gets to read, and how a statement ends."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,9 @@ import pyarrow as pa
 import pytest
 
 from dver.core.errors import CorruptError
-from dver.tables.engine import open_engine
+from dver.tables.engine import Engine, open_engine
+
+ENDLESS = "SELECT sum(hash(range)) FROM range(1000000000000000)"
 
 
 def test_an_arrow_file_whose_indices_are_wrong_is_refused(tmp_path: Path) -> None:
@@ -22,3 +26,24 @@ def test_an_arrow_file_whose_indices_are_wrong_is_refused(tmp_path: Path) -> Non
         open_engine([(tmp_path / "a.arrow", "a.arrow")], tmp_path, arrow=True),
     ):
         pass
+
+
+@pytest.mark.parametrize("run", [Engine.answer, Engine.rows])
+def test_an_interrupt_ends_a_statement_and_is_no_mistake_in_it(
+    run: Callable[[Engine, str], object], tmp_path: Path
+) -> None:
+    ended = threading.Event()
+    with open_engine([], tmp_path) as (engine, _):
+
+        def interrupt() -> None:
+            while not ended.wait(0.05):
+                engine._connection.interrupt()
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                run(engine, ENDLESS)
+        finally:
+            ended.set()
+            thread.join()

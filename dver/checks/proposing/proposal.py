@@ -60,7 +60,7 @@ def yaml_text(text: str) -> str:
 
 def _collection(one: CollectionProfile) -> Iterator[str]:
     yield f"rows: {{min: {one.rows // 2}}}  # {one.rows:,} now"
-    if one.kind is not CollectionKind.TABLE:
+    if one.name:  # of a directory
         yield f"unreadable: {one.unreadable_count}"
     columns = list({column.name: column for column in reversed(one.columns)}.values())[::-1]
     first = True

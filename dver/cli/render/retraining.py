@@ -29,7 +29,11 @@ def print_retraining(ctx: Context, result: RetrainingResult) -> None:
     ctx.say(_outcome_text(result))
     if result.pull_request is not None:
         ctx.say(result.pull_request)
-    elif result.outcome in (RetrainingOutcome.PROMOTED, RetrainingOutcome.REJECTED) and result.experiment is not None:
+        return
+    if result.outcome is RetrainingOutcome.REJECTED and result.version:
+        name = quoted(f"{result.artifact}@{result.version}")
+        ctx.note(f"promote it nevertheless: dver model assign {name} {quoted(result.stage)}")
+    if result.outcome in (RetrainingOutcome.PROMOTED, RetrainingOutcome.REJECTED) and result.experiment is not None:
         ctx.note(f"make the workspace this version: dver exp apply {quoted(result.experiment)}")
 
 

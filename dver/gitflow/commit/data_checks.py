@@ -52,4 +52,5 @@ def _fix(repo: Repository, one: TrackedData) -> str:
     if one.maker is None:
         return f"correct it, then dver add {shown}; or, to override the checks: dver add --no-checks {shown}"
     stage = quoted(one.maker.shown(repo))
-    return f"correct it with dver repro {stage}; or, to override the checks: dver commit --no-checks {stage}"
+    override = f"or, to override the checks: dver commit --no-checks {stage}"
+    return f"correct the rules, or the stage and then dver repro {stage}; {override}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from dver.core.errors import CorruptError
+from dver.core.phrasing import count
 from dver.profiles.reading.errors import RowsRead, arrow_errors, bad_row, bad_table
 from dver.profiles.reading.plain import TextFile
 from dver.profiles.scan.rows import ScannedColumns, TableScan, batch_rows
@@ -153,4 +154,4 @@ def _ragged(name: str, text: str, columns: int) -> CorruptError | None:
     if found is None:
         return None
     row, _, fields = (int(one) for one in found.groups())
-    return bad_row(name, row - 1, f"it has {fields} fields, and the header {columns}")
+    return bad_row(name, row - 1, f"it has {count(fields, 'field')}, and the header {columns}")

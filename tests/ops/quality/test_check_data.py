@@ -102,6 +102,13 @@ def test_a_table_that_cannot_be_read_fails_and_the_rest_is_checked(project: Proj
     assert "row 2" in result.checked[0].results[0].found
 
 
+def test_a_csv_file_with_mixed_line_ends_is_scanned(project: Project) -> None:
+    write(project.root, {"parts/a.csv": b'x\r\n1\r\n"1"\n1\r\n', "parts/b.csv": b"x\n3\n"})
+    (checked,) = check(project, "parts", rows=2).checked
+    (expression,) = (one for one in checked.results if one.rule == "expression")
+    assert (expression.outcome, expression.failed_rows) == (RuleOutcome.FAILED, 1)
+
+
 def test_a_clone_with_the_profile_alone_answers_what_the_profile_knows(project: Project) -> None:
     check(project)
     import shutil
@@ -116,6 +123,7 @@ def test_a_clone_with_the_profile_alone_answers_what_the_profile_knows(project: 
     (checked,) = check(project, "parts").checked
     rows, expression = checked.results
     assert (rows.outcome, expression.outcome) == (RuleOutcome.PASSED, RuleOutcome.ERROR)
+    assert "`dver fetch parts`" in expression.found
 
 
 def _delete_blobs(project: Project, oids: list[object]) -> None:

@@ -118,6 +118,10 @@ def test_a_damaged_file_is_named_and_the_rest_of_its_directory_is_profiled(tmp_p
     shown = run("profile", "data", cwd=made.root)
     assert "100 rows in 2 files" in shown.out
     assert "unreadable: b.csv" in shown.err
+    made.save("data")
+    run("profile", "data", cwd=made.root)
+    known = run("profile", "data/b.csv", cwd=made.root, rc=6)
+    assert "data/b.csv" in known.err
 
 
 def test_the_fix_of_missing_data_works_when_typed(shared: Project, run: Run, tmp_path: Path) -> None:

@@ -54,6 +54,6 @@ def _moved(args: list[str]) -> UsageError:
     words = [one if one.startswith("-") and one.isprintable() else quoted(one) for one in args]
     return UsageError(
         "`dver check` has subcommands",
-        why="`dver check` without a subcommand is called `dver check available` now",
+        why="`dver check` alone is now `dver check available`",
         fix=" ".join(("dver check available", *words)),
     )
