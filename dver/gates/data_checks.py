@@ -20,6 +20,8 @@ from dver.gates.kept_results import changing_part, keep_results, known_results, 
 from dver.git.registry.references import ArtifactReference, find_artifact, find_version
 from dver.pipelines.definition.yaml_tree import Node
 from dver.pipelines.engine.graph import Address
+from dver.pipelines.lineage import trace
+from dver.pipelines.training_input import training_input, unknown_training_data
 from dver.profile_cache.profiles import Found, keep_profile, profile_of
 from dver.repo import Repository
 from dver.store.trees.compare import find
@@ -163,11 +165,19 @@ class DataGate:
         ).results
 
     def _reference(self, reference: str, path: bytes) -> Profile:
-        """The profile of `model NAME#STAGE`."""
-        asked = ArtifactReference.parse(reference.removeprefix("model ").strip())
+        """The profile of what the model `NAME#STAGE` was trained on."""
+        asked = ArtifactReference.parse(reference)
         version = find_version(find_artifact(self._repo.git, asked.artifact), asked)
-        place = os.fsdecode(self._repo.layout.absolute(path))
-        return profile_of(self._repo, place, rev=version.commit, keep=False, progress=self._progress).profile
+        name = f"{version.artifact}@{version.version}"
+        made = version.registration.details.path if version.registration is not None else None
+        lineage = trace(self._repo, made, version.commit) if made is not None else None
+        if lineage is None:
+            raise unknown_training_data(name, f"no stage made {made!r}" if made else "its tag has no path")
+        place = training_input(lineage, name, preferred=os.fsdecode(path))
+        top = self._repo.git.worktree
+        return profile_of(
+            self._repo, str(top / place), cwd=top, rev=version.commit, keep=False, progress=self._progress
+        ).profile
 
 
 def _overlap(one: bytes, other: bytes) -> bool:

@@ -60,9 +60,9 @@ def check_data(
 
     require_libraries()
 
-    def reference(model: str, _path: bytes) -> Profile:
+    def reference(model: str, path: bytes) -> Profile:
         """The profile of what a model was trained on."""
-        data = training_data(repo, model)
+        data = training_data(repo, model, preferred=os.fsdecode(path))
         top = repo.git.worktree
         return profile_of(repo, str(top / data.path), cwd=top, rev=str(data.commit), progress=progress).profile
 

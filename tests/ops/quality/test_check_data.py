@@ -10,6 +10,7 @@ import dver
 from dver.checks.result import RuleOutcome
 from dver.checks.suite.find import suites_for
 from dver.core.errors import ConflictError, PipelineError, UsageError
+from dver.gates.errors import FailedChecksError
 from dver.ops.quality.check_data import CheckedPaths, check_data
 from dver.ops.quality.init_checks import init_checks
 
@@ -255,5 +256,8 @@ def test_drift_against_what_a_model_was_trained_on(tmp_path: Path) -> None:
     (made.root / "dver.checks.yaml").write_text("checks: {live.csv: {drift: {against: 'model churn#prod'}}}\n")
     (result,) = check(made).checked[0].results
     assert result.found == "drift in x (distribution)"
+    with pytest.raises(FailedChecksError, match="fails 1 critical check") as refused:
+        add_data(made, "live.csv")
+    assert refused.value.checked[0].results[0].found == result.found
     (made.root / "dver.checks.yaml").write_text("checks: {live.csv: {drift: {against: model nope}}}\n")
     assert check(made).checked[0].results[0].outcome is RuleOutcome.ERROR
