@@ -8,13 +8,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from profile_samples import numbers_of
 
 from dver.formats.profile import (
     CollectionKind,
     CollectionProfile,
     ColumnProfile,
     ColumnType,
-    NumberSummary,
     PartColumn,
     PartSummary,
     ValueCounts,
@@ -22,7 +22,6 @@ from dver.formats.profile import (
 from dver.profiles.sketches.distinct import Distinct
 from dver.profiles.sketches.frequent import COMPLETE_MAX, SHOWN_MAX
 from dver.profiles.sketches.hashing import hashes_of_numbers, hashes_of_texts
-from dver.profiles.sketches.quantiles import Quantiles
 
 TYPES = {"b": ColumnType.BOOLEAN, "i": ColumnType.INTEGER, "f": ColumnType.NUMBER, "M": ColumnType.TIME}
 
@@ -67,19 +66,9 @@ def column_of(name: str, values: Any) -> ColumnProfile:
         infinities=infinite,
         true=int(filled.sum()) if kind is ColumnType.BOOLEAN else 0,
         distinct=distinct.encode(),
-        numbers=summary_of(filled),
+        numbers=numbers_of(filled),
         counts=counts,
     )
-
-
-def summary_of(values: Any) -> NumberSummary:
-    """The summary of finite numbers."""
-    values = np.asarray(values, "f8")
-    sketch = Quantiles()
-    sketch.update(values)
-    mean = float(values.mean())
-    m2 = float(((values - mean) ** 2).sum())
-    return NumberSummary(len(values), float(values.min()), float(values.max()), mean, m2, sketch.encode())
 
 
 def part_of(values: Any) -> PartColumn:
