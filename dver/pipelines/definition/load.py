@@ -7,14 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dver.pipelines import FILE_NAME
 from dver.pipelines.definition import variables
 from dver.pipelines.definition.artifact import ArtifactDefinition, read_artifacts
 from dver.pipelines.definition.interpolate import OptionStyle, as_text, substitute
-from dver.pipelines.definition.monitor import read_monitors
-from dver.pipelines.definition.retraining import read_retraining
 from dver.pipelines.definition.schema import (
     REMOVED_KEYS,
     STAGE_KEYS,
@@ -29,6 +27,10 @@ from dver.pipelines.definition.sweep import read_sweeps
 from dver.pipelines.definition.variables import ReadFile
 from dver.pipelines.definition.yaml_fields import StagePaths, mapping
 from dver.pipelines.definition.yaml_tree import Node, error_at, parse_yaml
+
+if TYPE_CHECKING:
+    from dver.pipelines.definition.monitor import MonitorDefinition
+    from dver.pipelines.definition.retraining import RetrainingDefinition
 
 _TOP_KEYS: Final = (
     *("stages", "vars", "params", "metrics", "plots", "sweeps", "artifacts", "monitors", "retrain", "datasets"),
@@ -73,9 +75,21 @@ def load_pipeline_file(
         plots=read_top_plots(top.get("plots")),
         sweeps=read_sweeps(sweeps),
         artifacts=read_artifacts(found.get("artifacts"), known),
-        monitors=read_monitors(substitute(found["monitors"], known) if "monitors" in found else None),
-        retraining=read_retraining(substitute(found["retrain"], known) if "retrain" in found else None),
+        monitors=_monitors(substitute(found["monitors"], known)) if "monitors" in found else {},
+        retraining=_retraining(substitute(found["retrain"], known)) if "retrain" in found else {},
     )
+
+
+def _monitors(node: Node) -> Mapping[str, MonitorDefinition]:
+    from dver.pipelines.definition.monitor import read_monitors  # most projects have none, and pay nothing
+
+    return read_monitors(node)
+
+
+def _retraining(node: Node) -> Mapping[str, RetrainingDefinition]:
+    from dver.pipelines.definition.retraining import read_retraining  # likewise
+
+    return read_retraining(node)
 
 
 def load_artifacts(content: bytes, read: ReadFile, *, name: str = FILE_NAME) -> Mapping[str, ArtifactDefinition]:

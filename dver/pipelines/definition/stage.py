@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dver.core.display import Displayed
 from dver.core.errors import PipelineError
 from dver.pipelines.definition.artifact import ArtifactDefinition
 from dver.pipelines.definition.metric_goals import MetricGoal
-from dver.pipelines.definition.monitor import MonitorDefinition
-from dver.pipelines.definition.retraining import RetrainingDefinition
 from dver.pipelines.definition.sweep import Sweep
 from dver.pipelines.definition.yaml_tree import Mark, Node
+
+if TYPE_CHECKING:
+    from dver.pipelines.definition.monitor import MonitorDefinition
+    from dver.pipelines.definition.retraining import RetrainingDefinition
 
 PARAMS_FILE: Final = "params.yaml"
 """The default file of parameters and variables."""
