@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from file_checks import suite_of
 
 from dver.checks.result import Severity
+from dver.checks.suite import rules as suite_rules
 from dver.checks.suite.parse import parse_suite
 from dver.checks.suite.rules import AtMost, Between, CheckRule, RuleKind
 from dver.core.errors import PipelineError
@@ -122,10 +124,15 @@ def test_a_file_that_is_not_utf8_is_an_error() -> None:
         parse_suite(b"checks: \xff", "dver.checks.yaml")
 
 
+def test_results_of_another_evaluation_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = suite_of("rows: 3")
+    before = suite.digest
+    monkeypatch.setattr(suite_rules, "EVALUATION", suite_rules.EVALUATION + 1)
+    assert suite.digest != before
+
+
 def test_the_digest_follows_the_rules_and_not_their_place() -> None:
     def digest(text: str) -> str:
-        from file_checks import suite_of
-
         return suite_of(text).digest
 
     assert digest("rows: 3") == digest("\n\nrows: {min: 3, max: 3}")

@@ -15,6 +15,8 @@ from dver.core.display import Displayed
 from dver.formats.profile import Value
 
 FILE_NAME: Final = "dver.checks.yaml"
+EVALUATION: Final = 1
+"""The version of how rules are evaluated. Raise it when a rule gets another result for the same data."""
 _CHANGING: Final = re.compile(
     r"""\b(now|today|get_current_\w+|transaction_timestamp|age|random|setseed|uuid\w*|gen_random_uuid)"?\s*\(
     |'(now|today|yesterday|tomorrow)'|\b(current_\w+|localtime\w*|(table)?sample)\b""",
@@ -147,5 +149,6 @@ class CheckSuite(Displayed):
     @property
     def digest(self) -> str:
         """The SHA-256 of what decides about the results."""
-        said = json.dumps([one.fields() for one in self.rules], sort_keys=True, separators=(",", ":"))
+        what = [EVALUATION, *(one.fields() for one in self.rules)]
+        said = json.dumps(what, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
