@@ -36,12 +36,14 @@ _MEMORY: Final = "1GB"
 class Engine:
     """A connection to DuckDB. Use `open_engine`."""
 
-    def __init__(self, connection: DuckDBPyConnection) -> None:
+    def __init__(self, connection: DuckDBPyConnection, names: Mapping[str, str]) -> None:
+        """`names` are those of the files, by their paths in statements."""
         self._connection = connection
+        self._names = names
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """All rows that `statement` selects. Raises CorruptError for a file that cannot be read."""
-        with _explained():
+        with _explained(self._names):
             found: list[tuple[Any, ...]] = self._connection.execute(statement).fetchall()
         return found
 
@@ -56,7 +58,7 @@ class Engine:
         except duckdb.OutOfMemoryException as error:
             raise LocalIOError("the tables do not fit", why=_first_line(error), fix="free disk space") from error
         except (duckdb.Error, RuntimeError) as error:
-            raise UsageError("the SQL cannot be executed", why=_first_line(error), fix="correct it") from error
+            raise UsageError("the SQL cannot be executed", why=_why(error, self._names), fix="correct it") from error
 
     def query_of(self, text: str) -> str:
         """`text`, if it is one `SELECT`, without a semicolon. Raises UsageError for anything else."""
@@ -72,7 +74,7 @@ class Engine:
 
     def batches(self, statement: str, rows: int) -> Iterator[Any]:
         """The result as pyarrow record batches of at most about `rows` rows. Raises as `rows`."""
-        with _explained():
+        with _explained(self._names):
             result: Any = self._connection.sql(statement)
             # DuckDB 2 renamed the method.
             read = result.to_arrow_reader if hasattr(result, "to_arrow_reader") else result.fetch_arrow_reader
@@ -108,7 +110,7 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(names: Mapping[str, str]) -> Iterator[None]:
     import duckdb
 
     try:
@@ -118,7 +120,7 @@ def _explained() -> Iterator[None]:
         raise LocalIOError("the tables do not fit", why=_first_line(error), fix="free disk space") from error
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
         raise CorruptError(
-            "a table cannot be read", why=_first_line(error), fix="check that its content fits its suffix"
+            "a table cannot be read", why=_why(error, names), fix="check that its content fits its suffix"
         ) from error
 
 
@@ -164,7 +166,7 @@ def open_engine(
             else _arrow_source(connection, path, scratch / f"table{at}.arrow", at)
             for at, (path, _) in enumerate(files)
         ]
-        yield Engine(connection), sources
+        yield Engine(connection, {os.fspath(link): files[at][1] for at, link in links.items()}), sources
 
 
 def joined_sources(sources: Sequence[str]) -> list[str]:
@@ -265,6 +267,16 @@ def _suffixes(name: str) -> tuple[str, str]:
     """The suffixes of format and compression, in lower case; empty without one."""
     stem, last = os.path.splitext(name.lower())
     return (os.path.splitext(stem)[1], last) if last in _COMPRESSED else (last, "")
+
+
+def _why(error: BaseException, names: Mapping[str, str]) -> str:
+    """The first line of the error, with the names of files instead of the paths in statements."""
+    line = _first_line(error)
+    for path, name in names.items():
+        if f'"{path}"' in line and "sniffing" in line:
+            return f"{name}: rows differ in their number of fields, line ends are mixed, or a quote is not closed"
+        line = line.replace(path, name)
+    return line
 
 
 def _first_line(error: BaseException) -> str:

@@ -47,3 +47,15 @@ def test_an_interrupt_ends_a_statement_and_is_no_mistake_in_it(
         finally:
             ended.set()
             thread.join()
+
+
+def test_an_error_names_the_file_and_not_the_link_to_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n" * 9 + "1\n")
+    (tmp_path / "scratch").mkdir()
+    with (
+        open_engine([(tmp_path / "a.csv", "live/a.csv")], tmp_path / "scratch") as (engine, (source,)),
+        pytest.raises(CorruptError) as caught,
+    ):
+        engine.rows(f"SELECT * FROM {source}")
+    assert caught.value.why is not None
+    assert caught.value.why.startswith("live/a.csv: rows differ")
