@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SUFFIX: Final = ".dver"
 VERSION: Final = 1
+_LINE_BREAKS: Final = re.compile("[\x85\u2028\u2029]")
 MAX_SIZE: Final = 64 << 10
 """The largest size of a pointer file in bytes."""
 SKIPPED: Final = "skipped"
@@ -185,10 +186,21 @@ def with_fields(existing: bytes, wanted: Mapping[str, object]) -> bytes:
         del document[key]
     for key, value in wanted.items():
         if key not in document or document[key] != value:
-            document[key] = value
+            document[key] = _with_line_breaks_quoted(value)
     out = BytesIO()
     yaml.dump(document, out)
     return out.getvalue()
+
+
+def _with_line_breaks_quoted(value: object) -> object:
+    """`value`, with texts in double quotes that have Unicode's line breaks: ruamel.yaml would turn these into spaces."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    if isinstance(value, str) and _LINE_BREAKS.search(value):
+        return DoubleQuotedScalarString(value)
+    if isinstance(value, dict):
+        return {key: _with_line_breaks_quoted(one) for key, one in value.items()}
+    return value
 
 
 def _own_fields(pointer: Pointer | UndownloadedPointer) -> dict[str, object]:

@@ -53,6 +53,12 @@ def test_a_rewrite_of_our_own_form_is_our_own_form(old: Pointer, new: Pointer) -
     assert decode(rewrite(encode(old), new)) == new
 
 
+@pytest.mark.parametrize("url", ["\x85", "a\x85b", "\u2028", "\u2029 "])
+def test_a_rewrite_keeps_line_breaks_of_unicode(url: str) -> None:
+    pointer = Pointer(ObjectKind.BLOB, Oid.of(b""), 0, 1, source=UrlSource(url, None))
+    assert decode(rewrite(HAND_WRITTEN, pointer)).source == pointer.source
+
+
 @given(pointers())
 def test_a_rewrite_keeps_comments_order_and_keys_of_the_user(pointer: Pointer) -> None:
     written = rewrite(HAND_WRITTEN, pointer)
