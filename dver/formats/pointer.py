@@ -193,7 +193,7 @@ def with_fields(existing: bytes, wanted: Mapping[str, object]) -> bytes:
 
 
 def _with_line_breaks_quoted(value: object) -> object:
-    """`value`, with texts in double quotes that have Unicode's line breaks: ruamel.yaml would turn these into spaces."""
+    """`value` with double quotes for texts with Unicode's line breaks, which ruamel.yaml would make spaces."""
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     if isinstance(value, str) and _LINE_BREAKS.search(value):

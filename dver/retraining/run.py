@@ -126,7 +126,7 @@ class _Retraining:
         self._finish(RetrainingStep.TRAIN, replace(self._record, experiment=finished.experiment.name))
 
     def _register(self) -> bool:
-        """Register the trained model. False if it is the latest version."""
+        """Register the trained model, unless it is the latest version. False if that is in the stage already."""
         source = RegistrationSource(experiment=self._record.experiment)
         try:
             done = register(
@@ -140,14 +140,22 @@ class _Retraining:
             )
             version = done.registered[0].version
         except AlreadyRegisteredError:
-            # An interrupted call may have registered it; otherwise an earlier version has the same content.
-            commit = self._experiment().commit
-            versions = read_artifact(self._repo.git, self._found.artifact).versions
-            version = next((one.version for one in versions if one.commit == commit and one.is_active), None)
+            version = self._registered_before()
             if version is None:
                 return False
         self._finish(RetrainingStep.REGISTER, replace(self._record, version=version))
         return True
+
+    def _registered_before(self) -> str | None:
+        """The version of the trained model; None if it is in the stage.
+
+        An interrupted call registered it, or an earlier one that the rule of then did not promote.
+        """
+        known = read_artifact(self._repo.git, self._found.artifact)
+        commit, stage = self._experiment().commit, self._found.definition.stage
+        of_commit = next((one for one in known.versions if one.commit == commit and one.is_active), None)
+        found = of_commit or known.latest
+        return found.version if found is not None and stage not in found.stages else None
 
     def _decide(self) -> Decision:
         assert self._record.version is not None, "the version was registered before"

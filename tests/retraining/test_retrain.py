@@ -125,6 +125,16 @@ def test_forced_training_of_the_same_model_registers_nothing(project: ModelClone
     assert project.tags() == ["churn#prod#1", "churn@v0.0.1"]
 
 
+def test_a_corrected_rule_is_applied_to_the_version_that_it_rejected(project: ModelClone) -> None:
+    edit(project, "auc >= prod.auc - 0.01", "auc < prod.auc")
+    (project.root / "live/b.csv").write_text("4\n")
+    assert run(project).outcome is RetrainingOutcome.REJECTED
+    edit(project, "auc < prod.auc", "auc >= prod.auc - 0.01")
+    result = run(project, force=True)
+    assert (result.outcome, result.version, result.before) == (RetrainingOutcome.PROMOTED, "v0.0.2", "v0.0.1")
+    assert in_stage(project) == "v0.0.2"
+
+
 def test_data_edited_by_hand_is_new_data_too(project: ModelClone) -> None:
     edit(project, "{path: data/train, from: live}", "data/train")
     (project.root / "data/train/b.csv").write_text("4\n")

@@ -61,9 +61,9 @@ def test_compare_is_the_default_command(project: Project, capsys: pytest.Capture
     assert capsys.readouterr().out == named
 
 
-def test_without_arguments_the_subcommands_are_named(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_arguments_it_asks_for_a_reference(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_main("monitor") == 2
-    assert "compare, history" in capsys.readouterr().err
+    assert "give either --reference or --model" in capsys.readouterr().err
     assert run_main("monitor", "--help") == 0
     assert "history" in capsys.readouterr().out
 

@@ -19,7 +19,9 @@ class _Monitor(options.LazyGroup):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = _first_word(args)
-        if args and first not in self.modules and not set(args) <= {"-h", "--help"}:
+        asks_for_help = bool(args) and set(args) <= {"-h", "--help"}
+        completes = not args and ctx.resilient_parsing
+        if first not in self.modules and not asks_for_help and not completes:
             args = [self.default, *args]
         return super().parse_args(ctx, args)
 
