@@ -48,11 +48,13 @@ Report([DataSummaryPreset()]).run(data, None).json()
 _MERGE = """
 import sys, time
 from pathlib import Path
+from dver.core.garbage_collector import collector_paused
 from dver.formats.profile import decode, encode
 from dver.profiles.merging import merge
 contents = [path.read_bytes() for path in sorted(Path(sys.argv[1]).iterdir())] * 100
 start = time.perf_counter()
-encode(merge([decode(content) for content in contents]))
+with collector_paused():  # as dver.profile_cache does
+    encode(merge([decode(content) for content in contents]))
 print(time.perf_counter() - start)
 """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from dver.core.errors import CorruptError, MissingObjectError
+from dver.core.garbage_collector import collector_paused
 from dver.core.oid import Oid
 from dver.core.progress import Task
 from dver.formats import profile as profile_format
@@ -156,8 +157,9 @@ class TableProfiles:
 
     def _merged(self, group: TableGroup) -> CollectionProfile:
         """The profile of a group, merged from blocks of its files: most of them are known from other versions."""
-        tables = [self._block(files) for files in blocks_of(self.grouped.groups[group.name])]
-        return replace(merge_collections(tables), name=group.name)
+        with collector_paused():  # it would visit all decoded profiles after each of them
+            tables = [self._block(files) for files in blocks_of(self.grouped.groups[group.name])]
+            return replace(merge_collections(tables), name=group.name)
 
     def _block(self, files: Sequence[tuple[bytes, bytes]]) -> CollectionProfile:
         if len(files) == 1:
