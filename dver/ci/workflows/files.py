@@ -55,12 +55,10 @@ def workflow_files(host: WorkflowHost, settings: WorkflowSettings) -> dict[str, 
     if host is WorkflowHost.GITLAB:
         jobs = gitlab_jobs(name)
         return {jobs: _rendered(host, "dver.yml", settings), GITLAB_FILE: gitlab_include(jobs)}
-    templates = {one: one for one in ("dver", "dver-comment", "dver-register")}
-    if retrain:
-        templates["dver-retrain"] = "dver-retrain-models" if settings.models else "dver-retrain"
+    templates = ("dver", "dver-comment", "dver-register", *(("dver-retrain",) if retrain else ()))
     return {
-        f".github/workflows/{name}{one.removeprefix('dver')}.yml": _rendered(host, f"{template}.yml", settings)
-        for one, template in templates.items()
+        f".github/workflows/{name}{one.removeprefix('dver')}.yml": _rendered(host, f"{one}.yml", settings)
+        for one in templates
     }
 
 

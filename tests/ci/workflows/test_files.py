@@ -143,6 +143,6 @@ def test_a_project_in_a_subdirectory_has_workflows_of_its_own() -> None:
 
 def test_the_templates_are_in_the_package() -> None:
     package = Path(__file__).parents[3] / "dver/ci/workflows"
-    assert len([*package.rglob("*.yml")]) == 7
+    assert len([*package.rglob("*.yml")]) == 6
     listed = subprocess.run(["git", "ls-files", package], capture_output=True, text=True, check=True).stdout
-    assert listed.count(".yml") == 7
+    assert listed.count(".yml") == 6
