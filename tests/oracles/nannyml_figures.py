@@ -37,16 +37,18 @@ def _plain(value: Any) -> Any:
     return bool(value) if isinstance(value, bool) or type(value).__name__ == "bool_" else float(value)
 
 
+_CLASSIFIER = {
+    "y_pred_proba": "score",
+    "y_pred": "prediction",
+    "y_true": "target",
+    "problem_type": "classification_binary",
+    "metrics": METRICS,
+    "chunk_size": WINDOW_ROWS,
+}
+
+
 def _estimated() -> list[dict[str, dict[str, float]]]:
-    estimator = nannyml.CBPE(
-        y_pred_proba="score",
-        y_pred="prediction",
-        y_true="target",
-        problem_type="classification_binary",
-        metrics=METRICS,
-        chunk_size=WINDOW_ROWS,
-        calibrator=NoopCalibrator(),
-    )
+    estimator = nannyml.CBPE(**_CLASSIFIER, calibrator=NoopCalibrator())
     estimator.fit(_frame(reference()))
     analysis = pd.concat([_frame(live(at)) for at in range(WINDOWS)], ignore_index=True)
     result = estimator.estimate(analysis).filter(period="analysis").to_df()
@@ -54,14 +56,7 @@ def _estimated() -> list[dict[str, dict[str, float]]]:
 
 
 def _realized() -> list[dict[str, dict[str, float]]]:
-    calculator = nannyml.PerformanceCalculator(
-        y_pred_proba="score",
-        y_pred="prediction",
-        y_true="target",
-        problem_type="classification_binary",
-        metrics=METRICS,
-        chunk_size=WINDOW_ROWS,
-    )
+    calculator = nannyml.PerformanceCalculator(**_CLASSIFIER)
     calculator.fit(_frame(reference()))
     analysis = pd.concat([_frame(live(at)) for at in range(WINDOWS)], ignore_index=True)
     return _chunks(calculator.calculate(analysis).filter(period="analysis").to_df(), METRICS, "value")
