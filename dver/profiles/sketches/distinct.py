@@ -31,7 +31,7 @@ class Distinct:
     __slots__ = ("_hashes", "_registers")
 
     def __init__(self, *, exact: bool = True) -> None:
-        """`exact=False` keeps no hashes: they would tell of private values."""
+        """`exact=False` keeps no hashes: they would reveal private values."""
         import numpy as np
 
         self._hashes: Any = np.empty(0, "<u8") if exact else None
