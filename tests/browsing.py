@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-_MEASURE = (
-    "<script>onload = () => { document.title = ['shown', document.documentElement.scrollWidth - innerWidth,"
-    " document.title.startsWith('run'), [...document.querySelectorAll('svg')].filter(one =>"
-    " one.getBoundingClientRect().height < 20).length].join() }</script>"
-)
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
 
 @dataclass(frozen=True)
@@ -20,22 +20,46 @@ class Shown:
 
     overflow: int
     """Pixels by which it is wider than the window."""
-    ran: bool
-    """Did something set the title of the page to `run`?"""
+    title: str
     flat_charts: int
+    broken_images: int
+    messages: tuple[str, ...]
+    """Errors, lines on the console, and requests."""
 
 
-def shown_in_browser(page: bytes, folder: Path, *, width: int, dark: bool) -> Shown:
-    """Open `page` in Chromium. Its policy is taken out: it would forbid the script of this test, and those of data."""
-    text = re.sub('<meta http-equiv="Content-Security-Policy"[^>]*>', _MEASURE, page.decode())
-    (folder / "page.html").write_text(text)
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
-    options += [f"--blink-settings=preferredColorScheme={int(not dark)}", f"--window-size={width},900"]
-    done = subprocess.run(
-        ["chromium", *options, "--virtual-time-budget=5000", "--dump-dom", (folder / "page.html").as_uri()],
-        capture_output=True,
-        timeout=120,
-    )
-    title = re.search(r"<title>shown,(-?\d+),(\w+),(\d+)</title>", done.stdout.decode())
-    assert title is not None, done.stderr.decode()
-    return Shown(int(title[1]), title[2] == "true", int(title[3]))
+_MEASURE = """() => ({
+    overflow: document.documentElement.scrollWidth - innerWidth,
+    title: document.title,
+    flat_charts: [...document.querySelectorAll("svg")].filter(one => one.getBoundingClientRect().height < 20).length,
+    broken_images: [...document.images].filter(one => !one.naturalWidth).length,
+})"""
+
+
+@contextmanager
+def opened_in_browser(
+    page: bytes, *, width: int = 1200, dark: bool = False, without_policy: bool = False
+) -> Iterator[tuple[Page, list[str]]]:
+    """`page` in Chromium, when all of it is loaded, and a list of errors, lines on the console, and requests.
+
+    `without_policy` ignores its Content-Security-Policy, which would stop scripts of the data that are not escaped.
+    """
+    messages: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        shown = browser.new_page(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            bypass_csp=without_policy,
+        )
+        shown.on("console", lambda message: messages.append(message.text))
+        shown.on("pageerror", lambda error: messages.append(str(error)))
+        shown.on("request", lambda request: messages.append(request.url[:100]))
+        shown.set_content(page.decode())
+        yield shown, messages
+        browser.close()
+
+
+def shown_in_browser(page: bytes, *, width: int, dark: bool) -> Shown:
+    """How Chromium shows `page` where no policy protects it from scripts of the data."""
+    with opened_in_browser(page, width=width, dark=dark, without_policy=True) as (shown, messages):
+        return Shown(**shown.evaluate(_MEASURE), messages=tuple(messages))

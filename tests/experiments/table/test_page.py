@@ -4,14 +4,10 @@ import html
 import json
 import math
 import re
-import shutil
-import subprocess
-from base64 import b64decode
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import pytest
+from browsing import needs_chromium, opened_in_browser
 from experimenting import BASELINE, baseline_row, row
 
 from dver.experiments.table.page import MARK, render_table_page
@@ -63,21 +59,18 @@ def test_a_page_may_load_nothing_and_escapes_everything() -> None:
     assert html.escape(ODD) in text
 
 
-CHECKS = """
-<script>
-const errors = [], done = [];
-addEventListener("error", event => errors.push(event.message));
-const all = selector => [...document.querySelectorAll(selector)];
-const names = () => all("tbody tr:not(.space):not(.reference)").map(one => one.cells[0].textContent);
-const click = title => all("thead button").find(one => one.textContent.startsWith(title)).click();
-const filter = (title, value) => {
-  const input = document.querySelector(`input[aria-label="filter ${title}"]`);
-  input.value = value;
-  input.dispatchEvent(new Event("input"));
-};
-const pointer = (type, target, x, y) =>
-  target.dispatchEvent(new PointerEvent(type, {clientX: x, clientY: y, bubbles: true}));
-addEventListener("load", () => requestAnimationFrame(() => setTimeout(() => {
+USE_THE_PAGE = """() => {
+  const done = [];
+  const all = selector => [...document.querySelectorAll(selector)];
+  const names = () => all("tbody tr:not(.space):not(.reference)").map(one => one.cells[0].textContent);
+  const click = title => all("thead button").find(one => one.textContent.startsWith(title)).click();
+  const filter = (title, value) => {
+    const input = document.querySelector(`input[aria-label="filter ${title}"]`);
+    input.value = value;
+    input.dispatchEvent(new Event("input"));
+  };
+  const pointer = (type, target, x, y) =>
+    target.dispatchEvent(new PointerEvent(type, {clientX: x, clientY: y, bubbles: true}));
   const step = (name, act) => { act(); done.push([name, names()]); };
   step("first", () => {});
   step("ascending", () => click("auc"));
@@ -94,34 +87,22 @@ addEventListener("load", () => requestAnimationFrame(() => setTimeout(() => {
     pointer("pointerup", window, box.left + Number(at), box.top + 60);
   });
   const scales = [...svg.querySelectorAll(".scale")].map(one => one.textContent);
-  const marked = [...document.querySelectorAll("td.differs")].length;
-  document.title = btoa(unescape(encodeURIComponent(JSON.stringify(
-    {errors, done, scales, marked, rows: document.querySelectorAll("tbody tr").length,
-     count: document.getElementById("count").textContent, wide: document.documentElement.scrollWidth - innerWidth}))));
-}, 100)));
-</script>
-"""
+  const marked = document.querySelectorAll("td.differs").length;
+  return {done, scales, marked, rows: document.querySelectorAll("tbody tr").length, title: document.title,
+    count: document.getElementById("count").textContent, wide: document.documentElement.scrollWidth - innerWidth};
+}"""
 
 
-def in_browser(page: bytes, folder: Path) -> Any:
-    """What the checks find in the page. They run before its own scripts."""
-    # The policy would allow the checks, too: it forbids the network only.
-    (folder / "page.html").write_text(page.decode().replace("<title>", CHECKS + "<title>", 1))
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"]
-    options += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=8000", "--enable-logging=stderr"]
-    done = subprocess.run(
-        ["chromium", *options, "--dump-dom", (folder / "page.html").as_uri()], capture_output=True, timeout=120
-    )
-    assert ":CONSOLE" not in done.stderr.decode(), done.stderr.decode()
-    title = re.search(r"<title>([A-Za-z0-9+/=]+)</title>", done.stdout.decode())
-    assert title is not None, done.stderr.decode()
-    return json.loads(b64decode(title[1]))
+def in_browser(page: bytes) -> Any:
+    """What a user finds in the page. Its policy is in force."""
+    with opened_in_browser(page) as (shown, messages):
+        return {**shown.evaluate(USE_THE_PAGE), "messages": messages}
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
-def test_a_browser_sorts_filters_and_brushes(tmp_path: Path) -> None:
-    found = in_browser(render_table_page(table(), ODD, parallel_coordinates=True), tmp_path)
-    assert found["errors"] == []
+@needs_chromium
+def test_a_browser_sorts_filters_and_brushes() -> None:
+    found = in_browser(render_table_page(table(), ODD, parallel_coordinates=True))
+    assert found["messages"] == []
     assert dict(found["done"]) == {
         "first": ["exp-4", "exp-3", ODD, "exp-1"],
         "ascending": [ODD, "exp-1", "exp-3", "exp-4"],
@@ -137,13 +118,13 @@ def test_a_browser_sorts_filters_and_brushes(tmp_path: Path) -> None:
     assert found["wide"] <= 0
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
-def test_ten_thousand_experiments_are_a_few_elements(tmp_path: Path) -> None:
+@needs_chromium
+def test_ten_thousand_experiments_are_a_few_elements() -> None:
     many = [row(at, {"auc": (at + 1) / 10_000}, {"lr": 1e-5 * (at + 1), "opt": "<b>"[at % 3]}) for at in range(10_000)]
     page = render_table_page(table(many), "Many", parallel_coordinates=True)
     assert len(page) < 2_000_000
-    found = in_browser(page, tmp_path)
-    assert found["errors"] == []
+    found = in_browser(page)
+    assert found["messages"] == []
     steps = dict(found["done"])
     assert steps["first"][0] == "exp-9999"
     assert steps["descending"][0] == steps["above"][0] == "exp-9999"
