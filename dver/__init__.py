@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from dver.core.version import __version__
+    from dver.monitoring.request_options import MonitorOptions
     from dver.ops.maintain.cache import list_cache
     from dver.streaming.record_stream import merge_states
     from dver.streaming.torch_dataset import TorchDataset
@@ -55,6 +56,7 @@ _MODULES: Final = {
     "Model": "dver.api.registered_model",
     "Project": "dver.api.project",
     "ProgressEvent": "dver.api.progress",
+    "MonitorOptions": "dver.monitoring.request_options",
     "list_cache": "dver.ops.maintain.cache",
     "clear_cache": "dver.api.maintain",
     "Files": "dver.access.files",
@@ -91,6 +93,7 @@ __all__ = [
     "Project",
     "live",
     "ProgressEvent",
+    "MonitorOptions",
     "list_cache",
     "clear_cache",
     "Files",

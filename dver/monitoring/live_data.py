@@ -12,7 +12,9 @@ from dver.core.hashing import hash_file
 from dver.core.oid import Oid
 from dver.core.phrasing import join_limited
 from dver.formats.profile import ColumnType, Profile
+from dver.monitoring.column_names import unknown_column
 from dver.monitoring.live_tables import TablePart, new_directory, split_tables, tables_at
+from dver.monitoring.request import MonitorRequest
 from dver.monitoring.scored_rows import TableFile
 from dver.monitoring.window_rule import WindowRule, time_text
 from dver.profile_cache.privacy import private_columns
@@ -45,17 +47,17 @@ class LiveWindow:
 def find_windows(
     repo: Repository,
     live: Sequence[str],
-    rule: WindowRule | None,
-    time: str | None,
-    at: str | None,
+    request: MonitorRequest,
     *,
     cwd: Path,
     scratch: Path,
 ) -> Iterator[LiveWindow]:
-    """The windows of the files and directories `live`, typed in `cwd`: one each, or those of `rule`.
+    """The windows of the files and directories `live`, typed in `cwd`: one each, or those of the request's rule.
 
-    The time of a window is `at`; or else it is from the column `time`; or else it is when the newest file was modified.
+    The time of a window is that of the request; or else it is from the column with times; or else it is when the newest
+    file was modified.
     """
+    rule, time, at = request.rule, request.time, request.at
     for one in live:
         if not (cwd / one).exists():
             raise UsageError(f"no live data at {one!r}", why="it does not exist", fix="name a file or a directory")
@@ -151,11 +153,7 @@ def _times_in(profile: Profile, column: str, shown: str) -> tuple[str, str]:
     if times:
         return time_text(min(one.minimum for one in times)), time_text(max(one.maximum for one in times))
     if not found:
-        raise UsageError(
-            f"{shown!r} has no column {column!r}",
-            why=f"its columns are {join_limited([one.name for one in columns], 10)}",
-            fix="name another: --time COLUMN",
-        )
+        raise unknown_column(column, [one.name for one in columns], "time", shown=repr(shown))
     raise UsageError(
         f"the column {column!r} of {shown!r} has no times",
         why=f"its type is {found[0].type.value}",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dver.core.errors import UsageError
 from dver.core.oid import Oid
 from dver.core.phrasing import join_limited
+from dver.monitoring.column_names import unknown_column
 from dver.monitoring.scored_rows import ROW, WINDOW, TableFile, source_of
 from dver.monitoring.window_rule import WindowRule
 from dver.profiles.reading.plain import COMPRESSIONS
@@ -88,11 +89,7 @@ def _is_text(name: str) -> bool:
 def _check_time(engine: Engine, source: str, time: str | None, tables: Sequence[TableFile]) -> None:
     known = engine.columns(source)
     if time is not None and time not in known:
-        raise UsageError(
-            f"{tables[0].name!r} has no column {time!r}",
-            why=f"its columns are {join_limited(list(known), 10)}",
-            fix="name another: --time COLUMN",
-        )
+        raise unknown_column(time, known, "time", shown=repr(tables[0].name))
 
 
 def _check_counts(counts: dict[Any, Any], time: str | None, tables: Sequence[TableFile]) -> None:

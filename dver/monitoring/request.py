@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dver.core.display import Displayed
 from dver.drift.settings import DriftSettings
 from dver.monitoring.model_columns import ModelColumns
+from dver.monitoring.window_rule import WindowRule
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MonitorRequest(Displayed):
-    """What live data is compared with, and how."""
+    """What live data is compared with, and how. `request_options` makes it from options, and refuses mistakes."""
 
     reference: str | None = None
     """`PATH` or `PATH@REV`. Either this or `model`."""
@@ -29,9 +31,20 @@ class MonitorRequest(Displayed):
     time: str | None = None
     """The column with times."""
     at: str | None = None
-    """The time of the live data."""
-    window: str | None = None
-    """`hour`, `day`, `week`, `month`, or a number of rows; by default each argument is a window."""
+    """The time of the live data, as a history has it."""
+    rule: WindowRule | None = None
+    """How rows are divided into windows; by default each argument is a window."""
     settings: DriftSettings = field(default_factory=DriftSettings)
+    """Columns of times and keys are ignored."""
     record: bool = True
     """Are the windows added to the history?"""
+
+    @property
+    def named_columns(self) -> Iterator[tuple[str, str]]:
+        """The options that name columns, with each column. Not the target: labels arrive later."""
+        outputs = self.outputs
+        single = {"time": self.time, "key": outputs.key, "prediction": outputs.prediction, "score": outputs.score}
+        yield from ((option, name) for option, name in single.items() if name is not None)
+        yield from (("ignore", name) for name in sorted(self.settings.ignored))
+        for name, one in self.settings.columns.items():
+            yield "threshold" if one.method is None else "method", name

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from dver.core.errors import CorruptError, UsageError
 from dver.core.phrasing import join_limited
+from dver.monitoring.column_names import unknown_column
 from dver.monitoring.model_columns import CLASSES_MAX, ModelColumns, class_sql
 from dver.tables.engine import Engine, open_engine, quoted_name
 
@@ -147,11 +148,7 @@ def _model_outputs(columns: ModelColumns, known: Sequence[str], shown: str) -> s
 def _column(name: str, known: Sequence[str], shown: str, option: str) -> str:
     if name in known:
         return quoted_name(name)
-    raise UsageError(
-        f"{shown!r} has no column {name!r}",
-        why=f"its columns are {join_limited(list(known), 10)}",
-        fix=f"name another: --{option} COLUMN",
-    )
+    raise unknown_column(name, known, option, shown=repr(shown))
 
 
 def _refuse_other_count(engine: Engine, shown: str, labels: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -148,10 +149,19 @@ COMMANDS: Final = dict(commands())
 def test_every_command_and_option_has_a_counterpart(name: str) -> None:
     methods = counterparts(name)
     assert methods or name == "version"
-    known = {parameter for one in methods for parameter in inspect.signature(one).parameters}
+    known = {parameter for one in methods for parameter in _parameters(one)}
     wanted = {str(option.name) for option in COMMANDS[name].params if option.name not in FORMS}
     wanted = {RENAMED.get(one, one) for one in wanted if (name, one) not in OTHERWISE}
     assert wanted <= known
+
+
+def _parameters(method: Callable[..., Any]) -> set[str]:
+    """The names of a method's parameters, with those of a `TypedDict` that it unpacks."""
+    found = set(inspect.signature(method).parameters)
+    for annotation in inspect.get_annotations(method).values():
+        if unpacked := re.fullmatch(r"Unpack\[(\w+)\]", str(annotation)):
+            found |= getattr(dver, unpacked[1]).__annotations__.keys()
+    return found
 
 
 def test_the_lists_of_exceptions_name_only_what_exists() -> None:

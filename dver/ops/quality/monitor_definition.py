@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dver.core.errors import DverError, UsageError
 from dver.core.phrasing import join_limited, quoted
 from dver.monitoring.request import MonitorRequest
-from dver.monitoring.request_options import monitor_request
+from dver.monitoring.request_options import MonitorOptions, monitor_request
 from dver.pipelines.definition.monitor import PATHS, MonitorDefinition
 from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 from dver.repo import Repository
 
 
-def request_for(repo: Repository, given: Mapping[str, Any], *, cwd: Path) -> MonitorRequest:
-    """The request of the options `given`, by their names in `monitor_request`.
+def request_for(repo: Repository, given: MonitorOptions, *, cwd: Path) -> MonitorRequest:
+    """The request of the options `given`.
 
     Without a reference and a model, they are from the entry of `monitors` that `name` names, or from the only one;
     other given options count more. Raises UsageError, and PipelineError for an invalid `dver.yaml`.
     """
-    asked = {key: value for key, value in given.items() if value not in (None, (), {})}
+    asked: dict[str, Any] = {key: value for key, value in given.items() if value not in (None, (), {})}
     if "reference" in asked or "model" in asked:
-        return monitor_request(**asked)
-    folder, found = _definition(repo, asked.get("name"))
-    known = dict(found.options)
+        return monitor_request(**given)
+    folder, found = _definition(repo, given.get("name"))
+    known = {"name": found.name, **found.options}
     known.update({key: _relative(repo, folder, known[key], cwd) for key in PATHS if key in known})
     for key in ("method", "threshold"):
         asked[key] = {**known[key], **asked.get(key, {})}
-    return monitor_request(**{"name": found.name, **known, **asked})
+    return monitor_request(**cast(MonitorOptions, {**known, **asked}))
 
 
 def _definition(repo: Repository, name: str | None) -> tuple[str, MonitorDefinition]:

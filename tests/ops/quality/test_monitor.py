@@ -16,12 +16,11 @@ from pyarrow import csv, feather, parquet
 from workspaces import Project
 
 from dver.core.errors import ConflictError, DverError, MissingObjectError, UsageError
-from dver.monitoring import live_data
+from dver.monitoring import live_data, window_performance
 from dver.monitoring.history import read_history
+from dver.monitoring.references import split_revision
 from dver.ops.maintain.gc import gc
 from dver.ops.maintain.gc_remote import gc_remote
-from dver.ops.quality import monitor as monitor_module
-from dver.ops.quality.monitor import split_revision
 from dver.ops.share.push import push
 from dver.ops.share.remote import add as add_remote
 from dver.profile_cache.kept_objects import kept_for
@@ -392,7 +391,7 @@ def test_an_interrupt_records_nothing(project: Project, monkeypatch: pytest.Monk
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(monitor_module, "measure_performance", interrupt)
+    monkeypatch.setattr(window_performance, "measure_performance", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_monitor(project, "live.csv", **OUTPUTS)
     assert not (project.root / "dver.monitor").exists()
@@ -420,7 +419,13 @@ def test_an_interrupt_records_nothing(project: Project, monkeypatch: pytest.Monk
         ({"method": {"amount": "magic"}}, "no such method"),
         ({"task": "magic"}, "no such task"),
         ({"threshold": {"amount": "high"}}, "not a number|invalid threshold"),
-        ({"threshold": {"nope": "1"}}, "no column is called 'nope'"),
+        ({"threshold": {"amuont": "1"}}, "no column 'amuont'; did you mean 'amount'"),
+        ({"method": {"amuont": "psi"}}, "no column 'amuont'; did you mean 'amount'"),
+        ({"ignore": ("contry",)}, "no column 'contry'; did you mean 'country'"),
+        ({"key": "idd"}, "no column 'idd'; did you mean 'id'"),
+        ({"time": "att", "at": "2026-11-01"}, "no column 'att'; did you mean 'at'"),
+        ({"window": "day", "time": "att"}, "no column 'att'; did you mean 'at'"),
+        ({"score": "scores"}, "no column 'scores'; did you mean 'score'"),
         ({"prediction": "nope"}, "no column 'nope'"),
         ({"false_alarms": 2.0}, "false alarms"),
     ],

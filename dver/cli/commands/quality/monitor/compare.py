@@ -50,12 +50,12 @@ def command(
     """
     if on_alarm is not None and no_record:
         raise UsageError("--on-alarm and --no-record exclude each other", fix="leave one of them out")
-    options_given = {**options_of(given), "record": not no_record}
+    chosen = options_of(given, record=not no_record)
     with Repository.open(ctx.cwd) as repo:
         from dver.ops.quality.monitor import monitor
         from dver.ops.quality.monitor_definition import request_for
 
-        request = request_for(repo, options_given, cwd=ctx.cwd)
+        request = request_for(repo, chosen, cwd=ctx.cwd)
         result = monitor(repo, live, request, cwd=ctx.cwd, progress=ctx.progress)
         root = repo.root
     if page is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import click
 
 from dver.cli import options
+from dver.monitoring.request_options import MonitorOptions
 
 _METHODS: Final = ("ks", "chi-square", "z", "wasserstein", "jensen-shannon", "psi")
 _TASKS: Final = ("binary", "multiclass", "regression")
@@ -41,10 +42,10 @@ def monitor_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def options_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options by their names in `monitor_request`. Raises UsageError."""
+def options_of(given: Mapping[str, Any], *, record: bool) -> MonitorOptions:
+    """The options by their names. Raises UsageError."""
     pairs = {name: _pairs(f"--{name}", given[name]) for name in ("method", "threshold")}
-    return {**given, **pairs}
+    return cast(MonitorOptions, {**given, **pairs, "record": record})
 
 
 def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:

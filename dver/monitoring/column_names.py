@@ -1,0 +1,27 @@
+"""Columns that options name: one that the data does not have is a mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from dver.core.errors import UsageError
+from dver.core.phrasing import join_limited
+
+
+def unknown_column(name: str, known: Collection[str], option: str, *, shown: str) -> UsageError:
+    """The error for `--option NAME`, if the data that is called `shown` has only the columns `known`."""
+    from difflib import get_close_matches  # takes three milliseconds
+
+    near = get_close_matches(name, list(known), n=1)
+    return UsageError(
+        f"{shown} has no column {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+        why=f"its columns are {join_limited(list(known), 10)}",
+        fix=f"correct --{option}",
+    )
+
+
+def refuse_unknown_columns(named: Iterable[tuple[str, str]], known: Collection[str]) -> None:
+    """Raise UsageError for the first of `named`, an option and its column, that is not in `known`."""
+    for option, name in named:
+        if name not in known:
+            raise unknown_column(name, sorted(known), option, shown="the compared data")

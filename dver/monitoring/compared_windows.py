@@ -1,0 +1,65 @@
+"""Windows of live data, each compared with the reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from dver.core.display import Displayed
+from dver.formats.monitor_history import MonitoredWindow
+from dver.formats.profile import Profile
+from dver.monitoring.drifted_columns import WindowDrift, compare_profiles
+from dver.monitoring.live_data import LiveWindow
+from dver.monitoring.performance import WindowPerformance
+from dver.monitoring.references import Reference
+from dver.monitoring.request import MonitorRequest
+from dver.monitoring.window_rule import time_text
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ComparedWindow(Displayed):
+    """A window, and all that is known of its columns."""
+
+    window: MonitoredWindow
+    drift: WindowDrift
+
+
+@dataclass(frozen=True, slots=True)
+class DriftedWindow:
+    """A window of live data, without its profile, and its drift."""
+
+    live: LiveWindow
+    drift: WindowDrift
+
+
+def find_drift(
+    windows: Iterator[LiveWindow], request: MonitorRequest, reference: Reference, baseline: Reference | None
+) -> Iterator[DriftedWindow]:
+    """Compare the profile of each window with the reference, and drop it: a profile may have megabytes."""
+    base = None if baseline is None else baseline.found.profile
+    for one in windows:
+        drift = compare_profiles(reference.found.profile, one.profile, request.settings, request.outputs, base)
+        yield DriftedWindow(replace(one, profile=Profile(())), drift)
+
+
+def compared_window(one: DriftedWindow, performance: WindowPerformance, reference: Reference) -> ComparedWindow:
+    """A window with its drift and its performance, as the history has it."""
+    live, drift = one.live, one.drift
+    window = MonitoredWindow(
+        id=live.id,
+        start=live.start,
+        end=live.end,
+        recorded=time_text(time.time()),
+        rows=live.rows,
+        reference=reference.label,
+        columns=drift.columns,
+        drifted=tuple(drift.drifted),
+        metrics=performance.metrics,
+        sources=live.sources,
+        data=live.data,
+        reference_data=reference.found.oid,
+        labeled=performance.labeled,
+        notes=(*drift.notes, *live.notes, *performance.notes),
+    )
+    return ComparedWindow(window, drift)
