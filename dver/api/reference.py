@@ -50,7 +50,8 @@ def reference() -> str:
 
 class _Page:
     def __init__(self) -> None:
-        self._results: dict[type, None] = {dver.ProgressEvent: None, dver.FileInfo: None, dver.Files: None}
+        named = (dver.ProgressEvent, dver.MonitorOptions, dver.FileInfo, dver.Files)
+        self._results: dict[type, None] = dict.fromkeys(named)
         """The classes that signatures name, in order."""
 
     def lines(self) -> Iterator[str]:

@@ -22,7 +22,7 @@ _Choice = TypeVar("_Choice", DriftMethod, ModelTask)
 class MonitorOptions(TypedDict, total=False):
     """The options of `dver monitor`. None means that an option was not given.
 
-    Keys:
+    Args:
         reference: `PATH` or `PATH@REV`, data of the project. Its profile is enough.
         model: `NAME`, `NAME@VERSION` or `NAME#STAGE`: the reference is the model's training data.
         input: Which input of the model's stages, if there are several.
