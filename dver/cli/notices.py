@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.changes import path_text
+from dver.cli.render.data.changes import path_text
 from dver.core.phrasing import join_limited, quoted
 from dver.git.staged import recorded_by_commit
 from dver.repo import Repository

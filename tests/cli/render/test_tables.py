@@ -7,7 +7,7 @@ import pytest
 
 from dver.cli.context import Context
 from dver.cli.render import tables, terminal
-from dver.cli.render.params_metrics import print_values
+from dver.cli.render.pipelines.params_metrics import print_values
 from dver.pipelines.compare.params_metrics import SideValues, ValueTable
 from dver.pipelines.definition.param_files import ABSENT
 

@@ -15,7 +15,7 @@ from workspaces import Project, write
 import dver
 from dver.cli.main import main
 from dver.cli.render import terminal
-from dver.cli.render.profiles import profile_json
+from dver.cli.render.quality.profiles import profile_json
 
 ROWS = b"".join(b"%d,%s,%s\n" % (at, b"ab"[at % 2 : at % 2 + 1] * 3, b"" if at % 5 else b"0.5") for at in range(100))
 TABLE = b"id,name,score\n" + ROWS

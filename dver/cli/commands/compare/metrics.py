@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.compare_options import comparison_options, precision_option, revision_options
 from dver.cli.context import Context
-from dver.cli.render.params_metrics import print_comparison, print_values
+from dver.cli.render.pipelines.params_metrics import print_comparison, print_values
 from dver.ops.compare.params_metrics import diff_values, show_values
 from dver.pipelines.compare.params_metrics import metrics_of
 from dver.repo import Repository

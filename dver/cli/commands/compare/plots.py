@@ -14,7 +14,7 @@ from dver.cli import options
 from dver.cli.compare_options import comparison_options, revision_options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.params_metrics import print_problems
+from dver.cli.render.pipelines.params_metrics import print_problems
 from dver.ops.compare.plots import DIRECTORY, plots_diff, plots_show, write_images, write_page
 from dver.pipelines.compare.plots import ComparedPlots, only_chart
 from dver.pipelines.definition.stage import PlotStyle

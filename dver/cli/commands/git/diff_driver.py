@@ -13,7 +13,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.errors import error_line
 from dver.cli.render import terminal
-from dver.cli.render.changes import change_line
+from dver.cli.render.data.changes import change_line
 from dver.core.errors import DverError
 from dver.git.git_repo import GitRepo, discover, run
 from dver.ops.git.diff_driver import diff_pointer

@@ -12,9 +12,9 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.changes import path_text
+from dver.cli.render.data.changes import path_text
+from dver.cli.render.data.transfers import amount_text
 from dver.cli.render.terminal import one_line
-from dver.cli.render.transfers import amount_text
 from dver.core.errors import DverError, UsageError
 from dver.core.phrasing import quoted
 from dver.core.worktree_lock import waiting
@@ -66,7 +66,7 @@ def update_data(ctx: Context, *, after_index: bool = True) -> None:
 
 
 def _follow(ctx: Context, git: GitRepo) -> None:
-    from dver.cli.render.checkout import print_followed
+    from dver.cli.render.data.checkout import print_followed
     from dver.ops.git.follow import follow
 
     result = follow(git, progress=ctx.progress)

@@ -10,8 +10,8 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.changes import change_lines, path_text
-from dver.cli.render.rows import print_rows
+from dver.cli.render.data.changes import change_lines, path_text
+from dver.cli.render.data.rows import print_rows
 from dver.core.errors import UsageError
 from dver.core.phrasing import count
 from dver.ops.inspect.diff import DiffResult, diff

@@ -7,8 +7,8 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.changes import path_text
-from dver.cli.render.repository_files import print_files
+from dver.cli.render.data.changes import path_text
+from dver.cli.render.data.repository_files import print_files
 from dver.core.phrasing import human_size
 from dver.formats.tree import Kind
 from dver.ops.inspect.ls import ListedPath, LsResult, ls

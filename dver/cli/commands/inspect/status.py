@@ -11,7 +11,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
-from dver.cli.render.changes import change_lines, path_text
+from dver.cli.render.data.changes import change_lines, path_text
 from dver.cli.render.terminal import count, printable
 from dver.core.phrasing import quoted
 from dver.formats.tree import Kind
@@ -99,7 +99,7 @@ def _list(ctx: Context, title: str, lines: Sequence[str]) -> None:
 def _print_stages(ctx: Context, report: StatusReport) -> None:
     if not report.stages:
         return
-    from dver.cli.render.reasons import step_lines  # slow: it imports the pipeline modules
+    from dver.cli.render.pipelines.reasons import step_lines  # slow: it imports the pipeline modules
 
     for title, frozen in (
         ("Stages out of date (`dver repro`)", False),
@@ -116,7 +116,7 @@ def _print_stages(ctx: Context, report: StatusReport) -> None:
 
 
 def _json(report: StatusReport) -> dict[str, object]:
-    from dver.cli.render.reasons import step_json
+    from dver.cli.render.pipelines.reasons import step_json
 
     stages = [step_json(one) for one in report.stages]
     problems = [one.what for one in report.problems]

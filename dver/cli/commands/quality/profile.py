@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.profiles import print_profile, profile_json
+from dver.cli.render.quality.profiles import print_profile, profile_json
 from dver.ops.quality.profile import profile
 from dver.repo import Repository
 

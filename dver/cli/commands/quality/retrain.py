@@ -7,8 +7,8 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.registry_options import push_option, push_remote
-from dver.cli.render.retraining import print_retraining, step_text
-from dver.cli.render.running_stages import watch_stages
+from dver.cli.render.pipelines.running_stages import watch_stages
+from dver.cli.render.quality.retraining import print_retraining, step_text
 from dver.repo import Repository
 from dver.retraining.record import RetrainingRecord
 from dver.retraining.result import RetrainingOptions, RetrainingOutcome, RetrainingStep

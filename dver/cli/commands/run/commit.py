@@ -11,7 +11,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.render import terminal
-from dver.cli.render.failed_checks import warn_about_checks
+from dver.cli.render.quality.failed_checks import warn_about_checks
 from dver.core.errors import ConflictError
 from dver.core.phrasing import join_limited, quoted
 from dver.ops.run.commit import CommitResult, commit

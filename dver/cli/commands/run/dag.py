@@ -9,7 +9,8 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render import dag_drawing, terminal
+from dver.cli.render import terminal
+from dver.cli.render.pipelines import dag_drawing
 from dver.ops.run.dag import dag
 from dver.pipelines.engine.dag_view import Diagram
 from dver.repo import Repository

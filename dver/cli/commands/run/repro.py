@@ -12,11 +12,11 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_backups, warn_about_secrets
 from dver.cli.render import terminal
-from dver.cli.render.changes import path_text
-from dver.cli.render.failed_checks import warn_about_checks
-from dver.cli.render.reasons import step_json, step_lines
-from dver.cli.render.repro_summary import summary_lines
-from dver.cli.render.running_stages import RunPrompt, watch_stages
+from dver.cli.render.data.changes import path_text
+from dver.cli.render.pipelines.reasons import step_json, step_lines
+from dver.cli.render.pipelines.repro_summary import summary_lines
+from dver.cli.render.pipelines.running_stages import RunPrompt, watch_stages
+from dver.cli.render.quality.failed_checks import warn_about_checks
 from dver.core.errors import StageError
 from dver.core.phrasing import join_limited, quoted
 from dver.pipelines.engine.plan import Intent, StagePlan

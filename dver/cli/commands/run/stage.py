@@ -10,7 +10,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_secrets
 from dver.cli.render import terminal
-from dver.cli.render.changes import path_text
+from dver.cli.render.data.changes import path_text
 from dver.core.phrasing import join_limited, quoted
 from dver.ops.run.stage import add, list_stages, remove
 from dver.pipelines.definition.new_stage import OUTPUT_OPTIONS, NewStage, new_outputs, shell_command

@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.running_stages import watch_stages
+from dver.cli.render.pipelines.running_stages import watch_stages
 from dver.ops.run.verify import VerifiedOutput, verify
 from dver.repo import Repository
 

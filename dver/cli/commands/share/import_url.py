@@ -10,9 +10,9 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.cli.render.changes import path_text
-from dver.cli.render.checkout import exit_code_of, print_restored
-from dver.cli.render.transfers import amount_text
+from dver.cli.render.data.changes import path_text
+from dver.cli.render.data.checkout import exit_code_of, print_restored
+from dver.cli.render.data.transfers import amount_text
 from dver.core.phrasing import human_size
 from dver.formats.pointer import Pointer
 from dver.ops.share.import_url import ImportUrlResult, PointerOptions, import_url

@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.repository_files import print_files
+from dver.cli.render.data.repository_files import print_files
 from dver.ops.share.list_files import list_files
 
 

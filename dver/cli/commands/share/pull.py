@@ -9,9 +9,9 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
-from dver.cli.render.changes import path_text
-from dver.cli.render.checkout import exit_code_of, print_restored
-from dver.cli.render.transfers import downloads_json, first_error, print_fetched
+from dver.cli.render.data.changes import path_text
+from dver.cli.render.data.checkout import exit_code_of, print_restored
+from dver.cli.render.data.transfers import downloads_json, first_error, print_fetched
 from dver.ops.share.pull import pull
 from dver.repo import Repository
 from dver.sharing.transfer_options import TransferOptions

@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.cli.render.transfers import entries_text, profiles_text, upload_text
+from dver.cli.render.data.transfers import entries_text, profiles_text, upload_text
 from dver.ops.share.push import push
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository

@@ -10,8 +10,8 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.cli.render.changes import change_lines, path_text
-from dver.cli.render.checkout import exit_code_of, print_restored
+from dver.cli.render.data.changes import change_lines, path_text
+from dver.cli.render.data.checkout import exit_code_of, print_restored
 from dver.core.phrasing import human_size
 from dver.formats.pointer import Pointer
 from dver.formats.pointer_source import RepositorySource

@@ -8,8 +8,8 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.cli.render.changes import path_text
-from dver.cli.render.failed_checks import warn_about_checks
+from dver.cli.render.data.changes import path_text
+from dver.cli.render.quality.failed_checks import warn_about_checks
 from dver.core.errors import DverError
 from dver.core.phrasing import human_size, quoted
 from dver.ops.track.add import AddResult, add

@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged
-from dver.cli.render.changes import path_text
+from dver.cli.render.data.changes import path_text
 from dver.ops.track.move import move
 from dver.repo import Repository
 

@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged
 from dver.cli.render import terminal
-from dver.cli.render.changes import path_text
+from dver.cli.render.data.changes import path_text
 from dver.ops.track.remove import remove
 from dver.repo import Repository
 

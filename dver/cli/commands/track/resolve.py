@@ -10,8 +10,8 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import print_staged
 from dver.cli.render import terminal
-from dver.cli.render.changes import path_text
-from dver.cli.render.checkout import exit_code_of, print_restored
+from dver.cli.render.data.changes import path_text
+from dver.cli.render.data.checkout import exit_code_of, print_restored
 from dver.core.errors import UsageError
 from dver.core.phrasing import human_size, quoted
 from dver.formats.tree import Entry, Kind

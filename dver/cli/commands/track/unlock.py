@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.changes import path_text
+from dver.cli.render.data.changes import path_text
 from dver.core.phrasing import human_size
 from dver.ops.track.unlock import unlock
 from dver.repo import Repository

@@ -13,7 +13,7 @@ from support import Run
 from workspaces import Project
 
 from dver.cli.main import main
-from dver.cli.render.monitoring import charts
+from dver.cli.render.quality.monitoring import charts
 
 COMPARE = ("monitor", "live.csv", "--reference", "train.csv", "--ignore", "id")
 

@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.compare_options import precision_option
 from dver.cli.context import Context
-from dver.cli.render.experiment_diff import difference_json, print_difference, print_difference_md
+from dver.cli.render.experiments.diff import difference_json, print_difference, print_difference_md
 from dver.core.errors import UsageError
 from dver.ops.exp.diff import diff_experiments
 from dver.pipelines.compare.compared_versions import WORKSPACE

@@ -8,8 +8,8 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.experiment_table import experiment_json
-from dver.cli.render.experiments import list_row
+from dver.cli.render.experiments.table import experiment_json
+from dver.cli.render.experiments.text import list_row
 from dver.cli.render.terminal import printable
 from dver.ops.exp.list_experiments import list_experiments
 from dver.repo import Repository

@@ -7,8 +7,8 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
-from dver.cli.render.fetched_experiments import print_fetched_experiments
-from dver.cli.render.transfers import first_error
+from dver.cli.render.data.transfers import first_error
+from dver.cli.render.experiments.fetched import print_fetched_experiments
 from dver.experiments.sharing.request import parse_request
 from dver.ops.exp.fetch import exp_fetch
 from dver.repo import Repository

@@ -7,9 +7,9 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
-from dver.cli.render.experiments import names_text
+from dver.cli.render.data.transfers import upload_text
+from dver.cli.render.experiments.text import names_text
 from dver.cli.render.terminal import count, printable
-from dver.cli.render.transfers import upload_text
 from dver.experiments.sharing.request import parse_request
 from dver.ops.exp.push import ExpPushResult, exp_push
 from dver.repo import Repository

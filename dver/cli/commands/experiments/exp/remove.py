@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.experiments import names_text
+from dver.cli.render.experiments.text import names_text
 from dver.cli.render.terminal import count
 from dver.core.errors import UsageError
 from dver.formats.experiment import ExperimentStatus

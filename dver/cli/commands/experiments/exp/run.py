@@ -7,9 +7,9 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_backups, warn_about_left_out, warn_about_secrets
-from dver.cli.render.experiments import finished_lines
-from dver.cli.render.repro_summary import summary_lines
-from dver.cli.render.running_stages import watch_stages
+from dver.cli.render.experiments.text import finished_lines
+from dver.cli.render.pipelines.repro_summary import summary_lines
+from dver.cli.render.pipelines.running_stages import watch_stages
 from dver.experiments.execution import FinishedExperiment
 from dver.ops.exp.run import ExperimentOptions, run
 from dver.pipelines.definition.sweep import SweepMethod, sweep_metric

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_left_out
-from dver.cli.render.queue import names_line
+from dver.cli.render.experiments.queue import names_line
 from dver.experiments.run import ExperimentOptions
 from dver.ops.exp.enqueue import enqueue
 from dver.repo import Repository

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dver.cli.context import Context
 from dver.cli.errors import EXIT_INTERRUPTED
 from dver.cli.notices import warn_about_left_out
-from dver.cli.render.queue import watch_queue
-from dver.cli.render.sweeps import sweep_lines
+from dver.cli.render.experiments.queue import watch_queue
+from dver.cli.render.experiments.sweeps import sweep_lines
 from dver.ops.exp.sweep import SweepOptions, sweep
 from dver.repo import Repository
 

@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_left_out
-from dver.cli.render.experiments import finished_lines
+from dver.cli.render.experiments.text import finished_lines
 from dver.ops.exp.save import save
 from dver.repo import Repository
 

@@ -8,13 +8,13 @@ from dver.cli import options
 from dver.cli.compare_options import precision_option
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.experiment_table import (
+from dver.cli.render.experiments.live_table import watch_table
+from dver.cli.render.experiments.table import (
     experiment_json,
     print_experiments,
     print_experiments_csv,
     print_experiments_md,
 )
-from dver.cli.render.live_table import watch_table
 from dver.core.errors import UsageError
 from dver.experiments.table.table import ExperimentTable
 from dver.ops.exp.page import write_experiments_page

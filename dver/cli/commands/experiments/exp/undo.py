@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.replaced import exit_code_of_step, explaining_interrupt, print_undo, saved_row
+from dver.cli.render.experiments.replaced import exit_code_of_step, explaining_interrupt, print_undo, saved_row
 from dver.ops.exp.undo import drop, list_saved, undo
 from dver.repo import Repository
 

@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.queue import names_line
+from dver.cli.render.experiments.queue import names_line
 from dver.formats.experiment import ExperimentStatus
 from dver.ops.queue.remove import remove
 from dver.repo import Repository

@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.errors import EXIT_INTERRUPTED
-from dver.cli.render.queue import queue_summary, watch_queue
+from dver.cli.render.experiments.queue import queue_summary, watch_queue
 from dver.ops.queue.start import start, start_detached
 from dver.repo import Repository
 

@@ -8,7 +8,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.queue import counts_line, running_rows, task_rows
+from dver.cli.render.experiments.queue import counts_line, running_rows, task_rows
 from dver.cli.render.terminal import columns, is_terminal, width
 from dver.ops.queue.status import status
 from dver.repo import Repository

@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.checks import print_checked
+from dver.cli.render.quality.checks import print_checked
 from dver.ops.quality.check_data import check_data
 from dver.repo import Repository
 

@@ -9,7 +9,7 @@ import click
 from dver.cli import options
 from dver.cli.commands.quality.monitor.monitor_options import monitor_options, options_of
 from dver.cli.context import Context
-from dver.cli.render.monitoring import print_monitor_result, result_json
+from dver.cli.render.quality.monitoring import print_monitor_result, result_json
 from dver.cli.render.terminal import printable
 from dver.core.errors import UsageError
 from dver.repo import Repository

@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.monitoring import print_monitor_history, window_json
+from dver.cli.render.quality.monitoring import print_monitor_history, window_json
 from dver.cli.render.terminal import printable
 from dver.ops.quality.monitor_history import monitor_history, write_history_page
 from dver.repo import Repository

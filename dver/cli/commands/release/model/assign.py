@@ -7,7 +7,7 @@ import click
 from dver.cli import options as shared
 from dver.cli.context import Context
 from dver.cli.registry_options import change_options
-from dver.cli.render.registry_changes import assigned_text, print_change
+from dver.cli.render.models.registry_changes import assigned_text, print_change
 from dver.gitflow.registry_changes import ChangeOptions
 from dver.ops.model.assign import assign
 from dver.repo import Repository

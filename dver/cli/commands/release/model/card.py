@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.params_metrics import print_problems
+from dver.cli.render.pipelines.params_metrics import print_problems
 from dver.cli.render.terminal import printable
 from dver.core.errors import UsageError
 from dver.ops.model.card import CardForm, form_of, gather_card, render_card, write_card

@@ -7,7 +7,7 @@ import click
 from dver.cli import options as shared
 from dver.cli.context import Context
 from dver.cli.registry_options import change_options
-from dver.cli.render.registry_changes import print_change
+from dver.cli.render.models.registry_changes import print_change
 from dver.gitflow.registry_changes import ChangeOptions
 from dver.ops.model.deregister import deregister
 from dver.repo import Repository

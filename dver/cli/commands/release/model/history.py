@@ -8,7 +8,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.models import event_json, event_rows
+from dver.cli.render.models.text import event_json, event_rows
 from dver.git.git_repo import discover
 from dver.ops.model.history import model_history
 

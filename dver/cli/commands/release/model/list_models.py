@@ -6,7 +6,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import Context
-from dver.cli.render.models import model_row
+from dver.cli.render.models.text import model_row
 from dver.cli.render.terminal import count
 from dver.git.git_repo import discover
 from dver.ops.model.list_models import list_models

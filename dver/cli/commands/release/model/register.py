@@ -7,7 +7,7 @@ import click
 from dver.cli import options as shared
 from dver.cli.context import Context
 from dver.cli.registry_options import change_options
-from dver.cli.render.registry_changes import print_change, registered_text
+from dver.cli.render.models.registry_changes import print_change, registered_text
 from dver.core.errors import UsageError
 from dver.core.phrasing import count, join_limited
 from dver.git.git_repo import GitRepo

@@ -8,7 +8,7 @@ import click
 
 from dver.cli import options
 from dver.cli.context import LISTED, Context
-from dver.cli.render.model_versions import version_rows, versions_lines
+from dver.cli.render.models.versions import version_rows, versions_lines
 from dver.cli.render.terminal import printable
 from dver.ops.model.show import ModelDescription, show_model
 from dver.repo import Repository

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dver.cli.context import Context
-from dver.cli.render.experiments import names_text
+from dver.cli.render.data.transfers import downloads_json, print_fetched
+from dver.cli.render.experiments.text import names_text
 from dver.cli.render.terminal import count, printable
-from dver.cli.render.transfers import downloads_json, print_fetched
 from dver.ops.exp.fetch import ExpFetchResult
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from dver.cli.render.changes import change_line
+from dver.cli.render.data.changes import change_line
 from dver.cli.render.terminal import Style
 from dver.core.oid import Oid
 from dver.formats.tree import Entry, Kind

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dver.cli.context import Context
 from dver.cli.render import tables, terminal
-from dver.cli.render.experiments import status_text
+from dver.cli.render.experiments.text import status_text
 from dver.core.phrasing import join_limited
 from dver.experiments.table.columns import ColumnKind, ValueColumn
 from dver.experiments.table.rows import TableRow

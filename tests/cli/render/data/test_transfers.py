@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dver.cli.render.data.transfers import downloads_json
 from dver.cli.render.json_output import simplified
-from dver.cli.render.transfers import downloads_json
 from dver.core.oid import Oid
 from dver.remote.transfer.fetch import DownloadResult
 from dver.store.trees.reachable import MissingObject

@@ -12,7 +12,7 @@ from typing import Final
 
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.experiments import finished_lines, status_text
+from dver.cli.render.experiments.text import finished_lines, status_text
 from dver.cli.render.terminal import Style, printable
 from dver.core.phrasing import count, join_limited
 from dver.experiments.queue.supervisor import QueueResult, QueueWatcher

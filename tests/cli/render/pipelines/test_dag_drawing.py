@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from dver.cli.render.dag_drawing import ascii_only, boxes, tree
+from dver.cli.render.pipelines.dag_drawing import ascii_only, boxes, tree
 from dver.pipelines.engine.dag_view import Diagram
 
 _UP, _DOWN = "│┤├┼┴└┘", "│┤├┼┬┌┐"

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from functools import partial
 
 from dver.cli.context import Context
-from dver.cli.render.changes import path_text
-from dver.cli.render.checkout import exit_code_of, print_restored
-from dver.cli.render.experiments import name_argument
+from dver.cli.render.data.changes import path_text
+from dver.cli.render.data.checkout import exit_code_of, print_restored
+from dver.cli.render.experiments.text import name_argument
 from dver.cli.render.terminal import Style, count, duration, printable
 from dver.core.errors import ConflictError
 from dver.core.phrasing import join_limited

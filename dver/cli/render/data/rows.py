@@ -7,7 +7,7 @@ from typing import Final
 
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.changes import path_text
+from dver.cli.render.data.changes import path_text
 from dver.core.phrasing import count
 from dver.ops.inspect.diff_rows import RowsOfTable
 from dver.repo import Repository

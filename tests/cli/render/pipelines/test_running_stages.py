@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dver.cli.render.running_stages import LineSplitter, TableWatcher
+from dver.cli.render.pipelines.running_stages import LineSplitter, TableWatcher
 from dver.pipelines.engine.graph import Address
 from dver.pipelines.engine.schedule import StageState
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dver.cli.context import Context
-from dver.cli.render.models import version_text
+from dver.cli.render.data.transfers import upload_text
+from dver.cli.render.models.text import version_text
 from dver.cli.render.terminal import one_line, printable
-from dver.cli.render.transfers import upload_text
 from dver.core.phrasing import human_size, join_limited, quoted
 from dver.git.git_repo import GitRepo
 from dver.git.remotes.identity import git_remotes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dver.cli.render.models import SHORT, day_text, minute_text, version_text
+from dver.cli.render.models.text import SHORT, day_text, minute_text, version_text
 from dver.cli.render.terminal import Style, columns, one_line, printable
 from dver.core.phrasing import human_size
 from dver.gates.recorded_checks import checks_passed, summary_text

@@ -10,7 +10,7 @@ import pytest
 from experimenting import BASELINE, baseline_row, row
 
 from dver.cli.context import Context
-from dver.cli.render.experiment_table import (
+from dver.cli.render.experiments.table import (
     experiment_json,
     notes,
     print_experiments_csv,

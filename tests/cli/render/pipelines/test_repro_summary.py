@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dver.cli.render.repro_summary import summary_lines
+from dver.cli.render.pipelines.repro_summary import summary_lines
 from dver.cli.render.terminal import Style
 from dver.core.errors import StageError
 from dver.pipelines.engine.graph import Address

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dver.cli.render.experiments import status_text, value_text
+from dver.cli.render.experiments.text import status_text, value_text
 from dver.cli.render.terminal import Style, printable
 from dver.core.phrasing import count
 from dver.experiments.overrides.parse import parse_overrides

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dver.cli.render.reasons import step_json
+from dver.cli.render.pipelines.reasons import step_json
 from dver.core.oid import Oid
 from dver.formats.lock import LockedItem
 from dver.formats.pack import ObjectKind

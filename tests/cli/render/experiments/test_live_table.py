@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from experimenting import BASELINE, baseline_row, row
 
-from dver.cli.render.live_table import screen_lines
+from dver.cli.render.experiments.live_table import screen_lines
 from dver.cli.render.terminal import Style, display_width
 from dver.experiments.table.rows import ReferenceRow
 from dver.experiments.table.table import TableQuery, build_table

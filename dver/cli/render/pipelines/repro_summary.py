@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from dver.cli.render.running_stages import state_text
+from dver.cli.render.pipelines.running_stages import state_text
 from dver.cli.render.terminal import Style, columns, count, duration, printable
 from dver.core.phrasing import quoted
 from dver.pipelines.engine.schedule import StageState

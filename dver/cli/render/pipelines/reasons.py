@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, Final
 
-from dver.cli.render.changes import change_line
+from dver.cli.render.data.changes import change_line
 from dver.cli.render.json_output import simplified
 from dver.cli.render.terminal import Style, printable
 from dver.pipelines.definition.param_files import ABSENT

@@ -11,7 +11,7 @@ from typing import Final
 
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.experiment_table import notes, table_lines
+from dver.cli.render.experiments.table import notes, table_lines
 from dver.core.errors import UsageError
 from dver.experiments.table.table import ExperimentTable
 from dver.formats.experiment import ExperimentStatus

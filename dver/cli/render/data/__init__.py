@@ -1,0 +1,1 @@
+"""Changes, checkouts and transfers of data as text and JSON."""

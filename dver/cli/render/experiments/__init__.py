@@ -1,0 +1,1 @@
+"""Experiments, sweeps and the queue as text, tables and JSON."""

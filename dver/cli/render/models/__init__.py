@@ -1,0 +1,1 @@
+"""Registered models as text and JSON."""

@@ -1,0 +1,1 @@
+"""Stages, their graph, parameters and metrics as text and JSON."""

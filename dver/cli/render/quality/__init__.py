@@ -1,0 +1,1 @@
+"""Profiles, checks, monitoring and retraining as text and JSON."""
