@@ -15,6 +15,9 @@ def run() -> None:
         if (message := unsupported()) is not None:
             sys.stderr.write(message)
             sys.exit(UNSUPPORTED)
+        from dver.cli.interrupts import redeliver_interrupts
+
+        redeliver_interrupts()
         from dver.cli.main import main
 
         code = main()
