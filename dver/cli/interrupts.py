@@ -8,8 +8,8 @@ import sys
 def redeliver_interrupts() -> None:
     """Let a Ctrl-C that Python drops reach the program a moment later.
 
-    Python prints "Exception ignored" and goes on when KeyboardInterrupt is raised in a finalizer or in the callback of a
-    weak reference. Each import has such a callback, so a Ctrl-C while dver starts could be lost.
+    Python prints "Exception ignored" and goes on when KeyboardInterrupt is raised in a finalizer or in the callback of
+    a weak reference. Each import has such a callback, so a Ctrl-C while dver starts could be lost.
     """
     others = sys.unraisablehook
 
