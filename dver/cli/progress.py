@@ -6,6 +6,7 @@ stalled transfer shows that it waits.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any, Final, TextIO
 
 from dver.cli.render.terminal import is_terminal, width
 from dver.core.phrasing import human_size
+from dver.core.platform.machine import IDLE_AT_FORKS
 from dver.core.progress import Unit
 from dver.core.traffic import TRAFFIC
 
@@ -22,6 +24,9 @@ _BAR_INTERVAL: Final = 0.1
 _LINE_INTERVAL: Final = 10.0
 _SILENCE: Final = 5.0
 """After this many seconds without a byte, the label says that the transfer waits."""
+_DRAWING: Final = threading.RLock()
+"""Held by the thread that draws. A process with a running task forks between two drawings."""
+os.register_at_fork(before=_DRAWING.acquire, after_in_parent=_DRAWING.release, after_in_child=_DRAWING.release)
 
 
 class _Task:
@@ -157,23 +162,24 @@ class TerminalProgress:
         self._view: _Bars | _Lines = _Bars(stream, delay) if bars else _Lines(stream, interval)
         self._pause = (delay, _BAR_INTERVAL) if bars else (interval, interval)
         self._tasks: list[_Task] = []
-        self._lock = threading.Lock()
         self._idle = threading.Event()
 
     @contextmanager
     def task(self, label: str, *, total: int | None = None, unit: Unit = "B") -> Iterator[_Task]:
         """A task called `label`, shown until the block ends, however it ends."""
         task = _Task(label, total, unit)
-        with self._lock:
+        with _DRAWING:
             self._tasks.append(task)
             if len(self._tasks) == 1:
                 # Each thread has its own event: an old thread that is still waking up must not see the new one.
                 self._idle = threading.Event()
-                threading.Thread(target=self._run, args=(self._idle,), name="dver-progress", daemon=True).start()
+                thread = threading.Thread(target=self._run, args=(self._idle,), name="dver-progress", daemon=True)
+                setattr(thread, IDLE_AT_FORKS, True)
+                thread.start()
         try:
             yield task
         finally:
-            with self._lock:
+            with _DRAWING:
                 self._tasks.remove(task)
                 self._view.finish(task)
                 if not self._tasks:
@@ -182,7 +188,7 @@ class TerminalProgress:
     @contextmanager
     def hidden(self) -> Iterator[None]:
         """Clear the bars while the block prints; they come back by themselves."""
-        with self._lock:
+        with _DRAWING:
             self._view.hide()
             yield
 
@@ -190,6 +196,6 @@ class TerminalProgress:
         pause, then = self._pause
         while not idle.wait(pause):
             pause = then
-            with self._lock:
+            with _DRAWING:
                 if not idle.is_set():
                     self._view.draw(self._tasks)

@@ -10,10 +10,10 @@ import marshal
 import os
 import select
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -53,7 +53,9 @@ def _ignore(amount: int) -> None:
 class WorkerPool:
     """Forked processes, each with a worker made by `start`. It is empty where forking is not safe."""
 
-    def __init__(self, start: Callable[[], Worker], *, size: int | None = None) -> None:
+    def __init__(self, start: Callable[[], Worker], *, size: int | None = None, killable: bool = False) -> None:
+        """`killable`: the workers write no files, so that an error or Ctrl-C here may end them in a job."""
+        self._killable = killable
         self._members: list[_Member] = []
         self._arrived: dict[int, tuple[bytes, bytes] | None] = {}
         """Answers that arrived between reports, by their pipe."""
@@ -79,8 +81,7 @@ class WorkerPool:
     def start_jobs(self, jobs: Sequence[Any]) -> None:
         """Give each member one of `jobs`: at most one job per member."""
         for member, job in zip(self._members, jobs, strict=False):
-            _send(member.to, b"J", marshal.dumps(job))
-            self._working.add(member.answers)
+            self._start(member, job)
 
     def relay_reports(self, report: Report, *, wait: bool = False) -> None:
         """Pass the reports of the members to `report`. With `wait`, wait for the first message."""
@@ -104,6 +105,22 @@ class WorkerPool:
             self.relay_reports(report, wait=True)
         return [_content(self._arrived.pop(member.answers)) for member in self._members[:count]]
 
+    def answers_as_they_come(self, jobs: Iterable[Any]) -> Iterator[Any]:
+        """The answers to any number of jobs. A member that has done one gets the next.
+
+        Raises the error of a worker.
+        """
+        left = iter(jobs)
+        self.start_jobs(list(islice(left, len(self._members))))
+        while self._working:
+            self.relay_reports(_ignore, wait=True)
+            for member in self._members:
+                if member.answers in self._arrived:
+                    message = self._arrived.pop(member.answers)
+                    for job in islice(left, 1):
+                        self._start(member, job)
+                    yield _content(message)
+
     def finish(self) -> None:
         """Let all workers complete their work, and end them."""
         members, self._members = self._members, []
@@ -116,9 +133,16 @@ class WorkerPool:
             _reap(members)
 
     def abandon(self) -> None:
-        """End the workers at once."""
+        """End the workers: at once, or after their jobs if they are not killable."""
         members, self._members = self._members, []
+        if self._killable:
+            for member in members:
+                os.kill(member.pid, signal.SIGKILL)
         _reap(members)
+
+    def _start(self, member: _Member, job: Any) -> None:
+        _send(member.to, b"J", marshal.dumps(job))
+        self._working.add(member.answers)
 
     def _fork(self, start: Callable[[], Worker]) -> _Member:
         jobs, to = os.pipe()

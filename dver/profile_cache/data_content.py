@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from dver.core.oid import Oid
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.tree import Entry, Kind
+from dver.profiles.media.collections import ListedFile
 from dver.repo import Repository
 from dver.store.trees.compare import TreeReader, join, leaves
 from dver.store.trees.edit import NewTrees, overlay
@@ -130,23 +131,59 @@ def file_on_disk(repo: Repository, data: DataContent, inside: bytes, entry: Entr
     if _is_unchanged(repo, path, entry.oid):
         yield repo.layout.absolute(path)
         if not _is_unchanged(repo, path, entry.oid):
-            raise ConflictError(
-                f"{repo.layout.shown(path)!r} changed while it was read",
-                why="another program writes to it",
-                fix="run the same command again when it is complete",
-            )
+            raise _changed(repo, path)
         return
     with scratch_directory(repo) as folder:
         copy = os.path.join(os.fsencode(folder), os.path.basename(inside))
-        if repo.store.loose.present([entry.oid]):
-            os.symlink(repo.store.loose.path(entry.oid), copy)
-        else:
-            with open(copy, "wb") as file:
-                file.writelines(repo.store.stream(entry.oid))
+        _put_on_disk(repo, entry.oid, copy)
         yield copy
 
 
-def content_in_workspace(repo: Repository, data: DataContent) -> dict[bytes, Oid]:
+@contextmanager
+def unchanged_in_workspace(
+    repo: Repository, data: DataContent, files: Mapping[Oid, ListedFile]
+) -> Iterator[dict[Oid, bytes]]:
+    """The paths of those of many `files` that are unchanged in the workspace.
+
+    Raises ConflictError if one changed during the block.
+    """
+    before = _content_in_workspace(repo, data)
+    here = {
+        oid: repo.layout.absolute(data.path_of(file.path))
+        for oid, file in files.items()
+        if before.get(file.path) == oid
+    }
+    yield here
+    after = _content_in_workspace(repo, data) if here else {}
+    for oid in here:
+        if after.get(files[oid].path) != oid:
+            raise _changed(repo, data.path_of(files[oid].path))
+
+
+@contextmanager
+def copies_on_disk(repo: Repository, files: Iterable[tuple[bytes, Oid]]) -> Iterator[dict[Oid, bytes]]:
+    """Files from the store on disk, by content: loose ones, and copies of others.
+
+    Raises MissingObjectError if one is missing.
+    """
+    with scratch_directory(repo) as folder:
+        copies = {}
+        for number, (path, oid) in enumerate(files):
+            suffix = os.path.splitext(os.path.basename(path))[1]
+            copies[oid] = os.path.join(os.fsencode(folder), b"%d%s" % (number, suffix))
+            _put_on_disk(repo, oid, copies[oid])
+        yield copies
+
+
+def _put_on_disk(repo: Repository, oid: Oid, path: bytes) -> None:
+    if repo.store.loose.present([oid]):
+        os.symlink(repo.store.loose.path(oid), path)
+    else:
+        with open(path, "wb") as file:
+            file.writelines(repo.store.stream(oid))
+
+
+def _content_in_workspace(repo: Repository, data: DataContent) -> dict[bytes, Oid]:
     """The contents of the files in the workspace at the path of `data`, with the paths of `data.files`."""
     snapshot = repo.workspace.scan(data.path, HashOnly()) if repo.layout.exists(data.path) else None
     if snapshot is None:
@@ -155,17 +192,12 @@ def content_in_workspace(repo: Repository, data: DataContent) -> dict[bytes, Oid
     return {path: entry.oid for path, entry in here.files()}
 
 
-@contextmanager
-def copies_on_disk(repo: Repository, files: Iterable[tuple[bytes, Oid]]) -> Iterator[dict[Oid, bytes]]:
-    """Copies of files from the store, by content. Raises MissingObjectError if one is missing."""
-    with scratch_directory(repo) as folder:
-        copies = {}
-        for number, (path, oid) in enumerate(files):
-            suffix = os.path.splitext(os.path.basename(path))[1]
-            copies[oid] = os.path.join(os.fsencode(folder), b"%d%s" % (number, suffix))
-            with open(copies[oid], "wb") as file:
-                file.writelines(repo.store.stream(oid))
-        yield copies
+def _changed(repo: Repository, path: bytes) -> ConflictError:
+    return ConflictError(
+        f"{repo.layout.shown(path)!r} changed while it was read",
+        why="another program writes to it",
+        fix="run the same command again when it is complete",
+    )
 
 
 def _is_unchanged(repo: Repository, path: bytes, oid: Oid) -> bool:

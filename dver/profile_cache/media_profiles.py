@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from dver.core.batches import batched
-from dver.core.errors import ConflictError, CorruptError, UsageError
+from dver.core.errors import CorruptError, UsageError
 from dver.core.oid import Oid
 from dver.core.progress import SILENT, Task
 from dver.core.worker_pool import Report
@@ -17,7 +16,7 @@ from dver.formats import measurements as measurements_format
 from dver.formats.measurements import Measurements
 from dver.formats.profile import PROFILER, CollectionKind, CollectionProfile
 from dver.formats.tree import Kind
-from dver.profile_cache.data_content import DataContent, content_in_workspace, copies_on_disk
+from dver.profile_cache.data_content import DataContent, copies_on_disk, unchanged_in_workspace
 from dver.profile_cache.file_profiles import MEASUREMENTS, DirectoryProfile, directory_profiles
 from dver.profile_cache.kept_objects import read_blob
 from dver.profiles.media.collections import CollectionPlan, ListedFile, plan_collections
@@ -122,28 +121,9 @@ class MediaProfiles:
 
     def _measure(self, kind: CollectionKind, files: Mapping[Oid, ListedFile], report: Report) -> Measurements:
         """Measure files of the workspace, and copies of those that are only in the store."""
-        with self._in_workspace(files) as here:
+        with unchanged_in_workspace(self._repo, self._data, files) as here:
             found = measure_files(kind, here, report=report)
         for batch in batched([file for oid, file in files.items() if oid not in here], _COPIES):
             with copies_on_disk(self._repo, [(file.path, file.oid) for file in batch]) as copies:
                 found = found.joined(measure_files(kind, copies, report=report))
         return found
-
-    @contextmanager
-    def _in_workspace(self, files: Mapping[Oid, ListedFile]) -> Iterator[dict[Oid, bytes]]:
-        """The paths of those files that are unchanged in the workspace. Raises ConflictError if one changes."""
-        before = content_in_workspace(self._repo, self._data)
-        here = {
-            oid: self._repo.layout.absolute(self._data.path_of(file.path))
-            for oid, file in files.items()
-            if before.get(file.path) == oid
-        }
-        yield here
-        after = content_in_workspace(self._repo, self._data) if here else {}
-        changed = [files[oid] for oid in here if after.get(files[oid].path) != oid]
-        if changed:
-            raise ConflictError(
-                f"{os.fsdecode(self._data.path_of(changed[0].path))!r} changed while it was read",
-                why="another program writes to it",
-                fix="run the same command again when it is complete",
-            )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
+from dver.core.batches import batched_by_size
 from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.garbage_collector import collector_paused
 from dver.core.oid import Oid
@@ -17,7 +17,7 @@ from dver.core.progress import Task
 from dver.formats import profile as profile_format
 from dver.formats.profile import CollectionKind, CollectionProfile, Profile, Unreadable
 from dver.formats.tree import Entry, Kind
-from dver.profile_cache.data_content import DataContent, file_on_disk
+from dver.profile_cache.data_content import DataContent, copies_on_disk, unchanged_in_workspace
 from dver.profile_cache.file_profiles import (
     BLOCKS,
     GROUPS,
@@ -35,11 +35,13 @@ from dver.profile_cache.result_objects import ResultObjects
 from dver.profiles.media.collections import ListedFile, TableGroup, group_tables
 from dver.profiles.merging import merge_collections
 from dver.profiles.settings import ProfileSettings
-from dver.profiles.tables import profile_table
+from dver.profiles.sharing_files import UnprofiledFile, profile_files
 from dver.repo import Repository
 
 _VERSIONS: Final = 4
 """The most profiles of other versions that are searched for what was merged."""
+_COPIES: Final = 1 << 30
+"""Bytes of files that are copied from the store at a time, unless one file has more."""
 _BLOCK: Final = 32
 _BLOCK_MAX: Final = 128
 
@@ -83,11 +85,13 @@ class TableProfiles:
         names = {file.path: file_name(file.oid, format_of(file.path)) for file in files}
         self._files = known_files(self._repo, known, set(names.values()))
         self._learn(known)
-        entries = {file.path: Entry(os.path.basename(file.path), Kind.FILE, file.oid, file.size) for file in files}
-        for path, name in names.items():
-            if name not in self._columns:
-                self._columns[name] = self._columns_of(path, name, entries[path])
-            self._task.advance(entries[path].size)
+        missing = self._missing(names.values())
+        new: dict[bytes, ListedFile] = {}
+        for file in files:
+            if names[file.path] in missing:
+                new.setdefault(names[file.path], file)
+        self._task.advance(sum(file.size for file in files) - sum(file.size for file in new.values()))
+        self._scan(new)
         groups = group_tables({path: self._columns[name] for path, name in names.items()})
         self.grouped = Grouped(
             {name: self._columns[name] for name in names.values()},
@@ -122,25 +126,48 @@ class TableProfiles:
                 for entry in self._repo.store.tree(blocks.oid) if blocks is not None else ():
                     self._blocks.setdefault(entry.name, KnownFile(entry.oid, entry.size))
 
-    def _columns_of(self, path: bytes, name: bytes, entry: Entry) -> tuple[str, ...] | None:
-        profile = self._load(self._files.get(name))
-        if profile is None or has_stale(profile, self._private):
-            profile = self._scan(path, entry)
-            self._files[name] = self._add(profile)
-        elif not fits(profile, self._private):
-            profile = redacted(profile, self._private)
-            self._files[name] = self._add(profile)
-        table = profile.table
-        return None if table is None or not table.columns else tuple(one.name for one in table.columns)
+    def _missing(self, names: Iterable[bytes]) -> set[bytes]:
+        """Those of the profiles `names` that are to be made. Notes the columns of the others."""
+        missing = set()
+        for name in names:
+            if name in self._columns or name in missing:
+                continue
+            profile = self._load(self._files.get(name))
+            if profile is None or has_stale(profile, self._private):
+                missing.add(name)
+                continue
+            if not fits(profile, self._private):
+                profile = redacted(profile, self._private)
+                self._files[name] = self._add(profile)
+            table = profile.collections[0]
+            self._columns[name] = tuple(one.name for one in table.columns) or None
+        return missing
 
-    def _scan(self, path: bytes, entry: Entry) -> Profile:
-        with file_on_disk(self._repo, self._data, path, entry) as file:
-            self.scanned += 1
-            try:
-                return profile_table(Path(os.fsdecode(file)), _shown(path), ProfileSettings(self._private))
-            except CorruptError as error:
-                why = f"{error.what}: {error.why}" if error.why else error.what
-                return _unreadable(entry, why)
+    def _scan(self, new: Mapping[bytes, ListedFile]) -> None:
+        """Profile files, by the names of their profiles: of the workspace, and those that are only in the store."""
+        if not new:
+            return
+        self.scanned = len(new)
+        with unchanged_in_workspace(self._repo, self._data, {file.oid: file for file in new.values()}) as here:
+            self._profile({name: file for name, file in new.items() if file.oid in here}, here)
+        stored = [(name, file) for name, file in new.items() if file.oid not in here]
+        for batch in batched_by_size(stored, lambda one: one[1].size, _COPIES):
+            with copies_on_disk(self._repo, [(file.path, file.oid) for _, file in batch]) as copies:
+                self._profile(dict(batch), copies)
+
+    def _profile(self, new: Mapping[bytes, ListedFile], places: Mapping[Oid, bytes]) -> None:
+        """Profile files, which are on disk at `places`."""
+        tables = {UnprofiledFile(places[file.oid], _shown(file.path), file.size): name for name, file in new.items()}
+        with closing(profile_files(list(tables), ProfileSettings(self._private))) as profiles:
+            for table, found in profiles:
+                name = tables[table]
+                if isinstance(found, str):
+                    self._files[name] = self._add(_unreadable(table, found))
+                    self._columns[name] = None
+                else:
+                    self._files[name] = self._add_encoded(found.content)
+                    self._columns[name] = found.columns or None
+                self._task.advance(table.size)
 
     def _load(self, known: KnownFile | None) -> Profile | None:
         """The profile of one table; None for anything else, which another clone may have sent."""
@@ -152,7 +179,9 @@ class TableProfiles:
         return None
 
     def _add(self, profile: Profile) -> KnownFile:
-        content = profile_format.encode(profile)
+        return self._add_encoded(profile_format.encode(profile))
+
+    def _add_encoded(self, content: bytes) -> KnownFile:
         return KnownFile(self._objects.add_blob(content), len(content))
 
     def _merged(self, group: TableGroup) -> CollectionProfile:
@@ -222,10 +251,10 @@ def stored_table_files(repo: Repository, path: bytes, content: Oid) -> TableFile
     return None
 
 
-def _unreadable(entry: Entry, why: str) -> Profile:
-    found = (Unreadable(_shown(entry.name), why),)
+def _unreadable(table: UnprofiledFile, why: str) -> Profile:
+    found = (Unreadable(os.path.basename(table.name), why),)
     return Profile(
-        (CollectionProfile("", CollectionKind.TABLE, 0, 1, entry.size, (), unreadable=found, unreadable_count=1),)
+        (CollectionProfile("", CollectionKind.TABLE, 0, 1, table.size, (), unreadable=found, unreadable_count=1),)
     )
 
 

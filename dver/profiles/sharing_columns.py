@@ -26,7 +26,7 @@ from dver.profiles.settings import ProfileSettings
 
 PROCESSES_MAX: Final = 2
 """More would need more memory."""
-_WORK_MIN: Final = 64 << 20
+WORK_MIN: Final = 64 << 20
 """Bytes of a file: with less to do, a second process does not pay."""
 
 
@@ -37,10 +37,10 @@ def scan_shared(path: Path, name: str, settings: ProfileSettings, processes: int
     """
     columns = typed_columns(path, name)
     size = min(processes or available_cpus() or 1, PROCESSES_MAX)
-    if size < 2 or len(columns) < 2 or path.stat().st_size < _WORK_MIN:
+    if size < 2 or len(columns) < 2 or path.stat().st_size < WORK_MIN:
         return _in_turns(path, name, settings, range(len(columns)))
     shares = _shares(columns, size)
-    with WorkerPool(lambda: _Scanner(path, name, settings), size=size) as pool:
+    with WorkerPool(lambda: _Scanner(path, name, settings), size=size, killable=True) as pool:
         if not len(pool):
             return _in_turns(path, name, settings, range(len(columns)))
         pool.start_jobs([list(share) for share in shares[1:]])

@@ -20,8 +20,14 @@ _TYPED: Final = (".parquet", ".arrow", ".feather", ".arrows")
 
 def is_profiled_table(name: str) -> bool:
     """Does the suffix of `name` name a table that has a profile?"""
+    kind, _ = _suffixes(name)
+    return kind in _DELIMITERS or kind in _JSON or is_typed_table(name)
+
+
+def is_typed_table(name: str) -> bool:
+    """Does the suffix of `name` name a table whose columns have types, and can be read one by one?"""
     kind, compression = _suffixes(name)
-    return kind in _DELIMITERS or kind in _JSON or (kind in _TYPED and not compression)
+    return kind in _TYPED and not compression
 
 
 def profile_table(

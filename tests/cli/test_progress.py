@@ -202,3 +202,34 @@ def test_a_server_that_hangs_is_seen_before_its_time_is_over(
         assert storage.get("key") == b"content"
     assert "query remote (no data for " in stream.getvalue()
     assert "query remote (retrying)" in stream.getvalue()
+
+
+def test_a_process_with_a_running_task_forks_between_two_drawings() -> None:
+    program = """
+import io, os, sys
+from dver.cli.progress import TerminalProgress
+from dver.core.worker_pool import WorkerPool
+
+class Slow(io.StringIO):
+    drawing = False
+    def write(self, text):
+        self.drawing = True
+        for _ in range(1000):
+            os.sched_yield()
+        self.drawing = False
+
+class Watcher:
+    def do(self, job, report):
+        return stream.drawing
+    def finish(self):
+        pass
+
+stream = Slow()
+with TerminalProgress(stream, interval=0).task("profile") as task:
+    for _ in range(100):
+        with WorkerPool(Watcher, size=2) as pool:
+            pool.start_jobs([None])
+            assert pool.answers(1) == [False]
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -100,6 +100,35 @@ def test_an_answer_that_comes_while_reports_are_read_is_kept() -> None:
     assert done.stdout == "[2] b'abab'\na worker process died\n", done.stderr
 
 
+def test_members_get_the_next_job_when_they_have_done_one() -> None:
+    done = _run("""
+        with WorkerPool(Doubler, size=3) as pool:
+            answers = list(pool.answers_as_they_come(iter([b"x" * 1_000_000, *range(20)])))
+            print(sorted(answer for answer, _ in answers if isinstance(answer, int)) == list(range(0, 40, 2)))
+            print(len(answers), len({pid for _, pid in answers}))
+            print(list(pool.answers_as_they_come([])))
+    """)
+    assert done.stdout == "True\n21 2\n[]\n", done.stderr
+
+
+def test_an_error_ends_killable_members_in_their_jobs() -> None:
+    done = _run("""
+        class Waiter:
+            def do(self, job, report):
+                signal.pause()
+            def finish(self):
+                pass
+
+        try:
+            with WorkerPool(Waiter, size=3, killable=True) as pool:
+                pool.start_jobs([1, 2])
+                raise ConflictError("no")
+        except ConflictError as error:
+            print(error.what)
+    """)
+    assert done.stdout == "no\n", done.stderr
+
+
 def test_an_error_of_a_member_is_raised_with_its_reason_and_fix() -> None:
     done = _run("""
         with WorkerPool(Doubler, size=2) as pool:

@@ -245,7 +245,7 @@ def test_private_columns_keep_no_value(tmp_path: Path):
 
 
 def test_two_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sharing_columns, "_WORK_MIN", 0)
+    monkeypatch.setattr(sharing_columns, "WORK_MIN", 0)
     pq.write_table(all_types(), tmp_path / "a.parquet", row_group_size=700)
     alone, shared = (profile_table(tmp_path / "a.parquet", "a.parquet", processes=count) for count in (1, 2))
     assert encode(alone) == encode(shared)

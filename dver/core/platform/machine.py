@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MEMORY_LIMITS: Final = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory"))
 """The directories in which Linux keeps the limits of a container."""
 
+IDLE_AT_FORKS: Final = "idle_at_forks"
+"""The attribute of a thread that holds no lock while this process forks: see `os.register_at_fork`."""
+
 
 def host_name() -> str:
     """The name of this machine. Containers may share one."""
@@ -44,11 +47,13 @@ def group_name(number: int) -> str:
 def can_fork() -> bool:
     """May this process fork and go on in the child?
 
-    A fork copies only the thread that calls it: locks that other threads hold stay locked in the child for ever. The
-    libraries of macOS have threads of their own.
+    A fork copies only the thread that calls it: locks that other threads hold stay locked in the child for ever. So
+    there must be no others but those that are idle during forks, and have the attribute `idle_at_forks`. The libraries
+    of macOS have threads of their own.
     """
     threading = sys.modules.get("threading")
-    return LINUX and (threading is None or threading.active_count() == 1)
+    running = [] if threading is None else [one for one in threading.enumerate() if not hasattr(one, IDLE_AT_FORKS)]
+    return LINUX and len(running) <= 1
 
 
 def wait_for_exit(pid: int) -> None:

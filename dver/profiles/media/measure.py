@@ -74,7 +74,7 @@ class _Measurer:
 
 
 def _pool(kind: CollectionKind, size: int) -> WorkerPool:
-    return WorkerPool(lambda: _Measurer(kind), size=size) if size > 1 else no_workers()
+    return WorkerPool(lambda: _Measurer(kind), size=size, killable=True) if size > 1 else no_workers()
 
 
 def _measured(kind: CollectionKind, pool: WorkerPool, batches: Sequence[Sequence[Any]]) -> Iterable[Any]:
