@@ -11,6 +11,9 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
+_PATIENCE = 120_000.0
+"""Milliseconds that the browser may take on a busy machine."""
+
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
 
@@ -45,12 +48,15 @@ def opened_in_browser(
     """
     messages: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"], timeout=_PATIENCE
+        )
         shown = browser.new_page(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
             bypass_csp=without_policy,
         )
+        shown.set_default_timeout(_PATIENCE)
         shown.on("console", lambda message: messages.append(message.text))
         shown.on("pageerror", lambda error: messages.append(str(error)))
         shown.on("request", lambda request: messages.append(request.url[:100]))
