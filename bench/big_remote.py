@@ -21,6 +21,7 @@ sys.path[:0] = [str(Path(__file__).parent.parent / "tests")]
 
 from bigremote import Counted, make_big_remote, make_flat_remote  # noqa: E402 - they are the tests' own
 from datasets import Clone  # noqa: E402
+from measure import work_folder  # noqa: E402
 
 from dver.core.oid import Oid  # noqa: E402
 from dver.formats.objectref import ObjectRef  # noqa: E402
@@ -49,12 +50,8 @@ def main() -> int:
     if args.only:
         print(json.dumps(WISHES[args.only](args.folder)))
         return 0
-    work = args.folder / "big-remote"
-    shutil.rmtree(work, ignore_errors=True)
-    try:
+    with work_folder(args.folder, "big-remote") as work:
         return measure(work, args)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def measure(work: Path, args: argparse.Namespace) -> int:

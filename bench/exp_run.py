@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
 import sys
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from statistics import median
 
-from measure import timed
+from measure import timed, work_folder
 from tables import aligned
 from tools import Dvc, Dver, Tool, environment, find
 
@@ -46,13 +45,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--dvc", default=find("dvc"), help="the program to compare with; '' for none")
     args = parser.parse_args()
-    work = args.folder.resolve() / "exp-run-bench"
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "home").mkdir(parents=True)
-    try:
+    with work_folder(args.folder, "exp-run-bench") as work:
+        (work / "home").mkdir()
         return measure(work, args)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def measure(work: Path, args: argparse.Namespace) -> int:

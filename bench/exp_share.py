@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from measure import work_folder
 from tables import aligned
 from tools import environment
 
@@ -31,13 +31,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--experiments", type=int, default=1000)
     args = parser.parse_args()
-    work = args.folder.resolve() / "exp-share-bench"
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "home").mkdir(parents=True)
-    try:
+    with work_folder(args.folder, "exp-share-bench") as work:
+        (work / "home").mkdir()
         return measure(work, args.experiments)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def measure(work: Path, experiments: int) -> int:

@@ -16,10 +16,10 @@ import random
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from measure import Times, times
 
 from dver.formats.experiment import Experiment, ExperimentStatus, encode_entry
 
@@ -37,17 +37,6 @@ _STAGE = {
     "params": ["model", "train", "seed"],
     "metrics": [{"metrics.json": {"cache": False}}],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Seconds by the clock, and of processors."""
-
-    wall: float
-    cpu: float
-
-    def __str__(self) -> str:
-        return f"{self.wall:.2f} s ({self.cpu:.2f} s)"
 
 
 def main() -> int:
@@ -206,26 +195,14 @@ def _show() -> list[str]:
 
 def _best(command: list[str], cwd: Path, rounds: int) -> Times:
     """The quickest of several runs, after one that does not count."""
-    found = [_timed(command, cwd) for _ in range(rounds + 1)][1:]
+    found = [times(command, cwd, _environment()) for _ in range(rounds + 1)][1:]
     return min(found, key=lambda one: one.wall)
 
 
 def _fresh(command: list[str], cwd: Path, caches: str) -> Times:
     """A run without the files that earlier ones left."""
     shutil.rmtree(cwd / caches, ignore_errors=True)
-    return _timed(command, cwd)
-
-
-def _timed(command: list[str], cwd: Path) -> Times:
-    start = time.perf_counter()
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, cwd=cwd, env=_environment(), stdout=quiet, stderr=quiet)
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{command} exited with {process.returncode}")
-    return Times(wall, usage.ru_utime + usage.ru_stime)
+    return times(command, cwd, _environment())
 
 
 def _environment() -> dict[str, str]:

@@ -27,7 +27,7 @@ sys.path[:0] = [str(Path(__file__).parent.parent / "tests")]
 import bigremote  # noqa: E402 - it is the tests' own
 from counting_proxy import Counted, counting  # noqa: E402
 from gitserver import git_server  # noqa: E402
-from measure import timed  # noqa: E402
+from measure import timed, work_folder  # noqa: E402
 from s3server import serving  # noqa: E402
 from tables import aligned  # noqa: E402
 from tools import environment, find  # noqa: E402
@@ -50,13 +50,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=BAR_SECONDS, help="the bar")
     parser.add_argument("--dvc", default=find("dvc"), help="the program to compare with; '' for none")
     args = parser.parse_args()
-    work = args.folder.resolve() / "get-bench"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    try:
+    with work_folder(args.folder, "get-bench") as work:
         return measure(work, args)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def measure(work: Path, args: argparse.Namespace) -> int:

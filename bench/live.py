@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import uuid
 from importlib.util import find_spec
 from pathlib import Path
 
+from measure import work_folder
 from tables import aligned
 
 import dver
@@ -45,10 +45,7 @@ def main() -> int:
     parser.add_argument("--log-us", type=float, default=100.0, help="the bar")
     parser.add_argument("--without-dvclive", action="store_true")
     args = parser.parse_args()
-    work = args.folder.resolve() / "live-bench"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    try:
+    with work_folder(args.folder, "live-bench") as work:
         one, ten = (dver_step(work, args.calls, metrics) for metrics in (1, 10))
         rows = [("µs for a step", "1 metric", "10 metrics"), ("dver.live", f"{one:.0f}", f"{ten:.0f}")]
         if not args.without_dvclive and find_spec("dvclive") is not None:
@@ -57,8 +54,6 @@ def main() -> int:
         print("\n".join(aligned(rows)))
         print(f"\nimport of {args.runs:,} runs of MLflow: {import_runs(work, args.runs)}")
         return 0 if one <= args.log_us else 1
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def dver_step(work: Path, calls: int, metrics: int) -> float:

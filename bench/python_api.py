@@ -22,7 +22,7 @@ sys.path[:0] = [str(Path(__file__).parent.parent / "tests")]
 
 from get import make_history  # noqa: E402
 from gitserver import allow_filters, git_server  # noqa: E402 - it is the tests' own
-from measure import Sample, timed  # noqa: E402
+from measure import Sample, timed, work_folder  # noqa: E402
 from tables import aligned  # noqa: E402
 from tools import Dvc, Dver, Tool, environment  # noqa: E402
 
@@ -41,13 +41,9 @@ def main() -> int:
     parser.add_argument("--import-ms", type=float, default=60.0, help="the bar")
     parser.add_argument("--without-dvc", action="store_true")
     args = parser.parse_args()
-    work = args.folder.resolve() / "python-bench"
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "home").mkdir(parents=True)
-    try:
+    with work_folder(args.folder, "python-bench") as work:
+        (work / "home").mkdir()
         return measure(work, args)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def measure(work: Path, args: argparse.Namespace) -> int:

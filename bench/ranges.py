@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from counting_proxy import Counted, counting
+from measure import work_folder
 from s3server import serving
 from tables import aligned
 from tools import environment, find
@@ -74,13 +75,8 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=1_000_000)
     parser.add_argument("--dvc", help="a Python with DVC, to compare with")
     args = parser.parse_args()
-    work = args.folder.resolve() / "ranges-bench"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    try:
+    with work_folder(args.folder, "ranges-bench") as work:
         return measure(work, args)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def measure(work: Path, args: argparse.Namespace) -> int:

@@ -14,26 +14,15 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from measure import Times, times
 
 from dver.formats.registry_tag import TagDetails, encode_message
 
 BAR = 0.3
 _STAGES = ("dev", "staging", "prod")
 _BEGIN = 1_600_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Seconds by the clock, and of processors."""
-
-    wall: float
-    cpu: float
-
-    def __str__(self) -> str:
-        return f"{self.wall:.2f} s ({self.cpu:.2f} s)"
 
 
 def main() -> int:
@@ -107,16 +96,7 @@ def _tag(name: str, commit: int, seconds: int, message: str) -> str:
 
 def best(command: list[str], cwd: Path, rounds: int) -> Times:
     """The times of the quickest of several runs."""
-    return min((_measured(command, cwd) for _ in range(rounds)), key=lambda one: one.wall)
-
-
-def _measured(command: list[str], cwd: Path) -> Times:
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, command
-    return Times(time.perf_counter() - begin, usage.ru_utime + usage.ru_stime)
+    return min((times(command, cwd) for _ in range(rounds)), key=lambda one: one.wall)
 
 
 def row(what: str, found: Times, bar: float | None) -> bool:

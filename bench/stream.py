@@ -21,7 +21,7 @@ from pathlib import Path
 
 from contents import noise
 from counting_proxy import Counted, counting
-from measure import Sample, run, timed
+from measure import Sample, run, timed, work_folder
 from s3server import serving
 from tables import aligned
 from tools import S3, Dvc, Dver, environment, find
@@ -207,13 +207,8 @@ def main() -> int:
     parser.add_argument("--count", action="store_true", help="count bytes and requests with a proxy, which costs time")
     parser.add_argument("--dvc", default="", help="the program of DVC to compare with")
     args = parser.parse_args()
-    work = args.folder.resolve() / "stream-bench"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    try:
+    with work_folder(args.folder, "stream-bench") as work:
         return measure(work, args.files, args.ranks, args.dvc or None, is_counted=args.count)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 if __name__ == "__main__":

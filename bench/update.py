@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -21,7 +20,7 @@ sys.path[:0] = [str(Path(__file__).parent.parent / "tests")]
 
 from counting_proxy import Counted, counting  # noqa: E402
 from gitserver import allow_filters, git_server  # noqa: E402
-from measure import timed  # noqa: E402
+from measure import timed, work_folder  # noqa: E402
 from s3server import serving  # noqa: E402
 from tables import aligned  # noqa: E402
 from tools import S3, Dvc, Dver, Tool, environment, find  # noqa: E402
@@ -38,13 +37,8 @@ def main() -> int:
     parser.add_argument("--large-mb", type=int, default=100)
     parser.add_argument("--dvc", default=find("dvc"), help="the program to compare with; '' for none")
     args = parser.parse_args()
-    work = args.folder.resolve() / "update-bench"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    try:
+    with work_folder(args.folder, "update-bench") as work:
         return measure(work, args)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def measure(work: Path, args: argparse.Namespace) -> int:
