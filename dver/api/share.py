@@ -157,6 +157,7 @@ class ShareMethods(ProjectHandle):
         download: bool = True,
         push: bool = True,
         force: bool = False,
+        checks: bool = True,
         check: bool = True,
         progress: ProgressCallback | None = None,
     ) -> ImportResult:
@@ -170,12 +171,15 @@ class ShareMethods(ProjectHandle):
             download: Without it, record the source only.
             push: Without it, the data is never pushed, and `pull` downloads it from its source.
             force: Replace tracked data and existing files at `out`.
+            checks: Refuse data that fails a critical check of `dver.checks.yaml`. Without it, the pointer says that
+                checks were skipped.
             check: Raise an error if something could not be checked out.
 
         Raises:
             RemoteError: The repository or its remote cannot be reached.
             UsageError: It has no such path or revision.
             ConflictError: `out` exists.
+            FailedChecksError: A critical check failed.
         """
         from dver.ops.share.import_data import ImportOptions, import_data
 
@@ -187,7 +191,7 @@ class ShareMethods(ProjectHandle):
                 cwd=self.cwd,
                 out=None if out is None else text_of(out),
                 rev=rev,
-                options=ImportOptions(push=push, download=download, force=force),
+                options=ImportOptions(push=push, download=download, force=force, checks=checks),
                 progress=progress_for(progress),
             )
         raise_worst([None if result.restored is None else result.restored.error()], check=check)
@@ -203,6 +207,7 @@ class ShareMethods(ProjectHandle):
         desc: str | None = None,
         force: bool = False,
         remote: str | None = None,
+        checks: bool = True,
         check: bool = True,
         progress: ProgressCallback | None = None,
     ) -> ImportUrlResult:
@@ -216,11 +221,14 @@ class ShareMethods(ProjectHandle):
             desc: A description for the pointer.
             force: Replace tracked data and existing files at `out`.
             remote: The remote of this data, instead of the default one.
+            checks: Refuse data that fails a critical check of `dver.checks.yaml`. Without it, the pointer says that
+                checks were skipped.
             check: Raise an error if something could not be checked out.
 
         Raises:
             RemoteError: The URL cannot be reached, or has no such file.
             ConflictError: `out` exists.
+            FailedChecksError: A critical check failed.
         """
         from dver.ops.share.import_url import PointerOptions, import_url
 
@@ -230,7 +238,7 @@ class ShareMethods(ProjectHandle):
                 url,
                 None if out is None else text_of(out),
                 cwd=self.cwd,
-                options=PointerOptions(remote, desc),
+                options=PointerOptions(remote, desc, checks=checks),
                 download=download,
                 to_remote=to_remote,
                 force=force,
@@ -244,6 +252,7 @@ class ShareMethods(ProjectHandle):
         *paths: StrPath,
         rev: str | None = None,
         force: bool = False,
+        checks: bool = True,
         check: bool = True,
         progress: ProgressCallback | None = None,
     ) -> tuple[UpdatedImport, ...]:
@@ -253,15 +262,26 @@ class ShareMethods(ProjectHandle):
             paths: Imports, or directories that contain them. By default all imports.
             rev: The branch, tag or commit of the source repository that the imports follow from now on.
             force: Discard unsaved changes, and read unchanged sources again.
+            checks: Refuse changed data that fails a critical check of `dver.checks.yaml`. Without it, the pointer says
+                that checks were skipped.
             check: Raise an error if something could not be checked out.
 
         Raises:
             RemoteError: A source cannot be reached.
             ConflictError: An import has unsaved changes.
+            FailedChecksError: A critical check failed.
         """
         from dver.ops.share.update import update
 
         with self._open() as repo:
-            result = update(repo, texts(paths), cwd=self.cwd, rev=rev, force=force, progress=progress_for(progress))
+            result = update(
+                repo,
+                texts(paths),
+                cwd=self.cwd,
+                rev=rev,
+                force=force,
+                checks=checks,
+                progress=progress_for(progress),
+            )
         raise_worst([one.restored.error() for one in result if one.restored is not None], check=check)
         return result

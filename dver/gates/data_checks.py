@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from dver.checks.project_data import check_suite
 from dver.checks.result import CheckedData, RuleOutcome, RuleResult, Severity
@@ -24,9 +25,10 @@ from dver.pipelines.lineage import trace
 from dver.pipelines.training_input import training_input, unknown_training_data
 from dver.profile_cache.profiles import Found, keep_profile, profile_of
 from dver.repo import Repository
-from dver.store.trees.compare import find
+from dver.store.trees.compare import find, leaves
+from dver.tracking.browse import reader_of
 from dver.tracking.directory_listings import DirectoryReader
-from dver.tracking.targets import TrackedData, is_at_or_below, target_containing, tracked_in_worktree
+from dver.tracking.targets import Target, TrackedData, is_at_or_below, target_containing, tracked_in_worktree
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,20 @@ class DataGate:
         self._profiles: list[Found] = []
         self._evaluated: list[_Evaluated] = []
 
-    def suites_of(self, data: bytes, paths: Iterable[bytes] = ()) -> tuple[CheckSuite, ...]:
+    def suites_of(
+        self, data: bytes, paths: Iterable[bytes] = (), *, files: Iterable[bytes] = ()
+    ) -> tuple[CheckSuite, ...]:
         """The suites of files of checks for the data path `data`: for `paths` in it, or for all of it.
 
-        Raises PipelineError for mistakes.
+        Patterns match its files in the workspace, and `files`. Raises PipelineError for mistakes.
         """
-        found = suites_for(self._repo, list(paths) or [data], known=[data])
+        found = suites_for(self._repo, list(paths) or [data], known=chain([data], files))
         return tuple(one for one in found if is_at_or_below(one.path, data))
+
+    def suites_of_recorded(self, data: TrackedData) -> tuple[CheckSuite, ...]:
+        """The suites of files of checks for `data`. Patterns also match its files that are not in the workspace."""
+        below = leaves(data.entry, reader_of(self._repo, Target(data)), path=data.path)
+        return self.suites_of(data.path, files=(path for path, _ in below))
 
     def suites_of_outputs(self, address: Address, rules: Mapping[bytes, Node | None]) -> tuple[CheckSuite, ...]:
         """The suites of the outputs of a stage: those of files, and the `checks` of each output in dver.yaml."""
@@ -108,6 +117,17 @@ class DataGate:
                 failure_text(self._repo, checked),
                 why=failures_text(checked),
                 fix=f"{data_fix(self._repo, checked)}, or override them: {override} {names}",
+                checked=tuple(checked),
+            )
+
+    def refuse_failed_import(self, checked: Sequence[CheckedData]) -> None:
+        """Raise FailedChecksError if a critical check of imported data failed."""
+        if failed(checked):
+            raise FailedChecksError(
+                failure_text(self._repo, checked),
+                why=failures_text(checked),
+                fix="correct the data at its source, or its rules; or, to override them, run the same command again "
+                "with --no-checks",
                 checked=tuple(checked),
             )
 

@@ -35,7 +35,8 @@ def suites_for(
     else:
         wanted = list(paths)
         files = _files_above(repo, wanted)
-    found = [suite for file in files for suite in _suites_of(repo, file, wanted, list(known))]
+    paths_known = list(known) if files else []
+    found = [suite for file in files for suite in _suites_of(repo, file, wanted, paths_known)]
     return tuple(sorted(found, key=lambda one: (one.path, one.source)))
 
 

@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dver.access.addresses import data_name
 from dver.core.display import Displayed
@@ -22,7 +23,11 @@ from dver.sources.source_repository import opened_source, recorded_repository, s
 from dver.store.trash.guard import GcGuard
 from dver.tracking.pointer_files import write_pointers
 from dver.tracking.targets import resolve_data_path
+from dver.workspace.checked_import import check_import_content
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, restore
+
+if TYPE_CHECKING:
+    from dver.checks.result import CheckedData
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -35,6 +40,8 @@ class ImportResult(Displayed):
     """Bytes that the source's remote has sent."""
     restored: CheckoutSummary | None = None
     """The checkout; None if the data was not downloaded."""
+    checked: tuple[CheckedData, ...] = ()
+    """The results of checks of the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ class ImportOptions:
     download: bool = True
     force: bool = False
     """Replace existing data and unsaved files?"""
+    checks: bool = True
+    """Is data that fails a critical check refused? If not, its pointer says that checks were skipped."""
 
 
 def import_data(
@@ -62,7 +71,8 @@ def import_data(
     """Store the file or directory `path` of the repository `address` at `rev`, check it out, and write its pointer.
 
     The path is `out`, or its own name. Without a download, only records what the source has. After an error no pointer
-    has changed; the same command again downloads what is not in the store yet.
+    has changed; the same command again downloads what is not in the store yet. Raises FailedChecksError for data that
+    fails a critical check.
     """
     chosen = options or ImportOptions()
     recorded = recorded_repository(repo, address, cwd)
@@ -80,11 +90,14 @@ def import_data(
             undownloaded = _undownloaded(plan, source, push=chosen.push)
             write_pointers(repo, {place: encode(undownloaded)})
             return ImportResult(place, undownloaded)
-        pointer = replace(Pointer.of(stored.entry, before), source=source, push=chosen.push)
+        found = replace(Pointer.of(stored.entry, before), source=source, push=chosen.push)
+        allowed = check_import_content(repo, place, found, enabled=chosen.checks, progress=progress)
+        pointer = allowed.pointer
         write_pointers(repo, {place: pointer}, guard)
         target = CheckoutTarget(place, pointer.entry(place))
         restored = restore(repo, [target], force=chosen.force, progress=progress)
-    return ImportResult(place, pointer, stored.received, restored)
+        allowed.keep()
+    return ImportResult(place, pointer, stored.received, restored, allowed.checked)
 
 
 def _read(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dver.core.display import Displayed
 from dver.core.errors import UsageError
@@ -21,9 +21,14 @@ from dver.sources.destination import check_import, destination
 from dver.sources.url_content import SourceListing, list_source, named, source_of, store_content, upload_content
 from dver.sources.url_sources import default_name, recorded_url
 from dver.store.trash.guard import GcGuard
+from dver.store.trees.compare import join
 from dver.tracking.pointer_files import write_pointers
 from dver.tracking.targets import resolve_data_path
+from dver.workspace.checked_import import check_import_content, has_checks
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, restore
+
+if TYPE_CHECKING:
+    from dver.checks.result import CheckedData
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,6 +43,8 @@ class ImportUrlResult(Displayed):
     """The checkout; None if the data was not stored here."""
     sent: UploadResult | None = None
     """The upload, if the data went to a remote instead."""
+    checked: tuple[CheckedData, ...] = ()
+    """The results of checks of the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ class PointerOptions:
 
     remote: str | None = None
     desc: str | None = None
+    checks: bool = True
+    """Is data that fails a critical check refused? If not, the pointer says that checks were skipped."""
 
 
 class _Destination(NamedTuple):
@@ -73,7 +82,8 @@ def import_url(
 
     Without `download`, only records what the source says of it. With `to_remote`, uploads it to the chosen or default
     remote while it is read, and stores nothing here. Replaces tracked data and existing files only with `force`. After
-    an error no pointer has changed; the same command again downloads what is not in the store yet.
+    an error no pointer has changed; the same command again downloads what is not in the store yet. Raises
+    FailedChecksError for data that fails a critical check, and UsageError for an upload of data that has checks.
     """
     chosen = options or PointerOptions()
     if to_remote and not download:
@@ -108,14 +118,17 @@ def _store(
 ) -> ImportUrlResult:
     guard = GcGuard(repo.store)
     entry, read = store_content(repo, sources, listing, progress=progress)
-    pointer = _pointer_to(entry, place, listing)
     with repo.exclusive():
         check_import(repo, place.path, place.text, force=place.force)
+        found = _pointer_to(entry, place, listing)
+        allowed = check_import_content(repo, place.path, found, enabled=place.options.checks, progress=progress)
+        pointer = allowed.pointer
         write_pointers(repo, {place.path: pointer}, guard)
         repo.store.index.mark_complete([pointer.oid])
         target = CheckoutTarget(place.path, pointer.entry(place.path))
         restored = restore(repo, [target], force=place.force, progress=progress)
-    return ImportUrlResult(place.path, pointer, read, restored)
+        allowed.keep()
+    return ImportUrlResult(place.path, pointer, read, restored, checked=allowed.checked)
 
 
 def _upload(
@@ -126,8 +139,14 @@ def _upload(
     remote: str,
     progress: Progress,
 ) -> ImportUrlResult:
+    unchecked = has_checks(repo, place.path, [join(place.path, one.name) for one in listing.files if one.name])
+    if unchecked and place.options.checks:
+        raise UsageError(
+            f"{place.text!r} has checks, and --to-remote stores nothing that they could read",
+            fix="leave out --to-remote, or skip the checks with --no-checks",
+        )
     entry, read, sent = upload_content(repo, sources, listing, remote, progress=progress)
-    pointer = _pointer_to(entry, place, listing)
+    pointer = replace(_pointer_to(entry, place, listing), checks_skipped=unchecked)
     with repo.exclusive():
         check_import(repo, place.path, place.text, force=place.force)
         write_pointers(repo, {place.path: pointer})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dver.core.display import Displayed
 from dver.core.errors import ConflictError, CorruptError, MissingObjectError, UsageError
@@ -25,8 +25,12 @@ from dver.store.trash.guard import GcGuard
 from dver.store.trees.compare import TreeChange, compare, with_renames
 from dver.tracking.pointer_files import write_pointers
 from dver.workspace.changes.data_changes import compare_with_pointer
+from dver.workspace.checked_import import CheckedImport, check_import_content
 from dver.workspace.checkout.restore import CheckoutSummary, CheckoutTarget, restore
 from dver.workspace.state.data_state import DataState
+
+if TYPE_CHECKING:
+    from dver.checks.result import CheckedData
 
 
 class SourceUpdate(Protocol):
@@ -60,6 +64,8 @@ class UpdatedImport(Displayed):
     """The changed files; None if the version before cannot be read here."""
     restored: CheckoutSummary | None = None
     """The checkout; None if the source has not changed."""
+    checked: tuple[CheckedData, ...] = ()
+    """The results of checks of changed data."""
 
     @property
     def same_content(self) -> bool:
@@ -79,6 +85,7 @@ def update(
     cwd: Path,
     rev: str | None = None,
     force: bool = False,
+    checks: bool = True,
     progress: Progress = SILENT,
 ) -> tuple[UpdatedImport, ...]:
     """Bring the imports at or below `paths`, or all imports, to the present content of their sources.
@@ -86,7 +93,8 @@ def update(
     With `rev`, imports of repositories follow this revision from now on. Asks each source whether it changed. Downloads
     changed files, writes the pointer, and checks out the data. Raises ConflictError before a download if data to
     replace has unsaved changes. With `force`, these are discarded, and files that the store does not have are
-    downloaded even if their source did not change.
+    downloaded even if their source did not change. Raises FailedChecksError for changed data that fails a critical
+    check, unless `checks` is off: then its pointer says that checks were skipped.
     """
     chosen = select_imports(repo, paths, cwd)
     with OpenedSources(repo) as repositories:
@@ -98,7 +106,7 @@ def update(
                 task.advance(1)
         if not force:
             _refuse_edited(repo, [one.data for one in planned if one.update.changed], progress)
-        return tuple(_carry_out(repo, one, force=force, progress=progress) for one in planned)
+        return tuple(_carry_out(repo, one, force=force, checks=checks, progress=progress) for one in planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +153,13 @@ def _refuse_edited(repo: Repository, chosen: Sequence[ImportedData], progress: P
         )
 
 
-def _carry_out(repo: Repository, planned: _Planned, *, force: bool, progress: Progress) -> UpdatedImport:
+def _carry_out(repo: Repository, planned: _Planned, *, force: bool, checks: bool, progress: Progress) -> UpdatedImport:
     data, found = planned
     if not (found.changed or force) and isinstance(data.pointer, Pointer):
         return UpdatedImport(data.path, data.pointer, data.pointer)
     guard = GcGuard(repo.store)
     entry, read = found.download(repo, progress)
-    pointer = _pointer_to(named(entry, data.path), data.pointer, found.source)
+    wanted = _pointer_to(named(entry, data.path), data.pointer, found.source)
     with repo.exclusive():
         if imports_in_worktree(repo).get(data.path) != data:
             raise ConflictError(
@@ -159,12 +167,17 @@ def _carry_out(repo: Repository, planned: _Planned, *, force: bool, progress: Pr
                 why="another command wrote it",
                 fix="run the same command again",
             )
+        allowed = CheckedImport(wanted)
+        if not (isinstance(data.pointer, Pointer) and data.pointer.same_data(wanted)):
+            allowed = check_import_content(repo, data.path, wanted, enabled=checks, progress=progress)
+        pointer = allowed.pointer
         changes = _changes(repo, data, pointer)
         write_pointers(repo, {data.path: pointer}, guard)
         repo.store.index.mark_complete([pointer.oid])
         target = CheckoutTarget(data.path, pointer.entry(data.path))
         restored = restore(repo, [target], force=force, progress=progress)
-    return UpdatedImport(data.path, data.pointer, pointer, read, changes, restored)
+        allowed.keep()
+    return UpdatedImport(data.path, data.pointer, pointer, read, changes, restored, allowed.checked)
 
 
 def _pointer_to(entry: Entry, before: Pointer | UndownloadedPointer, source: Source) -> Pointer:

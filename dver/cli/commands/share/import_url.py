@@ -13,6 +13,7 @@ from dver.cli.render import terminal
 from dver.cli.render.data.changes import path_text
 from dver.cli.render.data.checkout import exit_code_of, print_restored
 from dver.cli.render.data.transfers import amount_text
+from dver.cli.render.quality.failed_checks import note_skipped_checks, warn_about_checks, warning_about_checks
 from dver.core.phrasing import human_size
 from dver.formats.pointer import Pointer
 from dver.ops.share.import_url import ImportUrlResult, PointerOptions, import_url
@@ -35,6 +36,7 @@ from dver.repo import Repository
 @click.option("--to-remote", is_flag=True, help="Upload the data to the remote while it is read; store nothing here.")
 @click.option("--desc", metavar="TEXT", help="Write a description into the pointer.")
 @click.option("-f", "--force", is_flag=True, help="Replace tracked data and existing files at OUT.")
+@click.option("--no-checks", is_flag=True, help="Import data without checking it.")
 @options.remote_option("The remote of this data, instead of the default remote.")
 @options.json_option
 @click.pass_obj
@@ -47,6 +49,7 @@ def command(
     to_remote: bool,
     desc: str | None,
     force: bool,
+    no_checks: bool,
     remote: str | None,
     as_json: bool,
 ) -> int:
@@ -54,21 +57,23 @@ def command(
 
     URL is a file or directory: s3://, https://, a path, or any protocol of remotes. Stores its content, checks it out
     at OUT (default: the last part of URL), and writes a pointer that names the URL. `dver update` compares the data
-    with the source later.
+    with the source later. Data that fails a critical check is refused.
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
-        result = import_url(
-            repo,
-            url,
-            out,
-            cwd=ctx.cwd,
-            options=PointerOptions(remote, desc),
-            download=not no_download,
-            to_remote=to_remote,
-            force=force,
-            progress=ctx.progress,
-        )
+        with warning_about_checks(ctx):
+            result = import_url(
+                repo,
+                url,
+                out,
+                cwd=ctx.cwd,
+                options=PointerOptions(remote, desc, checks=not no_checks),
+                download=not no_download,
+                to_remote=to_remote,
+                force=force,
+                progress=ctx.progress,
+            )
+        warn_about_checks(ctx, result.checked)
         if as_json:
             ctx.emit_json(result)
         else:
@@ -84,6 +89,7 @@ def _print_result(ctx: Context, repo: Repository, url: str, result: ImportUrlRes
         ctx.say(f"recorded {place} from {source}  ({size}, not downloaded)")
         print_staged(ctx, repo, then=", `dver update` downloads the data")
         return
+    note_skipped_checks(ctx, repo, result.path, pointer)
     if result.sent is not None:
         where = f"{result.sent.remote} ({terminal.printable(result.sent.url)})"
         amount = amount_text(pointer.files, pointer.size)

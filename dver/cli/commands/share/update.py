@@ -12,6 +12,7 @@ from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
 from dver.cli.render.data.changes import change_lines, path_text
 from dver.cli.render.data.checkout import exit_code_of, print_restored
+from dver.cli.render.quality.failed_checks import note_skipped_checks, warn_about_checks, warning_about_checks
 from dver.core.phrasing import human_size
 from dver.formats.pointer import Pointer
 from dver.formats.pointer_source import RepositorySource
@@ -32,17 +33,26 @@ from dver.store.trees.compare import change_summary
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option("--rev", metavar="REV", help="Follow this branch, tag or commit of the source repository from now on.")
 @click.option("-f", "--force", is_flag=True, help="Discard unsaved changes, and read unchanged sources again.")
+@click.option("--no-checks", is_flag=True, help="Update data without checking it.")
 @options.json_option
 @click.pass_obj
-def command(ctx: Context, *, paths: tuple[str, ...], rev: str | None, force: bool, as_json: bool) -> int:
+def command(
+    ctx: Context, *, paths: tuple[str, ...], rev: str | None, force: bool, no_checks: bool, as_json: bool
+) -> int:
     """Download what changed at the sources of imports.
 
     Asks the source of each import at or below PATH whether it changed, or of all imports. Downloads changed files,
-    writes the pointers, and checks out the data. Also downloads imports that were only recorded.
+    writes the pointers, and checks out the data. Also downloads imports that were only recorded. Data that fails a
+    critical check is refused.
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
-        updated = update(repo, paths, cwd=ctx.cwd, rev=rev, force=force, progress=ctx.progress)
+        with warning_about_checks(ctx):
+            updated = update(
+                repo, paths, cwd=ctx.cwd, rev=rev, force=force, checks=not no_checks, progress=ctx.progress
+            )
+        for one in updated:
+            warn_about_checks(ctx, one.checked)
         if as_json:
             ctx.emit_json({"updated": updated})
         else:
@@ -70,6 +80,8 @@ def _print_one(ctx: Context, repo: Repository, one: UpdatedImport) -> None:
         )
         if ctx.verbose:
             ctx.listing([f"  {line}" for line in change_lines(repo, one.changes or (), ctx.style)])
+    if one.pointer != one.before:
+        note_skipped_checks(ctx, repo, one.path, pointer)
     if one.restored is not None and (one.restored.kept or one.restored.lost):
         print_restored(ctx, one.restored, shown=partial(path_text, repo))
 

@@ -9,8 +9,7 @@ from dver.cli.context import Context
 from dver.cli.notices import print_staged, warn_about_ignored_settings
 from dver.cli.render import terminal
 from dver.cli.render.data.changes import path_text
-from dver.cli.render.quality.failed_checks import warn_about_checks
-from dver.core.errors import DverError
+from dver.cli.render.quality.failed_checks import warn_about_checks, warning_about_checks
 from dver.core.phrasing import human_size, quoted
 from dver.ops.track.add import AddResult, add
 from dver.repo import Repository
@@ -54,7 +53,7 @@ def command(
     """
     with Repository.open(ctx.cwd) as repo:
         warn_about_ignored_settings(ctx, repo)
-        try:
+        with warning_about_checks(ctx):
             result = add(
                 repo,
                 paths,
@@ -66,9 +65,6 @@ def command(
                 checks=not no_checks,
                 progress=ctx.progress,
             )
-        except DverError as error:
-            warn_about_checks(ctx, getattr(error, "checked", ()))
-            raise
         warn_about_checks(ctx, result.checked)
         if as_json:
             ctx.emit_json(result)
