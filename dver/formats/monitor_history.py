@@ -21,10 +21,16 @@ from dver.core.oid import Oid
 VERSION: Final = 1
 MAX_SIZE: Final = 64 << 20
 """The largest history in bytes: 100,000 windows with some drifted columns each."""
+DIRECTORY: Final = "dver.monitor"
+"""The directory of histories, at the top of a project."""
+SUFFIX: Final = ".jsonl"
+PATTERN: Final = f"**/{DIRECTORY}/*{SUFFIX}".encode()
+"""The paths of histories in any project of a Git repository, for `:(glob)`."""
 NAME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
 """Names of monitors: they are file names on each system, and safe in URLs."""
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _ID_MAX: Final = 200
+_OID: Final = re.compile(rb"blake3:([0-9a-f]{64})(?![0-9a-f])")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -139,6 +145,17 @@ def sort_windows(windows: Iterable[MonitoredWindow]) -> tuple[MonitoredWindow, .
         if known is None or (one.recorded, _line(one)) > (known.recorded, _line(known)):
             latest[one.id] = one
     return tuple(sorted(latest.values(), key=lambda one: (one.start, one.end, one.id)))
+
+
+def is_history_path(path: bytes) -> bool:
+    """Whether `path` in a Git repository has the name of a history."""
+    directory, _, name = path.rpartition(b"/")
+    return directory.rpartition(b"/")[2] == DIRECTORY.encode() and name.endswith(SUFFIX.encode())
+
+
+def contents_in(content: bytes) -> frozenset[Oid]:
+    """Every content that a history names, also one that is damaged or of a later version: a gc keeps them all."""
+    return frozenset(Oid(bytes.fromhex(digits.decode())) for digits in _OID.findall(content))
 
 
 def decode_history(content: bytes) -> tuple[MonitoredWindow, ...]:

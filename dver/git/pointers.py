@@ -12,11 +12,14 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import IO, Final
 
 from dver.core.batches import batched
 from dver.core.errors import CorruptError
 from dver.formats import lock
+from dver.formats.monitor_history import PATTERN as HISTORIES
+from dver.formats.monitor_history import is_history_path
 from dver.formats.pointer import SUFFIX
 from dver.git.file_changes import FileChange, changes_along, files_of, glob, staged_changes
 from dver.git.git_repo import Arg, CommitId, GitRepo, conversation, run
@@ -62,7 +65,9 @@ class PointerScan:
     index: Mapping[bytes, PointerFile]
     worktree: Mapping[bytes, PointerFile]
     others: frozenset[bytes] = frozenset()
-    """Files on disk with the additional name."""
+    """Files on disk with the additional name, or that match the additional patterns."""
+    other_blobs: Mapping[str, bytes] = field(default_factory=dict)
+    """Git's blobs in the index of files that match the additional patterns, with a path of each."""
 
 
 def is_pointer_path(path: bytes) -> bool:
@@ -85,18 +90,37 @@ def most_bytes(paths: Iterable[bytes]) -> int:
     return lock.MAX_SIZE if any(map(is_lock_path, paths)) else MAX_BLOB
 
 
-def scan_pointers(git: GitRepo, under: bytes = b"", *, also: bytes | None = None) -> PointerScan:
+def scan_pointers(
+    git: GitRepo, under: bytes = b"", *, also: bytes | None = None, histories: bool = False
+) -> PointerScan:
     """The pointer files in the index and on disk, in or below the directory `under`, and files named `also`.
 
-    On disk, ignored files and symbolic links do not count.
+    With `histories`, also the histories of monitors. On disk, ignored files and symbolic links do not count.
     """
-    patterns = (*PATTERNS, *((b"**/" + also,) if also else ()))
+    patterns = (*PATTERNS, *((b"**/" + also,) if also else ()), *((HISTORIES,) if histories else ()))
     args: list[Arg] = ["ls-files", "-s", "-t", "-c", "-o", "--exclude-standard", "-z", *glob(under, patterns)]
     entries, untracked = _split(run(git, args, literal=False))
     index = _index_entries(entries)
     paths = {entry.partition(b"\t")[2] for entry in entries} | set(untracked)
-    others = (path for path in paths if os.path.basename(path) == also and os.path.isfile(_in(git, path)))
-    return PointerScan(index, dict(_read_worktree(git, {*index, *filter(names_data, untracked)})), frozenset(others))
+    named = (path for path in paths if os.path.basename(path) == also or (histories and is_history_path(path)))
+    others = frozenset(path for path in named if os.path.isfile(_in(git, path)))
+    worktree = dict(_read_worktree(git, {*index, *filter(names_data, untracked)}))
+    return PointerScan(index, worktree, others, dict(_history_blobs(entries)) if histories else {})
+
+
+def histories_in_index(git: GitRepo) -> dict[str, bytes]:
+    """Git's blobs of the histories of monitors in the index, with a path of each."""
+    entries, _ = _split(run(git, ["ls-files", "-s", "-t", "-z", *glob(b"", (HISTORIES,))], literal=False))
+    return dict(_history_blobs(entries))
+
+
+def _history_blobs(entries: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Those of all sides of a conflict."""
+    for entry in entries:
+        head, _, path = entry.partition(b"\t")
+        _, mode, blob, _ = head.split(b" ")
+        if mode.startswith(_REGULAR) and is_history_path(path):
+            yield blob.decode(), path
 
 
 def in_index(git: GitRepo, under: bytes = b"") -> dict[bytes, PointerFile]:
@@ -132,14 +156,18 @@ def changed_against_head(git: GitRepo, head: str | None, under: bytes = b"") -> 
     return {one.path: PointerChange(one.old, one.new) for one in _of_pointers(changes)}
 
 
-def pointers_of_commits(git: GitRepo, commits: Sequence[str], under: bytes = b"") -> dict[bytes, set[str]]:
-    """All blobs of each pointer file in `commits` (ids). Fast if neighbours in the list are similar."""
+def pointers_of_commits(
+    git: GitRepo, commits: Sequence[str], under: bytes = b"", *, histories: bool = False
+) -> dict[bytes, set[str]]:
+    """All blobs of each pointer file in `commits` (ids); with `histories`, also of the histories of monitors.
+
+    Fast if neighbours in the list are similar.
+    """
     found: dict[bytes, set[str]] = {}
-    ids, where = [CommitId(one) for one in commits], glob(under, PATTERNS)
-    for first in ids[:1]:
-        found = {one.path: {one.new} for one in _of_pointers(files_of(git, first, where)) if one.new is not None}
-    for change in _of_pointers(changes_along(git, ids, where)):
-        if change.new is not None:
+    ids, where = [CommitId(one) for one in commits], glob(under, (*PATTERNS, *((HISTORIES,) if histories else ())))
+    first = files_of(git, ids[0], where) if ids else []
+    for change in chain(first, changes_along(git, ids, where)):
+        if change.new is not None and (names_data(change.path) or is_history_path(change.path)):
             found.setdefault(change.path, set()).add(change.new)
     return found
 

@@ -11,6 +11,8 @@ from dver.core.errors import ConflictError, CorruptError, MissingObjectError
 from dver.core.phrasing import count, join_limited
 from dver.formats import pointer as pointer_format
 from dver.formats.lock_versions import LockVersions
+from dver.formats.monitor_history import PATTERN as HISTORIES
+from dver.formats.monitor_history import is_history_path
 from dver.formats.objectref import ObjectRef
 from dver.formats.pointer import NotDownloadedError, Pointer
 from dver.git.git_repo import CommitId, GitRepo, run
@@ -48,13 +50,27 @@ class NewData:
     root: ObjectRef
 
 
-def new_pointer_files(git: GitRepo, commits: Sequence[CommitId]) -> list[NewPointerFile]:
-    """The pointers and locks that are new in `commits`: each version once, with its first commit."""
+@dataclass(frozen=True, slots=True)
+class NewFiles:
+    """The new files of commits."""
+
+    pointers: list[NewPointerFile]
+    """Pointers and locks: each version once, with its first commit."""
+    histories: list[NewFile]
+    """Histories of monitors: each version once, with its last commit, in the order of the commits."""
+
+
+def new_files_of(git: GitRepo, commits: Sequence[CommitId]) -> NewFiles:
+    """The pointers, locks and histories of monitors that are new in `commits`."""
     versions: dict[tuple[bytes, str], NewFile] = {}
-    for file in new_files(git, commits, *PATTERNS):
+    histories: dict[tuple[bytes, str], NewFile] = {}
+    for file in new_files(git, commits, *PATTERNS, HISTORIES):
         if names_data(file.path):
             versions.setdefault((file.path, file.blob), file)
-    return _read_versions(git, versions)
+        elif is_history_path(file.path):
+            histories.pop((file.path, file.blob), None)  # a repair may bring an earlier version back
+            histories[file.path, file.blob] = file
+    return NewFiles(_read_versions(git, versions), list(histories.values()))
 
 
 def all_pointer_files(git: GitRepo, commits: Sequence[CommitId]) -> list[NewPointerFile]:

@@ -23,7 +23,7 @@ from dver.git.remotes.outgoing import RefUpdate, new_commits
 from dver.git.remotes.ref_exchange import RefMovedError
 from dver.git.remotes.refs import ids_on_remote
 from dver.git.remotes.tag_exchange import fetch_new_tags, push_new_tags, remote_tags
-from dver.gitflow.push_data import NewPointerFile, all_pointer_files, new_pointer_files
+from dver.gitflow.push_data import NewPointerFile, all_pointer_files, new_files_of
 from dver.gitflow.upload_data import UploadOptions, upload_data
 from dver.models.planned_tags import KnownTags, PlannedTag, readable_details, tag_time
 from dver.project.public_text import secret_filter
@@ -207,7 +207,7 @@ class _Change:
             git = replace(self._git, raw=True)  # Git sends stored objects, not their replacements
             there = ids_on_remote(git, self._remote, git_remotes(git).urls[self._remote][0])
             new = new_commits(git, [RefUpdate("", commit, "", "0")], there)
-            files = [*new_pointer_files(git, new), *_of_artifact(git, commit, path)]
+            files = [*new_files_of(git, new).pointers, *_of_artifact(git, commit, path)]
             options = UploadOptions(git_remote=self._remote)
             sent = upload_data(git, files, [commit], options=options, progress=self._progress)
             self._uploaded[commit] = sent.remotes

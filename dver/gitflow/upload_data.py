@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from dver.core.errors import MissingObjectError
 from dver.core.progress import SILENT, Progress
@@ -18,6 +18,8 @@ from dver.project.git_projects import owning_project, project_roots
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
 from dver.sharing.upload import open_catalog, upload_roots
+
+_File = TypeVar("_File")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def upload_data(
     """
     sent: list[UploadResult] = []
     unreadable: list[NewPointerFile] = []
-    for root, group in _by_project(git, files).items():
+    for root, group in by_project(git, files, lambda one: one.file.path).items():
         with Repository(root, git, cwd=git.worktree, in_hook=options.in_hook) as repo:
             unreadable += refuse_unreadable(repo, group, tips)
             sent += [
@@ -83,8 +85,8 @@ def _upload_runs(repo: Repository, files: Sequence[NewPointerFile], options: Upl
     send_runs(repo.remotes, home, runs.runs, jobs=options.jobs)
 
 
-def _by_project(git: GitRepo, files: Sequence[NewPointerFile]) -> dict[Path, list[NewPointerFile]]:
-    """Pointers by the directory of their project.
+def by_project(git: GitRepo, files: Sequence[_File], path_of: Callable[[_File], bytes]) -> dict[Path, list[_File]]:
+    """Files by the directory of their project.
 
     A project of another branch may be missing on disk. The top then stands for it, because this clone's settings count
     for all projects.
@@ -93,9 +95,9 @@ def _by_project(git: GitRepo, files: Sequence[NewPointerFile]) -> dict[Path, lis
         return {}
     top = os.fsencode(git.worktree)
     prefixes = [os.fsencode(root)[len(top) + 1 :] for root in project_roots(git)]
-    groups: dict[Path, list[NewPointerFile]] = {}
+    groups: dict[Path, list[_File]] = {}
     for one in files:
-        prefix = owning_project(one.file.path, prefixes) or b""
+        prefix = owning_project(path_of(one), prefixes) or b""
         groups.setdefault(git.worktree / os.fsdecode(prefix), []).append(one)
     return groups
 

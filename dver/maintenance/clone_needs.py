@@ -17,6 +17,7 @@ from dver.core.phrasing import quoted
 from dver.experiments.apply.record import read_records
 from dver.formats import pointer as pointer_format
 from dver.formats.lock_versions import LockVersions
+from dver.formats.monitor_history import contents_in
 from dver.formats.objectref import ObjectKey
 from dver.formats.pack import ObjectKind
 from dver.git.git_repo import GitRepo
@@ -40,6 +41,8 @@ class CloneNeeds:
 
     roots: frozenset[NeededRoot]
     git: GitRoots
+    monitored: frozenset[Oid]
+    """Contents that monitor histories name: what describes them is kept, although their data may be gone."""
 
 
 def needs_of(git: GitRepo) -> CloneNeeds:
@@ -58,7 +61,17 @@ def needs_of(git: GitRepo) -> CloneNeeds:
         for entries in read_placed(git_dir / "dver" / "placed.json").values():
             roots.update(entry.ref().key for entry in entries if entry.oid != NOTHING.oid)
         roots.update(_roots_of_undo(git_dir))
-    return CloneNeeds(frozenset(roots), found)
+    return CloneNeeds(frozenset(roots), found, _monitored(git, found))
+
+
+def _monitored(git: GitRepo, found: GitRoots) -> frozenset[Oid]:
+    """The contents that histories name. They are searched as text, so that a damaged history loses none of them."""
+    monitored: set[Oid] = set()
+    for _, content in read_pointer_blobs(git, found.histories):
+        monitored |= contents_in(content)
+    for content in found.history_files:
+        monitored |= contents_in(content)
+    return frozenset(monitored)
 
 
 def _roots_of_undo(git_dir: Path) -> Iterator[NeededRoot]:

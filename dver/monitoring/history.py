@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from dver.core.errors import CorruptError, NewerVersionError, UsageError
 from dver.core.files import read_regular, write_all_atomic
 from dver.core.oid import Oid
-from dver.core.phrasing import join_limited
+from dver.core.phrasing import join_limited, quoted
 from dver.formats.monitor_history import (
+    DIRECTORY,
     MAX_SIZE,
     NAME_PATTERN,
+    SUFFIX,
     MonitoredWindow,
     decode_history,
     encode_history,
@@ -23,8 +25,6 @@ from dver.formats.monitor_history import (
 from dver.git import index
 from dver.repo import Repository
 
-DIRECTORY: Final = "dver.monitor"
-SUFFIX: Final = ".jsonl"
 _ATTRIBUTES: Final = b"*.jsonl merge=union\n"
 """Git's own driver merges histories: also where dver's drivers are not installed."""
 
@@ -61,13 +61,17 @@ def read_history(repo: Repository, name: str) -> tuple[MonitoredWindow, ...]:
     path = history_file(repo, name)
     if not path.exists():
         return ()
+    return decode_named(read_regular(path, MAX_SIZE + 1), f"{DIRECTORY}/{name}{SUFFIX}")
+
+
+def decode_named(content: bytes, shown: str) -> tuple[MonitoredWindow, ...]:
+    """Decode the history `shown`. An error names it, with the command that restores it."""
     try:
-        return decode_history(read_regular(path, MAX_SIZE + 1))
-    except NewerVersionError:
-        raise
+        return decode_history(content)
+    except NewerVersionError as error:
+        raise NewerVersionError(f"{shown!r}: {error.what}", why=error.why, fix=error.fix) from error
     except CorruptError as error:
-        shown = f"{DIRECTORY}/{name}{SUFFIX}"
-        fix = error.fix or f"restore the file: git checkout HEAD -- {shown}"
+        fix = error.fix or f"restore the file: git checkout HEAD -- {quoted(shown)}"
         raise CorruptError(f"{shown!r}: {error.what}", why=error.why, fix=fix) from error
 
 
@@ -87,13 +91,31 @@ def existing_history(repo: Repository, name: str) -> tuple[MonitoredWindow, ...]
     )
 
 
-def monitored_contents(repo: Repository) -> frozenset[Oid]:
-    """The live data in the histories of this working tree: its profiles are pushed, and gc keeps them.
+@dataclass(frozen=True, slots=True)
+class MonitoredData:
+    """The live data that histories name: its profiles are pushed."""
 
-    Raises CorruptError for a history that cannot be read.
-    """
-    names = monitor_names(repo)
-    return frozenset(one.data for name in names for one in read_history(repo, name) if one.data is not None)
+    contents: frozenset[Oid]
+    damaged: tuple[str, ...] = ()
+    """The histories that cannot be read, each with the reason and the fix. Their live data is not in `contents`."""
+
+
+def monitored_data(repo: Repository) -> MonitoredData:
+    """The live data that the histories of this working tree name."""
+    paths = (f"{DIRECTORY}/{name}{SUFFIX}" for name in monitor_names(repo))
+    return data_in((path, read_regular(repo.root / path, MAX_SIZE + 1)) for path in paths)
+
+
+def data_in(histories: Iterable[tuple[str, bytes]]) -> MonitoredData:
+    """The live data that `histories` name: contents, each with its path."""
+    found: set[Oid] = set()
+    damaged: list[str] = []
+    for path, content in histories:
+        try:
+            found.update(one.data for one in decode_named(content, path) if one.data is not None)
+        except CorruptError as error:
+            damaged.append("; ".join(filter(None, (error.what, error.why, error.fix))))
+    return MonitoredData(frozenset(found), tuple(damaged))
 
 
 def latest_alarm(repo: Repository, name: str) -> MonitoredWindow | None:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dver.core.errors import CorruptError, RepositoryError
-from dver.formats import lock, pointer
+from dver.formats import lock, monitor_history, pointer
+from dver.formats.monitor_history import is_history_path
 from dver.git import pointers
 from dver.git.git_repo import CommitId, GitRepo, describe_objects, run
-from dver.git.pointers import PointerFile
+from dver.git.pointers import PointerScan
 from dver.git.revisions import rev_list
 from dver.git.worktrees import Worktree, worktrees
 
@@ -52,6 +53,10 @@ class GitRoots:
     """Git's blob id of each pointer or lock in those commits or in an index, with one of its paths."""
     files: Mapping[Path, bytes]
     """The contents of pointers and locks on disk."""
+    histories: Mapping[str, bytes]
+    """Git's blob id of each monitor history in those commits or in an index, with one of its paths."""
+    history_files: tuple[bytes, ...]
+    """The contents of monitor histories on disk."""
     git_dirs: tuple[Path, ...]
     """The Git directory of each worktree."""
     folders: tuple[Path, ...]
@@ -109,22 +114,27 @@ def _linked_worktrees(git: GitRepo) -> set[tuple[Path, int, bytes]]:
 def _read_roots(git: GitRepo, found: Sequence[Worktree]) -> GitRoots:
     commits: dict[CommitId, None] = {}
     blobs: dict[str, bytes] = {}
+    histories: dict[str, bytes] = {}
     with _explaining("the history"):
         for view in _views(git):
             listed = _commits(view, _existing(view, [tip for one in found for tip in _tips(one.git)]))
             commits.update(dict.fromkeys(listed))
-            history = pointers.pointers_of_commits(view, _journals_last(view, listed))
-            blobs.update({blob: path for path, ids in history.items() for blob in ids})
+            history = pointers.pointers_of_commits(view, _journals_last(view, listed), histories=True)
+            for path, ids in history.items():
+                (histories if is_history_path(path) else blobs).update(dict.fromkeys(ids, path))
     files: dict[Path, bytes] = {}
+    history_files: list[bytes] = []
     for one in found:
         with _explaining(f"the index and the pointers of the worktree {os.fspath(one.git.worktree)!r}"):
-            index, on_disk = _pointers_of(one)
-        for path, file in index.items():
+            scan = _scan(one)
+            top = os.fsencode(one.git.worktree)
+            history_files += [_content(os.path.join(top, path)) for path in sorted(scan.others)]
+        histories.update(scan.other_blobs)
+        for path, file in scan.index.items():
             blobs.update(dict.fromkeys((file.blob, *file.sides.values()), path))
-        top = os.fsencode(one.git.worktree)
         files.update(
             (Path(os.fsdecode(os.path.join(top, path))), file.content)
-            for path, file in on_disk.items()
+            for path, file in scan.worktree.items()
             if file.content is not None
         )
     blobs.pop(pointers.blob_id(git, b""), None)  # `git add --intent-to-add` lists files as empty ones
@@ -132,13 +142,15 @@ def _read_roots(git: GitRepo, found: Sequence[Worktree]) -> GitRoots:
         tuple(commits),
         blobs,
         files,
+        histories,
+        tuple(history_files),
         tuple(one.git.git_dir for one in found),
         tuple(one.git.worktree for one in found if one.has_files),
     )
 
 
 def read_pointer_blobs(git: GitRepo, blobs: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    """The contents of `blobs` by path for messages, as far as their size is that of a pointer or lock.
+    """The contents of `blobs` by path for messages, as far as their size is that of a pointer, lock or history.
 
     A replaced blob (`git replace`) comes twice: as stored, and as its replacement. Raises RepositoryError that names an
     unreadable blob.
@@ -148,11 +160,17 @@ def read_pointer_blobs(git: GitRepo, blobs: Mapping[str, bytes]) -> Iterator[tup
         for blob, size in _sizes(view, blobs):
             if size is None:
                 path = os.fsdecode(blobs[blob])
-                raise _unreadable(f"the pointer {path!r}", f"Git's blob {blob} is absent or damaged")
-            if size <= (lock.MAX_SIZE if pointers.is_lock_path(blobs[blob]) else pointer.MAX_SIZE):
+                raise _unreadable(f"the file {path!r}", f"Git's blob {blob} is absent or damaged")
+            if size <= _most_bytes(blobs[blob]):
                 small.append(blob)
         with _explaining("the pointers of the history"):
-            yield from pointers.each_blob(view, small, lock.MAX_SIZE)
+            yield from pointers.each_blob(view, small, max(lock.MAX_SIZE, monitor_history.MAX_SIZE))
+
+
+def _most_bytes(path: bytes) -> int:
+    if is_history_path(path):
+        return monitor_history.MAX_SIZE
+    return lock.MAX_SIZE if pointers.is_lock_path(path) else pointer.MAX_SIZE
 
 
 def _views(git: GitRepo) -> list[GitRepo]:
@@ -216,12 +234,12 @@ def last_uses(git: GitRepo, commits: Sequence[CommitId]) -> dict[tuple[bytes, st
     return found
 
 
-def _pointers_of(worktree: Worktree) -> tuple[Mapping[bytes, PointerFile], Mapping[bytes, PointerFile]]:
-    """The pointers in the index, and those on disk if the worktree exists."""
-    if not worktree.has_files:
-        return pointers.in_index(worktree.git), {}
-    found = pointers.scan_pointers(worktree.git)
-    return found.index, found.worktree
+def _scan(worktree: Worktree) -> PointerScan:
+    """The pointers and histories in the index, and those on disk if the worktree exists."""
+    if worktree.has_files:
+        return pointers.scan_pointers(worktree.git, histories=True)
+    blobs = pointers.histories_in_index(worktree.git)
+    return PointerScan(pointers.in_index(worktree.git), {}, other_blobs=blobs)
 
 
 # -- commits

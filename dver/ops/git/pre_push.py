@@ -9,8 +9,9 @@ from dver.core.progress import SILENT, Progress
 from dver.git.git_repo import discover
 from dver.git.remotes import outgoing
 from dver.git.remotes.refs import ids_on_remote
-from dver.gitflow.push_data import NewPointerFile, new_pointer_files
+from dver.gitflow.push_data import NewPointerFile, new_files_of
 from dver.gitflow.upload_data import IN_HOOK, upload_data
+from dver.gitflow.upload_profiles import UploadedProfiles, upload_profiles
 from dver.remote.transfer.push import UploadResult
 
 
@@ -21,6 +22,8 @@ class PrePushResult:
     remotes: tuple[UploadResult, ...] = ()
     unreadable: tuple[NewPointerFile, ...] = ()
     """Unreadable pointers and locks of older commits; their data is not pushed."""
+    profiles: tuple[UploadedProfiles, ...] = ()
+    """The profiles of live data that histories of monitors name, by project."""
 
 
 def pre_push(
@@ -34,7 +37,9 @@ def pre_push(
     git = replace(discover(cwd), raw=True)  # Git sends stored objects, not their replacements
     updates = [update for update in outgoing.parse_updates(lines) if not update.deletes]
     remote_ids = ids_on_remote(git, git_remote, url) if git_remote is not None else []
-    brought = new_pointer_files(git, outgoing.new_commits(git, updates, remote_ids))
-    tips = outgoing.commits_of(git, updates) if not all(one.readable for one in brought) else []
-    sent = upload_data(git, brought, tips, options=replace(IN_HOOK, git_remote=git_remote), progress=progress)
-    return PrePushResult(sent.remotes, sent.unreadable)
+    brought = new_files_of(git, outgoing.new_commits(git, updates, remote_ids))
+    tips = outgoing.commits_of(git, updates) if not all(one.readable for one in brought.pointers) else []
+    options = replace(IN_HOOK, git_remote=git_remote)
+    sent = upload_data(git, brought.pointers, tips, options=options, progress=progress)
+    profiles = upload_profiles(git, brought.histories, options=options, progress=progress)
+    return PrePushResult(sent.remotes, sent.unreadable, tuple(profiles))

@@ -25,9 +25,8 @@ from dver.git.history.gc_roots import CommitHolder, holders_of
 from dver.git.worktrees import clone_at
 from dver.maintenance.clone_needs import CloneNeeds, linked_blobs, needs_of, with_kinds
 from dver.maintenance.unreferenced import UnreferencedData, name_unreferenced
-from dver.monitoring.history import monitored_contents
 from dver.pipelines.execution.output_backup import delete_old_backups
-from dver.profile_cache.kept_objects import kept_roots
+from dver.profile_cache.kept_objects import OidContainer, kept_roots
 from dver.repo import Repository
 from dver.store import registered_clones
 from dver.store.gc.collection import GcResult, collect, extend_reachable, find_reachable, plan_for, take_inventory
@@ -126,8 +125,7 @@ def gc(
             folders = chain.from_iterable(one.git.folders for one in needs)
             roots.update((oid, ObjectKind.BLOB) for oid in linked_blobs(folders))
         needed = find_reachable(repo.store, roots, progress=progress)
-        live = monitored_contents(repo)
-        extend_reachable(repo.store, needed, kept_roots(repo, needed) | kept_roots(repo, live))
+        extend_reachable(repo.store, needed, kept_roots(repo, needed) | kept_roots(repo, _monitored(needs)))
         if batch is None:
             result = GcResult(plan_for(repo.store, inventory, needed))
             unreferenced = name_unreferenced(repo, needs[0].git.commits, inventory, needed)
@@ -138,7 +136,7 @@ def gc(
                 batch,
                 inventory,
                 needed,
-                roots_now=lambda: _roots(repo, _needs(repo)) | kept_roots(repo, needed) | kept_roots(repo, live),
+                roots_now=lambda: _roots_now(repo, needed),
                 progress=progress,
             )
             unreferenced = ()
@@ -275,6 +273,16 @@ _WHY = {
 
 def _roots(repo: Repository, needs: Sequence[CloneNeeds]) -> Roots:
     return with_kinds(repo.store, frozenset().union(*(one.roots for one in needs)))
+
+
+def _monitored(needs: Sequence[CloneNeeds]) -> frozenset[Oid]:
+    return frozenset().union(*(one.monitored for one in needs))
+
+
+def _roots_now(repo: Repository, needed: OidContainer) -> Roots:
+    """The roots as they are now, with what describes the data that is kept."""
+    needs = _needs(repo)
+    return _roots(repo, needs) | kept_roots(repo, needed) | kept_roots(repo, _monitored(needs))
 
 
 # -- the trash

@@ -10,6 +10,7 @@ from typing import Final
 
 from dver.core.display import Displayed
 from dver.core.errors import ConflictError, LocalIOError, RepositoryError, UsageError
+from dver.core.oid import Oid
 from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectKey, ObjectRef
@@ -19,7 +20,6 @@ from dver.git.history.gc_roots import read_roots
 from dver.git.remotes.upstream import fetch_command, unknown_tips
 from dver.git.revisions import is_shallow, newest_tip
 from dver.maintenance.clone_needs import needs_of, with_kinds
-from dver.monitoring.history import monitored_contents
 from dver.pipelines.run_cache.entries import RunCache
 from dver.profile_cache.kept_objects import kept_roots
 from dver.remote.clock import trusted_remote_time
@@ -77,15 +77,18 @@ def gc_remote(
         _refuse_late_clock(repo.git, chosen, catalog.storage)
         grace = repo.config.gc_grace
 
+    monitored: set[Oid] = set()
+
     def roots() -> list[ObjectRef]:
         needs = needs_of(repo.git)
+        monitored.update(needs.monitored)
         _refuse_other_repositories(repo.git, chosen, catalog.storage, needs.git.commits)
         return [ObjectRef(oid, kind) for oid, kind in with_kinds(repo.store, needs.roots)]
 
     def results(live: ObjectsByKind) -> set[ObjectKey]:
         # Other clones may have made them: their entries come from the batches on the remote.
         receive(catalog, RunCache(repo).add_received, list_contents(catalog.storage))
-        return kept_roots(repo, live) | kept_roots(repo, monitored_contents(repo))
+        return kept_roots(repo, live) | kept_roots(repo, monitored)
 
     if dry_run:
         prepared = prepare_remote_gc(roots, repo.store, catalog, grace=grace, now=now, results=results)

@@ -10,7 +10,7 @@ from dver.core.display import Displayed
 from dver.core.progress import SILENT, Progress
 from dver.formats.objectref import ObjectRef
 from dver.formats.pack import ObjectKind
-from dver.monitoring.history import monitored_contents
+from dver.monitoring.history import monitored_data
 from dver.pipelines.run_cache.share import UnsentRuns, keys_in, send_runs, unsent_runs
 from dver.profile_cache.kept_transfer import unsent_results
 from dver.project.settings import trust_addresses
@@ -32,6 +32,8 @@ class PushResult(Displayed):
     """The number of run cache entries of stages that were pushed, or would be pushed in a dry run."""
     profiles: int = 0
     """The number of profiles and other results about the data, likewise."""
+    damaged_histories: tuple[str, ...] = ()
+    """The monitor histories that cannot be read: profiles of their live data were not pushed."""
 
 
 def push(
@@ -61,9 +63,12 @@ def push(
         for name, roots in runs.roots(home).items():
             groups.setdefault(name, []).extend(roots)
     sent = []
+    damaged: tuple[str, ...] = ()
     entries = {home: list(runs.runs)} if home is not None else {}
     if home is not None and not paths:
-        live = [ObjectRef(oid, ObjectKind.BLOB) for oid in monitored_contents(repo)]
+        data = monitored_data(repo)
+        damaged = data.damaged
+        live = [ObjectRef(oid, ObjectKind.BLOB) for oid in data.contents]
         monitored = unsent_results(repo, home, live) if live else UnsentRuns()
         if monitored.runs:
             entries[home] += monitored.runs
@@ -78,4 +83,4 @@ def push(
     for name, new in entries.items() if not options.dry_run else ():
         send_runs(repo.remotes, name, new, jobs=jobs)
     profiles = sum(map(len, entries.values())) - len(runs.runs)
-    return PushResult(tuple(sent), options.dry_run, len(runs.runs), profiles)
+    return PushResult(tuple(sent), options.dry_run, len(runs.runs), profiles, damaged)

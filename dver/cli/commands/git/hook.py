@@ -13,7 +13,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.data.changes import path_text
-from dver.cli.render.data.transfers import amount_text
+from dver.cli.render.data.transfers import amount_text, profiles_text, warn_about_damaged_histories
 from dver.cli.render.terminal import one_line
 from dver.core.errors import DverError, UsageError
 from dver.core.phrasing import quoted
@@ -150,6 +150,10 @@ def pre_push(ctx: Context, *, remote: str | None, url: str | None) -> int | None
     for one in result.remotes:
         if one.roots:
             ctx.note(f"dver: pushed {amount_text(one.files, one.size)} to {one.remote} ({terminal.printable(one.url)})")
+    for part in result.profiles:
+        warn_about_damaged_histories(ctx, part.damaged)
+        if part.profiles:
+            ctx.note(f"dver: pushed {profiles_text(part.profiles)} of live data to {part.remote}")
     return None
 
 

@@ -8,7 +8,7 @@ from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.notices import warn_about_ignored_settings
 from dver.cli.render import terminal
-from dver.cli.render.data.transfers import entries_text, profiles_text, upload_text
+from dver.cli.render.data.transfers import entries_text, profiles_text, upload_text, warn_about_damaged_histories
 from dver.ops.share.push import push
 from dver.remote.transfer.push import UploadResult
 from dver.repo import Repository
@@ -39,6 +39,7 @@ def command(ctx: Context, *, paths: tuple[str, ...], transfer: TransferOptions, 
     if as_json:
         ctx.emit_json(result)
         return
+    warn_about_damaged_histories(ctx, result.damaged_histories)
     for one in result.remotes:
         _warn_about_lost_packs(ctx, one, dry_run=transfer.dry_run)
         ctx.say(upload_text(one, dry_run=transfer.dry_run))

@@ -65,6 +65,12 @@ def profiles_text(profiles: int) -> str:
     return terminal.count(profiles, "profile or check result", "profiles or check results")
 
 
+def warn_about_damaged_histories(ctx: Context, damaged: Sequence[str]) -> None:
+    """Warn that profiles of live data were not pushed, since histories of monitors cannot be read."""
+    for one in damaged:
+        ctx.warn(f"did not push profiles of live data: {one}")
+
+
 def amount_text(files: int, size: int) -> str:
     """The amount of a transfer: files, or only directory listings."""
     if not size:

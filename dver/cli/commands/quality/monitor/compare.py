@@ -12,6 +12,7 @@ from dver.cli.context import Context
 from dver.cli.render.quality.monitoring import print_monitor_result, result_json
 from dver.cli.render.terminal import printable
 from dver.core.errors import UsageError
+from dver.formats.monitor_history import DIRECTORY, SUFFIX
 from dver.repo import Repository
 
 
@@ -68,7 +69,6 @@ def command(
     else:
         print_monitor_result(ctx, result)
     if on_alarm is not None and result.alarm:
-        from dver.monitoring.history import DIRECTORY, SUFFIX
         from dver.ops.quality.alarm_command import run_alarm_command
 
         windows = [one.window for one in result.windows]
