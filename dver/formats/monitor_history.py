@@ -11,7 +11,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from dver.core.display import Displayed
@@ -30,6 +30,7 @@ NAME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
 """Names of monitors: they are file names on each system, and safe in URLs."""
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _ID_MAX: Final = 200
+_LOWER_IS_BETTER: Final = frozenset(("log_loss", "mae", "rmse"))
 _OID: Final = re.compile(rb"blake3:([0-9a-f]{64})(?![0-9a-f])")
 
 
@@ -67,8 +68,24 @@ class MonitoredMetric(Displayed):
     @property
     def alarm(self) -> bool:
         """Is the value outside of its limits?"""
-        below = self.lower is not None and self.value < self.lower
-        return below or (self.upper is not None and self.value > self.upper)
+        return self._is_below or self._is_above
+
+    @property
+    def better(self) -> bool:
+        """Is it an alarm because the value is better than expected?"""
+        return self._is_below if self.name in _LOWER_IS_BETTER else self._is_above
+
+    def without_better_limit(self) -> MonitoredMetric:
+        """The metric with one limit: a better value is no alarm."""
+        return replace(self, lower=None) if self.name in _LOWER_IS_BETTER else replace(self, upper=None)
+
+    @property
+    def _is_below(self) -> bool:
+        return self.lower is not None and self.value < self.lower
+
+    @property
+    def _is_above(self) -> bool:
+        return self.upper is not None and self.value > self.upper
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -115,8 +132,14 @@ class MonitoredWindow(Displayed):
     def alarms(self) -> tuple[str, ...]:
         """A line for each column that drifted, and for each metric outside of its limits."""
         columns = (f"{one.name}: {', '.join(one.kinds)}" for one in self.drifted)
-        metrics = (f"{one.name} is {one.value:.4g}, expected {limits_text(one)}" for one in self.metrics if one.alarm)
-        return (*columns, *metrics)
+        return (*columns, *(alarm_text(one) for one in self.metrics if one.alarm))
+
+
+def alarm_text(metric: MonitoredMetric) -> str:
+    """A metric outside of its limits, such as `accuracy is 0.6, expected 0.70 to 0.79`."""
+    state = f"{metric.name} {'is estimated as' if metric.estimated else 'is'} {metric.value:.4g}"
+    limits = limits_text(metric)
+    return f"{state}, better than expected ({limits})" if metric.better else f"{state}, expected {limits}"
 
 
 def limits_text(metric: MonitoredMetric) -> str:

@@ -20,6 +20,7 @@ from dver.git.git_repo import CommitId, GitRepo
 from dver.git.history.commit_names import NamedCommits, commits_with, name_commits
 from dver.git.history.gc_roots import GitRoots, read_pointer_blobs, read_roots
 from dver.git.pointers import PointerFile
+from dver.profile_cache.kept_objects import KeptObject
 from dver.repo import Repository
 from dver.store.trees.compare import join
 from dver.store.trees.reachable import BATCH
@@ -181,6 +182,21 @@ def find_affected_paths(
         current = current or (before is not None and before.in_workspace)
         known[path, commits] = AffectedPath(path, commits, graph.is_tree(oid), current)
     return {oid: list(listed.values()) for oid, listed in by_oid.items()}
+
+
+def find_described(
+    kept: Sequence[KeptObject], bad: frozenset[Oid], via: Mapping[Oid, set[Oid]], read: TreeReader
+) -> dict[Oid, tuple[str, ...]]:
+    """The results about data, such as profiles, that each of the `bad` objects is, or is a part of."""
+    if not bad:
+        return {}
+    graph = _Graph(bad, via)
+    graph.load([(one.item.oid, one.item.kind) for one in kept], read)
+    found: dict[Oid, dict[str, None]] = defaultdict(dict)
+    for one in kept:
+        for _, oid in graph.paths_below(one.ref):
+            found[oid][one.description] = None
+    return {oid: tuple(texts) for oid, texts in found.items()}
 
 
 def _blobs(one: PointerFile) -> Iterator[str]:

@@ -18,6 +18,8 @@ class BadObject(Displayed):
     oid: Oid
     affected: tuple[AffectedPath, ...] = ()
     source: str | None = None
+    describes: tuple[str, ...] = ()
+    """What it is, or is a part of, such as `profile of data/train.csv`. It can be made again from the data."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -43,8 +43,14 @@ def find_drift(
         yield DriftedWindow(replace(one, profile=Profile(())), drift)
 
 
-def compared_window(one: DriftedWindow, performance: WindowPerformance, reference: Reference) -> ComparedWindow:
-    """A window with its drift and its performance, as the history has it."""
+def compared_window(
+    one: DriftedWindow, performance: WindowPerformance, reference: Reference, *, only_worse: bool
+) -> ComparedWindow:
+    """A window with its drift and its performance, as the history has it.
+
+    With `only_worse`, its metrics have no limit to the better side.
+    """
+    metrics = performance.metrics
     live, drift = one.live, one.drift
     window = MonitoredWindow(
         id=live.id,
@@ -55,7 +61,7 @@ def compared_window(one: DriftedWindow, performance: WindowPerformance, referenc
         reference=reference.label,
         columns=drift.columns,
         drifted=tuple(drift.drifted),
-        metrics=performance.metrics,
+        metrics=tuple(metric.without_better_limit() for metric in metrics) if only_worse else metrics,
         sources=live.sources,
         data=live.data,
         reference_data=reference.found.oid,

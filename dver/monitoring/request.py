@@ -36,6 +36,8 @@ class MonitorRequest(Displayed):
     """How rows are divided into windows; by default each argument is a window."""
     settings: DriftSettings = field(default_factory=DriftSettings)
     """Columns of times and keys are ignored."""
+    only_worse: bool = False
+    """Have metrics no limit to the better side?"""
     record: bool = True
     """Are the windows added to the history?"""
 

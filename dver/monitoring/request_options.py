@@ -42,6 +42,7 @@ class MonitorOptions(TypedDict, total=False):
         method, threshold: Methods and thresholds by column.
         numbers, categories: The methods for columns of numbers and of categories.
         false_alarms: The probability of a false alarm in a window, 0 to 1.
+        only_worse: A metric that is better than expected is no alarm.
         record: Add the windows to the history, and stage it.
     """
 
@@ -66,6 +67,7 @@ class MonitorOptions(TypedDict, total=False):
     numbers: DriftMethodName | None
     categories: DriftMethodName | None
     false_alarms: float | None
+    only_worse: bool | None
     record: bool
 
 
@@ -96,6 +98,7 @@ def monitor_request(**options: Unpack[MonitorOptions]) -> MonitorRequest:
         at=None if at is None else parse_time(at),
         rule=None if window is None else WindowRule.parse(str(window)),
         settings=_settings(options),
+        only_worse=bool(options.get("only_worse")),
         record=options.get("record", True),
     )
 

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from dver.core.errors import CorruptError, LocalIOError, MissingObjectError
 from dver.core.oid import Oid
+from dver.core.phrasing import printable
 from dver.formats.lock import LockedItem, LockedStage
 from dver.formats.objectref import ObjectKey, ObjectRef
 from dver.formats.pack import ObjectKind
@@ -59,6 +60,12 @@ class KeptObject:
     size: int
     """Bytes of the data."""
     files: int
+
+    @property
+    def description(self) -> str:
+        """Such as `profile of data/train.csv`."""
+        kind = "profile" if self.command.startswith("dver profile ") else "check result"
+        return f"{kind} of {printable(self.path or b'.')}"
 
     @property
     def ref(self) -> ObjectRef:
@@ -156,9 +163,13 @@ def kept_for(repo: Repository, contents: OidContainer) -> Iterator[KeptObject]:
 
 def kept_by_command(repo: Repository, command: str) -> list[KeptObject]:
     """All objects that `command` made, for any content."""
+    return [one for one in all_kept(repo) if one.command == command]
+
+
+def all_kept(repo: Repository) -> list[KeptObject]:
+    """All objects that describe data."""
     cache = RunCache(repo)
-    keys = [key for _, key in cache.keys_by_content()]
-    return [one for one in _described(cache, keys) if one.command == command]
+    return list(_described(cache, [key for _, key in cache.keys_by_content()]))
 
 
 def kept_below(repo: Repository, roots: Iterable[ObjectRef], read: TreeReader | None = None) -> list[KeptObject]:

@@ -39,6 +39,24 @@ def test_of_two_lines_for_one_window_the_later_counts() -> None:
 def test_alarms_name_columns_and_metrics() -> None:
     assert FULL.alarm
     assert FULL.alarms == ("amount: distribution", "accuracy is 0.5, expected 0.7 to 0.8")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("accuracy", 0.9, "accuracy is 0.9, better than expected (0.7 to 0.8)"),
+        ("accuracy", 0.6, "accuracy is 0.6, expected 0.7 to 0.8"),
+        ("rmse", 0.6, "rmse is 0.6, better than expected (0.7 to 0.8)"),
+        ("rmse", 0.9, "rmse is 0.9, expected 0.7 to 0.8"),
+    ],
+)
+def test_an_alarm_says_if_the_metric_is_better(name: str, value: float, text: str) -> None:
+    metric = MonitoredMetric(name, value, 0.7, 0.8)
+    assert window(1, metrics=(metric,)).alarms == (text,)
+    assert metric.better == ("better" in text)
+    one_sided = metric.without_better_limit()
+    assert one_sided.alarm != metric.better
+    assert not one_sided.better
     assert not window(1).alarm
 
 

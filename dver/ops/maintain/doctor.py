@@ -13,6 +13,7 @@ from dver.core.errors import RepositoryError
 from dver.core.version import __version__
 from dver.git import git_repo
 from dver.maintenance import project_checks
+from dver.maintenance.monitor_checks import check_monitors
 from dver.maintenance.project_checks import Diagnosis, Finding, Level, run_check
 from dver.maintenance.shared_store_checks import check_shared_store
 from dver.repo import Repository
@@ -47,6 +48,7 @@ def _project(repo: Repository, *, offline: bool, seconds: float) -> Iterator[Fin
     yield from run_check("store", lambda: project_checks.check_store(repo))
     yield from run_check("store", lambda: check_shared_store(repo))
     yield from run_check("pointers", lambda: project_checks.check_pointers(repo))
+    yield from run_check("monitors", lambda: check_monitors(repo))
     yield from run_check("hooks", lambda: project_checks.check_hooks(repo))
     if not offline:
         yield from run_check("remote", lambda: project_checks.check_remotes(repo, seconds=seconds))

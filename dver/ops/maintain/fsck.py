@@ -17,10 +17,12 @@ from dver.maintenance.affected_paths import (
     AffectedPath,
     TrackedHistory,
     find_affected_paths,
+    find_described,
     read_history,
     unreadable_pointers,
 )
 from dver.maintenance.fsck_result import BadObject, FsckResult
+from dver.profile_cache.kept_objects import all_kept
 from dver.remote.repair.remote_source import RemoteSource
 from dver.repo import Repository
 from dver.sharing.copy_sources import local_sources, other_store
@@ -64,7 +66,10 @@ def fsck(
         report.objects,
         report.size,
         report.damages,
-        tuple(BadObject(oid, tuple(affected.paths.get(oid, ()))) for oid in sorted(bad)),
+        tuple(
+            BadObject(oid, tuple(affected.paths.get(oid, ())), describes=affected.described.get(oid, ()))
+            for oid in sorted(bad)
+        ),
         unreadable_pointers(repo.git, affected.history),
         () if report.unsure else affected.missing,
         report.stray_files,
@@ -91,6 +96,7 @@ class _Affected:
     recipes: Mapping[Oid, Recipe]
     """The recipes of blobs with bad chunks."""
     missing: tuple[MissingObject, ...]
+    described: Mapping[Oid, tuple[str, ...]]
 
 
 def _find_affected(repo: Repository, report: StoreReport) -> _Affected:
@@ -99,8 +105,10 @@ def _find_affected(repo: Repository, report: StoreReport) -> _Affected:
     bad = report.bad | ({one.oid for one in missing} if report.unsure else set())
     recipes = _recipes_with(repo, bad)
     via = {blob: set(recipe.oids) & bad for blob, recipe in recipes.items()}
-    paths = find_affected_paths(repo.git, found, bad, via, StoreReader(repo.store, set()).trees)
-    return _Affected(found, paths, recipes, missing)
+    read = StoreReader(repo.store, set()).trees
+    paths = find_affected_paths(repo.git, found, bad, via, read)
+    described = find_described(all_kept(repo), bad, via, read) if bad else {}
+    return _Affected(found, paths, recipes, missing, described)
 
 
 def _find_missing(repo: Repository, found: TrackedHistory, bad: frozenset[Oid]) -> tuple[MissingObject, ...]:

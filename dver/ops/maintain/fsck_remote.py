@@ -12,8 +12,9 @@ from dver.core.oid import Oid
 from dver.core.progress import SILENT, Progress
 from dver.formats.pack import ObjectKind
 from dver.formats.recipe import Recipe
-from dver.maintenance.affected_paths import AffectedPath, find_affected_paths, read_history
+from dver.maintenance.affected_paths import AffectedPath, find_affected_paths, find_described, read_history
 from dver.maintenance.fsck_result import BadObject, FsckResult
+from dver.profile_cache.kept_objects import all_kept
 from dver.remote.gc.reachable import RemoteReader
 from dver.remote.index.catalog import Catalog
 from dver.remote.index.keys import PACKS, pack_key, repository_key
@@ -61,7 +62,10 @@ def fsck_remote(
         report.objects,
         report.size,
         report.damages,
-        tuple(BadObject(oid, tuple(affected.paths.get(oid, ()))) for oid in sorted(report.bad)),
+        tuple(
+            BadObject(oid, tuple(affected.paths.get(oid, ())), describes=affected.described.get(oid, ()))
+            for oid in sorted(report.bad)
+        ),
         stray_files=tuple(garbage),
         warnings=affected.warnings,
     )
@@ -91,12 +95,13 @@ class _Affected:
     recipes: Mapping[Oid, Recipe]
     tracked: frozenset[bytes]
     """The directories that are tracked in any version."""
+    described: Mapping[Oid, tuple[str, ...]]
     warnings: tuple[str, ...] = ()
 
 
 def _find_affected(repo: Repository, catalog: Catalog, report: RemoteCheckReport) -> _Affected:
     if not report.bad:
-        return _Affected({}, {}, frozenset())
+        return _Affected({}, {}, frozenset(), {})
     found = read_history(repo)
     reader = RemoteReader(repo.store, catalog.storage, report.inventory.state.packs, jobs=catalog.jobs, strict=False)
     reader.add(report.inventory.state.rows())
@@ -104,7 +109,8 @@ def _find_affected(repo: Repository, catalog: Catalog, report: RemoteCheckReport
     via = {blob: set(one.oids) & report.bad for blob, one in recipes.items()}
     paths = find_affected_paths(repo.git, found, report.bad, via, reader.trees)
     tracked = {one.root.path for one in found.versions if one.root.kind is ObjectKind.TREE}
-    return _Affected(paths, recipes, frozenset(tracked), found.warnings)
+    described = find_described(all_kept(repo), report.bad, via, reader.trees)
+    return _Affected(paths, recipes, frozenset(tracked), described, found.warnings)
 
 
 def _local_sources(

@@ -61,7 +61,10 @@ def monitor(
         refuse_unknown_columns(request.named_columns, frozenset().union(*sides))
         windows = [one.live for one in found]
         measured = performance_of(repo, windows, request, baseline or reference, cwd=cwd, scratch=scratch)
-    compared = [compared_window(one, part, reference) for one, part in zip(found, measured, strict=True)]
+    compared = [
+        compared_window(one, part, reference, only_worse=request.only_worse)
+        for one, part in zip(found, measured, strict=True)
+    ]
     compared.sort(key=lambda one: (one.window.start, one.window.end, one.window.id))
     plain = [one.window for one in compared]
     history = record_windows(repo, name, plain) if request.record else tuple(plain)

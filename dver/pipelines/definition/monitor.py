@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from dver.core.display import Displayed
 from dver.formats.monitor_history import NAME_PATTERN
-from dver.pipelines.definition.yaml_fields import list_items, mapping, number, scalar_text, text
+from dver.pipelines.definition.yaml_fields import flag, list_items, mapping, number, scalar_text, text
 from dver.pipelines.definition.yaml_tree import Mark, Node, error_at
 
 PATHS: Final = ("reference", "input", "baseline", "labels")
@@ -17,7 +17,7 @@ _TEXTS: Final = (
     *("model", "time", "window", "prediction", "score", "target", "key", "positive"),
     *("task", "numbers", "categories"),
 )
-_KEYS: Final = (*PATHS, *_TEXTS, "ignore", "columns", "false_alarms")
+_KEYS: Final = (*PATHS, *_TEXTS, "ignore", "columns", "false_alarms", "only_worse")
 _COLUMN_KEYS: Final = ("method", "threshold")
 
 
@@ -55,6 +55,8 @@ def _monitor(name: str, node: Node, mark: Mark) -> MonitorDefinition:
         options["ignore"] = tuple(text(one, f"`ignore` of {what}") for one in list_items(found["ignore"], "`ignore`"))
     if "false_alarms" in found:
         options["false_alarms"] = number(found["false_alarms"], f"`false_alarms` of {what}")
+    if "only_worse" in found:
+        options["only_worse"] = flag(found, "only_worse", default=False)
     columns = mapping(found["columns"], f"`columns` of {what}") if "columns" in found else {}
     fields = {column: mapping(one, f"column {column!r} of {what}", _COLUMN_KEYS) for column, one in columns.items()}
     options["method"] = {

@@ -25,6 +25,8 @@ class ChartPoint:
     lower: float | None = None
     upper: float | None = None
     alarm: bool = False
+    better: bool = False
+    """Is it an alarm because the value is better than expected?"""
 
 
 def chart_html(title: str, note: str, points: Sequence[ChartPoint]) -> str:
@@ -70,8 +72,9 @@ def _bands(points: Sequence[ChartPoint], scale: _Scale) -> str:
     """The expected range of each point."""
     found = []
     for at, one in enumerate(points):
-        if one.lower is not None and one.upper is not None:
-            top, bottom = scale.y(one.upper), scale.y(one.lower)
+        if one.lower is not None or one.upper is not None:
+            top = 0.0 if one.upper is None else scale.y(one.upper)
+            bottom = _HEIGHT if one.lower is None else scale.y(one.lower)
             left, right = scale.x(at - 0.5), scale.x(at + 0.5)
             found.append(
                 f'<rect x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}" '
@@ -94,7 +97,8 @@ def _dots(points: Sequence[ChartPoint], scale: _Scale) -> str:
     found = []
     for at, one in enumerate(points):
         if one.value is not None:
-            colour = "var(--worse);stroke-width:9" if one.alarm else "currentColor;stroke-width:5"
+            alarm = f"var(--{'better' if one.better else 'worse'});stroke-width:9"
+            colour = alarm if one.alarm else "currentColor;stroke-width:5"
             title = html.escape(f"{one.label}: {one.value:.4g}")
             found.append(
                 f'<path d="M{scale.x(at):.1f} {scale.y(one.value):.1f}h.01" {_FIXED} '

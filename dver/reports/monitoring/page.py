@@ -7,7 +7,7 @@ from typing import Final
 
 from dver.core.html_page import mark_of
 from dver.core.phrasing import count
-from dver.formats.monitor_history import MonitoredColumn, MonitoredWindow, limits_text, time_label
+from dver.formats.monitor_history import MonitoredColumn, MonitoredMetric, MonitoredWindow, limits_text, time_label
 from dver.monitoring.metrics import RANGES
 from dver.reports.blocks.html import block_html, inline_html, render_blocks_page
 from dver.reports.blocks.model import Block, Code, Inline, ItemList, Paragraph, ReportTable, Tone, Toned
@@ -58,7 +58,7 @@ def _charts(windows: Sequence[MonitoredWindow]) -> Iterator[str]:
         points = [
             ChartPoint(time_label(window))
             if metric is None
-            else ChartPoint(time_label(window), metric.value, metric.lower, metric.upper, metric.alarm)
+            else ChartPoint(time_label(window), metric.value, metric.lower, metric.upper, metric.alarm, metric.better)
             for window, metric in zip(windows, found, strict=True)
         ]
         note = f"{last.value:.4g}{', estimated' if last.estimated else ''}"
@@ -82,7 +82,7 @@ def _window_row(one: MonitoredWindow, names: Sequence[str]) -> tuple[Inline, ...
     for name in names:
         metric = found.get(name)
         text = "" if metric is None else f"{'~' if metric.estimated else ''}{metric.value:.4g}"
-        values.append((Toned(text, Tone.WORSE),) if metric is not None and metric.alarm else (text,))
+        values.append((Toned(text, _tone(metric)),) if metric is not None and metric.alarm else (text,))
     drifted = f"{len(one.drifted):,} of {one.columns:,}"
     return (
         (time_label(one),),
@@ -97,7 +97,10 @@ def _alarm_blocks(one: MonitoredWindow) -> Iterator[Block]:
     metrics = [metric for metric in one.metrics if metric.alarm]
     if metrics:
         lines = tuple(
-            (Toned(f"{metric.name} {metric.value:.4g}", Tone.WORSE), f", expected {limits_text(metric)}")
+            (
+                Toned(f"{metric.name} {metric.value:.4g}", _tone(metric)),
+                f", {'better than expected: ' if metric.better else 'expected '}{limits_text(metric)}",
+            )
             for metric in metrics
         )
         yield ItemList(lines, len(lines))
@@ -110,6 +113,10 @@ def _alarm_blocks(one: MonitoredWindow) -> Iterator[Block]:
         )
     if one.notes:
         yield ItemList(tuple((Code(note, is_whole=True),) for note in one.notes), len(one.notes))
+
+
+def _tone(metric: MonitoredMetric) -> Tone:
+    return Tone.BETTER if metric.better else Tone.WORSE
 
 
 def _column_row(one: MonitoredColumn) -> tuple[Inline, ...]:

@@ -84,9 +84,18 @@ def test_a_chart_of_equal_values_is_drawn() -> None:
     assert "<svg" in chart_html("f1", "", [])
 
 
-def test_all_metrics_outside_of_their_limits_are_listed() -> None:
-    metric = MonitoredMetric("mae", 2.0, 0.0, 1.0)
-    assert "mae 2, expected 0 to 1" in Elements(render_history("churn", [window(1, metrics=(metric,))])).text
+def test_a_range_with_one_limit_is_drawn_to_the_edge() -> None:
+    assert 'y="0.0"' in chart_html("accuracy", "", [ChartPoint("a", 0.5, 0.4), ChartPoint("b", 0.7, 0.4)])
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "tone"), [(2.0, "mae 2, expected 0.5 to 1", "worse"), (0.1, "better than expected", "better")]
+)
+def test_all_metrics_outside_of_their_limits_are_listed(value: float, text: str, tone: str) -> None:
+    metric = MonitoredMetric("mae", value, 0.5, 1.0)
+    page = render_history("churn", [window(1, metrics=(metric,))])
+    assert text in Elements(page).text
+    assert f"stroke:var(--{tone})".encode() in page
 
 
 @pytest.mark.long

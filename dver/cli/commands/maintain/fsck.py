@@ -136,8 +136,9 @@ def _print_object(ctx: Context, one: BadObject, result: FsckResult, *, dry_run: 
     ctx.say(f"{one.oid.short}: {fate}")
     hidden = any(path.below for other in result.bad for path in other.affected)
     unknown = "  possibly in one of the damaged directories" if hidden else "  no pointer of this clone references it"
-    lines = [_affected_line(path) for path in one.affected] or [unknown]
-    ctx.listing(lines)
+    lines = [_affected_line(path) for path in one.affected]
+    lines += [f"  {text}, which can be made again from the data" for text in one.describes]
+    ctx.listing(lines or [unknown])
 
 
 def _affected_line(one: AffectedPath) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dver.cli.render import terminal
 from dver.cli.render.terminal import printable
-from dver.formats.monitor_history import MonitoredColumn, MonitoredMetric, MonitoredWindow, limits_text, time_label
+from dver.formats.monitor_history import MonitoredColumn, MonitoredMetric, MonitoredWindow, alarm_text, time_label
 from dver.monitoring.metrics import RANGES
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def print_monitor_result(ctx: Context, result: MonitorResult) -> None:
     for one in windows:
         if one.alarm:
             ctx.say(f"{ctx.style.red('alarm')} {time_label(one)} {printable(', '.join(one.sources))}")
-            lines = [*(_metric_text(metric) for metric in one.metrics if metric.alarm), *map(_column_text, one.drifted)]
+            lines = [*(alarm_text(metric) for metric in one.metrics if metric.alarm), *map(_column_text, one.drifted)]
             ctx.listing([f"  {line}" for line in lines])
     if not result.alarm:
         ctx.say(ctx.style.green("no drift"))
@@ -66,7 +66,10 @@ def result_json(result: MonitorResult) -> Mapping[str, Any]:
 def window_json(one: MonitoredWindow) -> Mapping[str, Any]:
     """A window as JSON, with its alarms."""
     plain = {each.name: getattr(one, each.name) for each in fields(one)}
-    metrics = [{**{each.name: getattr(it, each.name) for each in fields(it)}, "alarm": it.alarm} for it in one.metrics]
+    metrics = [
+        {**{each.name: getattr(it, each.name) for each in fields(it)}, "alarm": it.alarm, "better": it.better}
+        for it in one.metrics
+    ]
     return {**plain, "metrics": metrics, "alarm": one.alarm, "alarms": one.alarms}
 
 
@@ -100,11 +103,9 @@ def _cell(ctx: Context, metric: MonitoredMetric | None) -> str:
     if metric is None:
         return "-"
     text = f"{'~' if metric.estimated else ''}{metric.value:.4g}"
-    return ctx.style.red(f"{text}!") if metric.alarm else text
-
-
-def _metric_text(one: MonitoredMetric) -> str:
-    return f"{one.name} {'is estimated as' if one.estimated else 'is'} {one.value:.4g}, expected {limits_text(one)}"
+    if not metric.alarm:
+        return text
+    return ctx.style.green(f"{text}+") if metric.better else ctx.style.red(f"{text}!")
 
 
 def _column_text(one: MonitoredColumn) -> str:

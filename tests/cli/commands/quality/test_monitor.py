@@ -52,6 +52,22 @@ def test_no_drift_exits_with_0(project: Project, capsys: pytest.CaptureFixture[s
     assert "no drift" in capsys.readouterr().out
 
 
+def test_a_better_metric_says_so_and_can_be_no_alarm(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    table = rows(500, seed=2)
+    write_rows(project.root / "good.csv", {**table, "target": table["prediction"]})
+    outputs = ("--prediction", "prediction", "--target", "target", "--at", "2026-11-01")
+    assert run_main("monitor", "good.csv", *COMPARE[2:], *outputs) == 1
+    out = capsys.readouterr().out
+    assert "  accuracy is 1, better than expected (" in out
+    assert "1+" in out
+    assert run_main("monitor", "good.csv", *COMPARE[2:], *outputs, "--only-worse") == 0
+    assert "no drift" in capsys.readouterr().out
+    assert run_main("monitor", "history", "train", "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)["windows"]
+    assert {one["upper"] for one in found["metrics"] if one["name"] != "log_loss"} == {None}
+    assert not found["alarm"]
+
+
 def test_compare_is_the_default_command(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_main("monitor", "compare", *COMPARE[1:], "--no-record") == 1
     named = capsys.readouterr().out

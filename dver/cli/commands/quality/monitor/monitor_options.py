@@ -38,6 +38,7 @@ def monitor_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--threshold", metavar="COLUMN=N", multiple=True, help="Set COLUMN's threshold (repeatable)."),
         click.option("--numbers", type=click.Choice(_METHODS), help="The method for columns of numbers."),
         click.option("--categories", type=click.Choice(_METHODS), help="The method for columns of categories."),
+        click.option("--only-worse", is_flag=True, default=None, help="A metric better than expected is no alarm."),
         click.option("--false-alarms", type=float, metavar="P", help="The probability of a false alarm in a window."),
     )
 
