@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from dver.core.errors import UsageError
 from dver.core.phrasing import join_limited
+
+_ALMOST: Final = 0.85
+"""The similarity of names from which one is a misspelling of the other."""
 
 
 def unknown_column(name: str, known: Collection[str], option: str, *, shown: str) -> UsageError:
@@ -18,6 +22,14 @@ def unknown_column(name: str, known: Collection[str], option: str, *, shown: str
         why=f"its columns are {join_limited(list(known), 10)}",
         fix=f"correct --{option}",
     )
+
+
+def refuse_misspelt_target(target: str | None, known: Collection[str]) -> None:
+    """Raise UsageError for a target that is not in `known`, but almost. Another one may come with labels later."""
+    from difflib import get_close_matches
+
+    if target is not None and target not in known and get_close_matches(target, list(known), 1, _ALMOST):
+        raise unknown_column(target, sorted(known), "target", shown="the compared data")
 
 
 def refuse_unknown_columns(named: Iterable[tuple[str, str]], known: Collection[str]) -> None:

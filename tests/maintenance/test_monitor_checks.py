@@ -56,7 +56,7 @@ def test_a_damaged_history_is_a_problem_with_a_fix(project: Project, damage: str
 
 
 def test_histories_that_git_would_not_keep_or_merge_are_warnings(project: Project) -> None:
-    project.git("rm", "--quiet", "--cached", HISTORY)
+    project.git("rm", "--quiet", "-r", "--cached", "dver.monitor")
     (project.root / "dver.monitor/.gitattributes").unlink()
     found = findings(project)
     assert [(level, fix) for level, _, fix in found[1:]] == [

@@ -13,7 +13,7 @@ from dver.core.errors import UsageError
 from dver.core.progress import SILENT, Progress
 from dver.formats.monitor_history import MonitoredWindow
 from dver.models.training_data import training_data
-from dver.monitoring.column_names import refuse_unknown_columns
+from dver.monitoring.column_names import refuse_misspelt_target, refuse_unknown_columns
 from dver.monitoring.compared_windows import ComparedWindow, DriftedWindow, compared_window, find_drift
 from dver.monitoring.git_reference import reference_profile
 from dver.monitoring.history import checked_name, record_windows
@@ -58,7 +58,10 @@ def monitor(
     with scratch_directory(repo) as scratch:
         found = list(_drift(repo, live, request, reference, baseline, cwd, scratch, progress))
         sides = (reference.columns, baseline.columns if baseline else (), *(one.live.columns for one in found))
-        refuse_unknown_columns(request.named_columns, frozenset().union(*sides))
+        known = frozenset().union(*sides)
+        refuse_unknown_columns(request.named_columns, known)
+        if request.labels is None:
+            refuse_misspelt_target(request.outputs.target, known)
         windows = [one.live for one in found]
         measured = performance_of(repo, windows, request, baseline or reference, cwd=cwd, scratch=scratch)
     compared = [

@@ -425,6 +425,7 @@ def test_an_interrupt_records_nothing(project: Project, monkeypatch: pytest.Monk
         ({"key": "idd"}, "no column 'idd'; did you mean 'id'"),
         ({"time": "att", "at": "2026-11-01"}, "no column 'att'; did you mean 'at'"),
         ({"window": "day", "time": "att"}, "no column 'att'; did you mean 'at'"),
+        ({"target": "targt"}, "no column 'targt'; did you mean 'target'"),
         ({"score": "scores"}, "no column 'scores'; did you mean 'score'"),
         ({"prediction": "nope"}, "no column 'nope'"),
         ({"false_alarms": 2.0}, "false alarms"),
