@@ -53,8 +53,9 @@ def statistic_of(method: DriftMethod, cells: Cells) -> float:
     import numpy as np
 
     expected = cells.reference * (cells.live.sum() / cells.reference.sum())
+    filled = (expected > 0) | (cells.live > 0)
     with np.errstate(divide="ignore"):
-        return float(((cells.live - expected) ** 2 / expected).sum())
+        return float(((cells.live - expected)[filled] ** 2 / expected[filled]).sum())
 
 
 def pooled(cells: Cells, least_share: float = 0.0) -> Cells:
@@ -84,7 +85,9 @@ def _divergence(method: DriftMethod, cells: Cells, *, smoothed: bool = False) ->
     p, q = cells.reference / n, cells.live / m
     match method:
         case DriftMethod.CHI_SQUARE:
-            return float(((p - q) ** 2 / ((cells.reference + cells.live) / (n + m))).sum())
+            both = (cells.reference + cells.live) / (n + m)
+            filled = both > 0
+            return float(((p - q)[filled] ** 2 / both[filled]).sum())
         case DriftMethod.JENSEN_SHANNON:
             middle = (p + q) / 2
             return float(sum((_terms(p, middle) + _terms(q, middle)) / 2))
