@@ -11,6 +11,7 @@ from dver.pipelines.run_cache.share import UnsentRuns
 from dver.profile_cache.kept_objects import KeptObject, kept_below
 from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.fetch import DownloadResult, fetch
+from dver.remote.transfer.fetch_plan import plan_fetch
 from dver.remote.transfer.run_batches import newer_than_remote
 from dver.repo import Repository
 from dver.store.trees.compare import TreeReader
@@ -50,16 +51,22 @@ def fetch_results(
     roots: Sequence[ObjectRef],
     *,
     read: TreeReader | None = None,
+    dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> DownloadResult:
     """Download the results about the data of `roots` that the store does not have, from the remote of `catalog`.
 
-    The entries that name them were received before. `profiles` of the result counts those that are complete now.
-    Results that the remote does not have are left out: they can be made again.
+    The entries that name them were received before. `profiles` of the result counts those that are complete now, or
+    would be with `dry_run`. Results that the remote does not have are left out: they can be made again.
     """
     kept = [one for one in kept_below(repo, roots, read) if repo.store.find_missing([one.ref])]
     if not kept:
         return DownloadResult()
+    if dry_run:
+        plans = [plan_fetch([one.ref], repo.store, catalog, link_mode=repo.link_mode) for one in kept]
+        whole = [one for one in plans if not one.incomplete]
+        objects, size = sum(one.objects for one in whole), sum(one.size for one in whole)
+        return DownloadResult(objects=objects, size=size, profiles=len(whole))
     got = fetch([one.ref for one in kept], repo.store, catalog, progress=progress, link_mode=repo.link_mode)
     complete = [one for one in kept if not repo.store.find_missing([one.ref])]
     return DownloadResult(objects=got.objects, size=got.size, profiles=len(complete))

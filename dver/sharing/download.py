@@ -109,8 +109,8 @@ def _download_results(
             kept = kept_below(repo, [root], read)
         if not kept:
             without.append(target)
-        elif root is not None and not options.dry_run:
-            got = fetch_results(repo, catalog, [root], read=read, progress=progress)
+        elif root is not None:
+            got = fetch_results(repo, catalog, [root], read=read, dry_run=options.dry_run, progress=progress)
             found = replace(
                 found,
                 objects=found.objects + got.objects,

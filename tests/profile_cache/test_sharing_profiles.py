@@ -133,6 +133,20 @@ def test_fetching_profiles_brings_them_without_the_data(project: Project, tmp_pa
         assert made.oid not in repo.store
 
 
+def test_a_dry_run_counts_the_profiles_and_downloads_none(project: Project, tmp_path: Path) -> None:
+    profiled(project)
+    pushed(project)
+    clone = clone_of(project, tmp_path / "clone")
+    with clone.opened() as repo:
+        planned, got, again = (
+            fetch(repo, cwd=clone.root, options=TransferOptions(dry_run=dry), profiles=True).remotes[0]
+            for dry in (True, False, True)
+        )
+    assert (planned.profiles, planned.objects) == (got.profiles, got.objects) == (1, got.objects)
+    assert 0 < planned.size <= got.size
+    assert again.profiles == 0
+
+
 def test_a_file_in_a_directory_has_a_profile_without_the_data(project: Project, tmp_path: Path) -> None:
     profiled(project)
     pushed(project)
