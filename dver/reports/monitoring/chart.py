@@ -29,11 +29,14 @@ class ChartPoint:
     """Is it an alarm because the value is better than expected?"""
 
 
-def chart_html(title: str, note: str, points: Sequence[ChartPoint]) -> str:
-    """A chart of `points`, in the order of their times: a line, the expected range, and alarms as dots."""
-    scale = _Scale.of(points)
+def chart_html(title: str, note: str, points: Sequence[ChartPoint], *, scale_with: Sequence[float] = ()) -> str:
+    """A chart of `points`, in the order of their times: a line, the expected range, and alarms as dots.
+
+    Its scale includes the numbers of `scale_with`.
+    """
+    scale = _Scale.of(points, scale_with)
     drawn = "".join((_bands(points, scale), _line(points, scale), _dots(points, scale)))
-    ends = [points[0].label, points[-1].label] if points else []
+    ends = [points[at].label for at in sorted({0, len(points) - 1})] if points else []
     return (
         f"<figure><figcaption><b>{html.escape(title)}</b> {html.escape(note)}</figcaption>\n"
         f'<div style="{_LABELS}"><span>{scale.high:.4g}</span></div>\n'
@@ -53,11 +56,13 @@ class _Scale:
     count: int
 
     @classmethod
-    def of(cls, points: Sequence[ChartPoint]) -> _Scale:
+    def of(cls, points: Sequence[ChartPoint], also: Sequence[float]) -> _Scale:
         values = [one for point in points for one in (point.value, point.lower, point.upper) if one is not None]
+        values += also
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
         if low == high:
-            low, high = low - abs(low) / 10 - 0.5, high + abs(high) / 10 + 0.5
+            room = abs(low) / 10 or 0.5
+            low, high = low - room, high + room
         return cls(low, high, len(points))
 
     def x(self, at: float) -> float:

@@ -49,7 +49,7 @@ def _summary(windows: Sequence[MonitoredWindow], alarms: int) -> Inline:
 
 def _charts(windows: Sequence[MonitoredWindow]) -> Iterator[str]:
     drifted = [ChartPoint(time_label(one), float(len(one.drifted)), alarm=bool(one.drifted)) for one in windows]
-    yield chart_html("drifted columns", f"of {windows[-1].columns:,}", drifted)
+    yield chart_html("drifted columns", f"of {windows[-1].columns:,}", drifted, scale_with=(0.0, 1.0))
     for name in RANGES:
         found = [next((metric for metric in one.metrics if metric.name == name), None) for one in windows]
         last = next((one for one in reversed(found) if one is not None), None)

@@ -79,7 +79,15 @@ def test_a_chart_leaves_out_missing_values_and_marks_alarms() -> None:
     assert drawn.count("<rect") == 1
 
 
+def test_a_chart_of_counts_begins_at_zero() -> None:
+    drawn = chart_html("drifted columns", "", [ChartPoint("a", 0.0)], scale_with=(0.0, 1.0))
+    assert "<span>1</span>" in drawn
+    assert "<span>0</span>" in drawn
+    assert drawn.count("<span>a</span>") == 1
+
+
 def test_a_chart_of_equal_values_is_drawn() -> None:
+    assert "<span>0.99</span>" in chart_html("accuracy", "", [ChartPoint("a", 0.9)])
     assert "NaN" not in chart_html("f1", "", [ChartPoint("a", 0.5), ChartPoint("b", 0.5)])
     assert "<svg" in chart_html("f1", "", [])
 
