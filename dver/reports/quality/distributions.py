@@ -91,8 +91,11 @@ def _of_numbers(type_: ColumnType, summary: NumberSummary, noun: str) -> Distrib
         return None  # closer together than doubles can tell
     below = quantiles.ranks(edges[1:])
     first = quantiles.ranks([np.nextafter(low, -np.inf)])
-    heights = np.diff(np.concatenate((first, below))).tolist()
-    return Distribution(_scaled(heights), label, number_of(type_, low), number_of(type_, high))
+    heights = np.diff(np.concatenate((first, below)))
+    if type_ is ColumnType.INTEGER:
+        edges[-1] = min(edges[-1], high + 0.5)  # the last bar may have fewer integers: its height is per integer
+        heights = heights / np.diff(edges)
+    return Distribution(_scaled(heights.tolist()), label, number_of(type_, low), number_of(type_, high))
 
 
 def _edges(type_: ColumnType, low: float, high: float) -> Any:

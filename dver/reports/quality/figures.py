@@ -27,7 +27,7 @@ def figure_text(number: float) -> str:
         return str(number)
     if abs(number) < _WHOLE and float(number).is_integer():
         return f"{int(number):,}"
-    return f"{number:,.0f}" if 1e3 <= abs(number) < _WHOLE else f"{number:.4g}"
+    return f"{number:,.0f}" if 999.95 <= abs(number) < _WHOLE else f"{number:.4g}"
 
 
 def share_text(share: float) -> str:
