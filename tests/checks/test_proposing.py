@@ -58,6 +58,8 @@ def test_a_proposal_has_types_ranges_nulls_values_and_reasons(tmp_path: Path) ->
             "age": [20 + one % 50 for one in range(rows)],
             "country": ["DE", "FR"] * (rows // 2),
             "note": [None if one < 5 else f"note {one}" for one in range(rows)],
+            "bought": [one % 2 for one in range(rows)],
+            "rooms": [1 + one % 3 // 2 if one else 4 for one in range(rows)],
         },
     )
     proposal = propose(profile_table(path, path.name, processes=1))
@@ -67,6 +69,8 @@ def test_a_proposal_has_types_ranges_nulls_values_and_reasons(tmp_path: Path) ->
     assert "min: {value: 0, severity: warning}  # 20 now" in text
     assert "max: {value: 94, severity: warning}  # 69 now" in text
     assert "values: {value: [DE, FR], severity: warning}" in text
+    assert "values: {value: [0, 1], severity: warning}" in text
+    assert "max: {value: 6, severity: warning}  # 4 now" in text  # no fraction: 5.5
     assert "nulls: 5 %  # 2.5 % now" in text
     assert proposal.rules == len(suite_of(text).rules)
     assert [one.ok for one in checked(path, text).results] == [True] * proposal.rules

@@ -86,7 +86,9 @@ def _column(column: ColumnProfile, *, is_table: bool) -> Iterator[str]:
             yield "unique: true"
     if column.type is ColumnType.NUMBER and not column.nans and not column.infinities:
         yield "finite: true"
-    if column.type in (ColumnType.INTEGER, ColumnType.NUMBER):
+    if column.type is ColumnType.INTEGER and _has_two_values(column):
+        yield f"values: {{value: [{', '.join(map(str, _sorted_values(column)))}], severity: warning}}"
+    elif column.type in (ColumnType.INTEGER, ColumnType.NUMBER):
         yield from _range(column)
     elif column.type is ColumnType.TEXT:
         yield from _texts(column)
@@ -111,8 +113,23 @@ def _range(column: ColumnProfile) -> Iterator[str]:
         return
     least = _rounded(low - margin, up=False)
     least = max(least, 0.0) if low >= 0 else least
+    most = _rounded(high + margin, up=True)
+    if column.type is ColumnType.INTEGER:
+        least, most = float(math.floor(least)), float(math.ceil(most))
     yield f"min: {{value: {_number(least)}, severity: warning}}  # {_number(low)} now"
-    yield f"max: {{value: {_number(_rounded(high + margin, up=True))}, severity: warning}}  # {_number(high)} now"
+    yield f"max: {{value: {_number(most)}, severity: warning}}  # {_number(high)} now"
+
+
+def _has_two_values(column: ColumnProfile) -> bool:
+    """Whether a column of integers stands for yes and no, such as 0 and 1."""
+    counts = column.counts
+    rows = column.count - column.nulls
+    return counts is not None and counts.complete and len(counts.values) == 2 and rows >= 2 * _ROWS_FOR_VALUES
+
+
+def _sorted_values(column: ColumnProfile) -> list[int]:
+    assert column.counts is not None
+    return sorted(int(value) for value, _ in column.counts.values)
 
 
 def _texts(column: ColumnProfile) -> Iterator[str]:
