@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from dver.checks.suite.rules import AtMost, Between, CheckRule, DriftLimits, RuleKind, WantedColumns
-from dver.core.phrasing import count, join_limited
+from dver.core.phrasing import count, join_limited, one_line
 from dver.formats.profile import Value
 
 _NAMED: Final = 8
@@ -27,7 +27,7 @@ def value_text(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
-    text = str(value)
+    text = one_line(str(value))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from dver.cli.context import Context
 from dver.cli.render.data.changes import path_text
-from dver.cli.render.terminal import printable
 from dver.core.errors import DverError
+from dver.core.phrasing import one_line
 from dver.formats.pointer import Pointer
 from dver.repo import Repository
 
@@ -23,7 +23,7 @@ def warn_about_checks(ctx: Context, checked: Sequence[CheckedData]) -> None:
         return
     from dver.gates.errors import result_text
 
-    lines = [printable(result_text(result, one.path)) for one in checked for result in one.warnings]
+    lines = [one_line(result_text(result, one.path)) for one in checked for result in one.warnings]
     ctx.listing([f"check failed: {line}" for line in lines], ctx.warn)
 
 
