@@ -38,7 +38,7 @@ def refuse_foreign_page(path: Path, mark: bytes, noun: str) -> None:
     if not path.exists() or (path.is_file() and read_regular(path, len(mark)) == mark):
         return
     raise ConflictError(
-        f"{os.fspath(path)!r} already exists and is not a page of {noun}",
+        f"{os.path.normpath(path)!r} already exists and is not a page of {noun}",
         why="dver would overwrite it",
         fix="choose another file, or remove it",
     )

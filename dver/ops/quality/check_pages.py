@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -25,7 +26,11 @@ def write_checks_page(checked: Sequence[CheckedData], to: Path, *, title: str = 
 def write_junit(checked: Sequence[CheckedData], to: Path) -> None:
     """Write the results as JUnit XML. Raises ConflictError instead of overwriting a file that is not JUnit XML."""
     if to.exists() and not (to.is_file() and read_regular(to, 4096).lstrip().startswith((b"<?xml", b"<testsuite"))):
-        raise ConflictError(f"{str(to)!r} exists and is not JUnit XML", fix="name another file")
+        raise ConflictError(
+            f"{os.path.normpath(to)!r} already exists and is not JUnit XML",
+            why="dver would overwrite it",
+            fix="choose another file, or remove it",
+        )
     to.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(to, junit_xml(checked), durable=False)
 
