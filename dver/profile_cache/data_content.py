@@ -111,13 +111,18 @@ def _no_content(
         return UsageError(
             f"{text!r} contains several data sets",
             why="each has a profile of its own",
-            fix=f"name them: {shown}{' …' if len(below) > 3 else ''}",
+            fix=f"name one or several of them: {shown}{' …' if len(below) > 3 else ''}",
         )
-    where = f" at {rev}" if rev else ""
+    from difflib import get_close_matches  # only for this message
+
+    near = get_close_matches(repo.layout.shown(path), [repo.layout.shown(one) for one in tracked], n=1)
+    at_rev = f" --rev {quoted(rev)}" if rev else ""
+    top = repo.layout.shown(repo.layout.prefix.rstrip(b"/"))
+    listing = f"dver ls{at_rev}{'' if top == '.' else f' {quoted(top)}'}"
     return UsageError(
-        f"no data at {text!r}{where}",
+        f"no data at {text!r}" + (f" at {rev}" if rev else ""),
         why="dver does not track it" + (" there" if rev else ", and no file has this name"),
-        fix=f"`dver ls -R{f' --rev {quoted(rev)}' if rev else ''}` lists tracked data",
+        fix=f"did you mean {near[0]!r}?" if near else f"`{listing}` lists tracked data",
     )
 
 
