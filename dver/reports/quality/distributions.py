@@ -104,8 +104,11 @@ def _edges(type_: ColumnType, low: float, high: float) -> Any:
 
     if type_ is not ColumnType.INTEGER or high - low >= _LARGE:
         return np.linspace(low, high, BINS + 1)
-    step = math.ceil((high - low + 1) / BINS)
-    return low - 0.5 + step * np.arange(math.ceil((high - low + 1) / step) + 1)
+    integers = math.ceil(high - low + 1)
+    least = math.ceil(integers / BINS)
+    steps = range(least, max(least, min(2 * integers // BINS, least + BINS)) + 1)
+    step = min(steps, key=lambda one: -integers % one / one)  # the last bar has most of the integers of the others
+    return low - 0.5 + step * np.arange(math.ceil(integers / step) + 1)
 
 
 def _scaled(heights: list[float] | list[int]) -> tuple[float, ...]:
