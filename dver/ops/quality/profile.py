@@ -14,6 +14,7 @@ from dver.core.errors import UsageError
 from dver.core.files import write_atomic
 from dver.core.html_page import refuse_foreign_page
 from dver.core.oid import Oid
+from dver.core.phrasing import join_limited
 from dver.core.progress import SILENT, Progress
 from dver.formats.profile import (
     CollectionKind,
@@ -24,6 +25,7 @@ from dver.formats.profile import (
     Unreadable,
     Value,
 )
+from dver.monitoring.column_names import unknown_column
 from dver.profile_cache.profiles import Found, profile_of
 from dver.profiles.tables import require_libraries
 from dver.repo import Repository
@@ -122,9 +124,19 @@ def profile(
         _check_page(paths, html)
     hidden = frozenset(private)
     found = [profile_of(repo, path, cwd=cwd, rev=rev, private=hidden, progress=progress) for path in paths]
+    _check_private(hidden, found)
     if html is not None:
         _write_page(found[0], html)
     return tuple(map(_summary, found))
+
+
+def _check_private(names: Collection[str], found: Sequence[Found]) -> None:
+    """Raise UsageError for a name of no column: its values would be shown."""
+    known = {column.name for one in found for collection in one.profile.collections for column in collection.columns}
+    shown = join_limited([repr(os.fsdecode(one.path)) for one in found])
+    for name in names:
+        if name not in known:
+            raise unknown_column(name, sorted(known), "private", shown=shown)
 
 
 def _check_page(paths: Sequence[str], to: Path) -> None:
