@@ -44,7 +44,7 @@ def test_the_table_has_a_line_for_each_column(shared: Project, run: Run) -> None
     assert "1 other file not profiled" in shown.err
 
 
-@pytest.mark.parametrize(("columns", "shown"), [(120, "most frequent"), (80, "mean"), (60, "median")])
+@pytest.mark.parametrize(("columns", "shown"), [(120, "most frequent"), (80, "mean"), (60, "median"), (36, "distinct")])
 def test_a_narrow_terminal_shows_fewer_figures_and_no_cut_lines(
     shared: Project, columns: int, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -54,7 +54,7 @@ def test_a_narrow_terminal_shows_fewer_figures_and_no_cut_lines(
     monkeypatch.chdir(shared.root)
     assert main(["profile", "data"]) == 0
     header, *lines = capsys.readouterr().out.splitlines()[1:]
-    assert header.endswith("max" if columns < 120 else shown)
+    assert header.endswith("max" if 36 < columns < 120 else shown)
     assert shown in header
     assert max(map(len, lines)) <= columns
     assert not any("…" in line for line in lines)
@@ -166,3 +166,21 @@ def test_without_the_extra_the_error_has_the_command_that_installs_it(
     with pytest.raises(dver.UsageError) as caught:
         dver.Project.find(shared.root).profile("data")
     assert caught.value.fix == 'pip install "dver[data]"'
+
+
+def test_a_private_column_that_does_not_exist_is_an_error_and_no_value_is_shown(shared: Project, run: Run) -> None:
+    shown = run("profile", "data", "--private", "nmae", cwd=shared.root, rc=2)
+    assert "error: 'data' has no column 'nmae'; did you mean 'name'?" in shown.err
+    assert "aaa" not in shown.out
+
+
+def test_data_that_was_meant_is_suggested_in_a_subdirectory(shared: Project, run: Run) -> None:
+    (shared.root / "other").mkdir(exist_ok=True)
+    assert "fix: did you mean '../data'?" in run("profile", "data", cwd=shared.root / "other", rc=2).err
+    assert "fix: `dver ls ..` lists tracked data" in run("profile", "xyz", cwd=shared.root / "other", rc=2).err
+
+
+def test_a_page_does_not_replace_another_file(shared: Project, run: Run) -> None:
+    (shared.root / "other").mkdir(exist_ok=True)
+    shown = run("profile", "../data", "--html", "../data.dver", cwd=shared.root / "other", rc=4)
+    assert f"error: '{shared.root / 'data.dver'}' already exists and is not a page of a profile" in shown.err

@@ -17,11 +17,14 @@ from dver.reports.quality.figures import ROW_NOUNS, share_text, value_text
 _HEADER: Final = ("column", "type", "nulls", "distinct", "min", "median", "mean", "max")
 _MEAN: Final = "mean"
 _TOP: Final = "most frequent"
+_BEFORE_VALUES: Final = 4
 _RIGHT: Final = (2, 3, 4, 5, 6, 7)
 _WIDE: Final = ((30, 19), (20, 12), (14, 10))
 """The most characters of a name and of a value: the first pair with which the table fits the terminal."""
 _NARROW: Final = ((20, 12), (14, 10), (10, 8), (9, 7))
 """The same without the mean, since the median says more."""
+_NARROWEST: Final = ((20, 0), (14, 0), (9, 0))
+"""The same without any values."""
 _DATE: Final = 10
 """The characters of a date, without the time of day."""
 _TOP_LEAST: Final = 20
@@ -70,10 +73,12 @@ def _print_collection(ctx: Context, found: ProfiledData, one: CollectionFigures)
 def _table(columns: Sequence[ColumnFigures]) -> tuple[list[str], list[list[str]]]:
     """The header and the rows, with as many columns as fit the terminal."""
     limit = terminal.width() if terminal.is_terminal(sys.stdout) else None
-    short = [name for name in _HEADER if name != _MEAN]
+    full = list(_HEADER)
+    short = [name for name in full if name != _MEAN]
+    forms = [(full, _WIDE), (short, _NARROW), (full[:_BEFORE_VALUES], _NARROWEST)]
     header, rows = short, [[""] * len(short)]
-    for header, caps in [(list(_HEADER), caps) for caps in _WIDE] + [(short, caps) for caps in _NARROW]:
-        rows = [_cells(one, *caps, mean=_MEAN in header) for one in columns]
+    for header, caps in [(header, caps) for header, all_caps in forms for caps in all_caps]:
+        rows = [_cells(one, *caps, mean=_MEAN in header)[: len(header)] for one in columns]
         if limit is None or _width(header, rows) <= limit:
             break
     left = None if limit is None else limit - _width(header, rows) - 2
