@@ -10,7 +10,7 @@ from pathlib import Path
 from dver.core.errors import ConflictError, CorruptError, UsageError
 from dver.core.hashing import hash_file
 from dver.core.oid import Oid
-from dver.core.phrasing import join_limited
+from dver.core.phrasing import join_limited, quoted
 from dver.formats.profile import ColumnType, Profile
 from dver.monitoring.column_names import unknown_column
 from dver.monitoring.live_tables import TablePart, new_directory, split_tables, tables_at
@@ -59,6 +59,12 @@ def find_windows(
     """
     rule, time, at = request.rule, request.time, request.at
     for one in live:
+        if "://" in one:
+            raise UsageError(
+                f"{one!r} is not a file of this machine",
+                why="live data is read from files and directories",
+                fix=f"dver import-url {quoted(one)}; then name the data that it downloads",
+            )
         if not (cwd / one).exists():
             raise UsageError(f"no live data at {one!r}", why="it does not exist", fix="name a file or a directory")
     if rule is None:

@@ -446,6 +446,9 @@ def test_empty_live_data_is_refused(project: Project, content: bytes) -> None:
 
 
 def test_missing_live_data_is_refused(project: Project) -> None:
+    with pytest.raises(UsageError, match="not a file of this machine") as remote:
+        run_monitor(project, "s3://bucket/live.csv")
+    assert "dver import-url s3://bucket/live.csv" in str(remote.value.fix)
     with pytest.raises(UsageError, match="no live data"):
         run_monitor(project, "nope.csv")
     with pytest.raises(UsageError, match="no live data"):
