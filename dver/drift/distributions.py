@@ -125,7 +125,7 @@ class _Comparison:
         cells = self._cells()
         if self._is_binned():
             variation = self._variation_of_numbers()
-            judged = pooled(cells, 4 * sum(one.grain for one in self._samples()))
+            judged = self._pooled_bins(cells)
             # Both ends of a cell have an error of the sketch.
             lost = 2 * sum(one.rank_deviation**2 for one in self._samples())
         else:
@@ -182,6 +182,8 @@ class _Comparison:
         from scipy.special import chdtrc, chdtri
 
         cells = self._cells()
+        if self._is_binned():  # the samples of the sketches leave bins at the ends empty
+            cells = self._pooled_bins(cells)
         statistic, freedom = statistic_of(self._method, cells), len(cells.live) - 1
         if not freedom:
             return Compared(statistic, None, 1.0, drifted=False)
@@ -193,6 +195,9 @@ class _Comparison:
         if reference.numbers is None or reference.type is ColumnType.BOOLEAN or live.numbers is None:
             return False
         return distinct(reference) > _BINNED_FROM or not has_counts(reference, live)
+
+    def _pooled_bins(self, cells: Cells) -> Cells:
+        return pooled(cells, 4 * sum(one.grain for one in self._samples()))
 
     def _cells(self) -> Cells:
         if self._is_binned():

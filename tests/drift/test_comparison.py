@@ -266,5 +266,5 @@ def test_chi_square_judges_integers_with_a_cell_that_is_empty_on_both_sides(
     settings = DriftSettings(columns={"x": ColumnSettings(DriftMethod.CHI_SQUARE, threshold)})
     found = compared(ages, ages[::2] + shift, settings)
     assert found.statistic is not None
-    assert np.isfinite(found.statistic) or shift  # values that the reference does not have are infinitely far away
+    assert np.isfinite(found.statistic)
     assert found.drifted is bool(shift)
