@@ -5,11 +5,14 @@ They are kept as profiles are (docs/format/check-results.md), and travel with th
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from dver.checks.evaluation.evaluate import RuleResults
 from dver.checks.result import RuleOutcome, RuleResult
 from dver.checks.suite.rules import CheckSuite
+from dver.core.display import Displayed
 from dver.core.errors import CorruptError
 from dver.formats.profile import PROFILER
 from dver.formats.tree import Entry
@@ -17,6 +20,18 @@ from dver.gates import result_format
 from dver.profile_cache.file_profiles import content_format
 from dver.profile_cache.kept_objects import keep_object, kept_object
 from dver.repo import Repository
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ReplacedResult(Displayed):
+    """A kept result that differed from what the data has."""
+
+    path: str
+    rule: str
+    column: str | None
+    kept: RuleOutcome | None
+    """None if the rule was not among the kept results."""
+    found: RuleOutcome
 
 
 def stable_part(suite: CheckSuite) -> CheckSuite | None:
@@ -45,6 +60,27 @@ def keep_results(repo: Repository, suite: CheckSuite, content: Entry, results: t
     """
     if _is_complete(results):
         keep_object(repo, _command(suite, content), content, result_format.encode(results), path=suite.path)
+
+
+def replace_kept(repo: Repository, suite: CheckSuite, content: Entry, found: RuleResults) -> tuple[ReplacedResult, ...]:
+    """Replace the kept results for `content` by those that were `found`, if they differ: kept ones may be another
+    clone's, and wrong. Returns what passes now and did not, and the reverse."""
+    part = stable_part(suite)
+    kept = known_results(repo, part, content) if part is not None else None
+    fresh = tuple(one for rule, results in found if not rule.depends_on_more for one in results)
+    if part is None or kept is None or result_format.encode(kept) == result_format.encode(fresh):
+        return ()
+    keep_results(repo, part, content, fresh)
+    path, before = os.fsdecode(suite.path), {_key(one): one.outcome for one in kept}
+    return tuple(
+        ReplacedResult(path, one.rule, one.column, before.get(_key(one)), one.outcome)
+        for one in fresh
+        if before.get(_key(one)) is not one.outcome and one.outcome is not RuleOutcome.ERROR
+    )
+
+
+def _key(one: RuleResult) -> tuple[str, str | None, str]:
+    return one.rule, one.column, one.expected
 
 
 def _is_complete(results: tuple[RuleResult, ...]) -> bool:

@@ -9,9 +9,12 @@ import pytest
 from checking import add_data, write_suite
 from workspaces import Project, write
 
+from dver.checks.result import RuleOutcome, RuleResult, Severity
 from dver.core.errors import MissingObjectError
 from dver.gates.data_checks import DataGate
 from dver.gates.errors import FailedChecksError
+from dver.gates.kept_results import ReplacedResult, keep_results, stable_part
+from dver.ops.quality.check_data import CheckedPaths, check_data
 from dver.tracking.targets import tracked_in_worktree
 
 ROWS = "checks: {people.csv: {rows: {min: 1}}}\n"
@@ -65,3 +68,35 @@ def test_a_rule_that_could_not_be_evaluated_is_evaluated_again(
     monkeypatch.setattr("dver.gates.data_checks.check_suite", None)
     with pytest.raises(TypeError):
         outcomes(project)
+
+
+def checked(project: Project) -> CheckedPaths:
+    with project.opened() as repo:
+        return check_data(repo, cwd=project.root)
+
+
+def test_a_wrong_kept_result_is_replaced_by_what_check_data_finds(project: Project) -> None:
+    write(project.root, {"people.csv": b"id\n1\n"})
+    write_suite(project, "checks: {people.csv: {rows: {min: 2, change: 5 %}}}\n")
+    add_data(project, "people.csv", checks=False)
+    with project.opened() as repo:
+        entry = tracked_in_worktree(repo)[b"people.csv"].entry
+        (suite,) = DataGate(repo).suites_of(b"people.csv")
+        part = stable_part(suite)
+        assert part is not None
+        claimed = RuleResult("rows", RuleOutcome.PASSED, Severity.CRITICAL, "at least 2 rows", "9 rows")
+        keep_results(repo, part, entry, (claimed,))
+    assert outcomes(project)[0] == "passed"
+    found = checked(project)
+    assert not found.passed
+    assert found.replaced == (ReplacedResult("people.csv", "rows", None, RuleOutcome.PASSED, RuleOutcome.FAILED),)
+    assert outcomes(project)[0] == "failed"
+    assert checked(project).replaced == ()
+
+
+def test_check_data_replaces_no_right_result(project: Project) -> None:
+    write(project.root, {"people.csv": b"id\n1\n"})
+    write_suite(project, "checks: {people.csv: {rows: 1, columns: {'*': {nulls: 0}}, drift: {against: HEAD}}}\n")
+    add_data(project, "people.csv", checks=False)
+    assert outcomes(project)[:2] == ["passed", "passed"]
+    assert checked(project).replaced == ()

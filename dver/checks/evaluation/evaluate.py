@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import TypeAlias
 
 from dver.checks.data_access import DataAccess
 from dver.checks.evaluation.answer import Answer, Rows, error_text, failed_to_evaluate
@@ -23,6 +24,9 @@ from dver.formats.profile import CollectionProfile, ColumnProfile, Profile
 from dver.pipelines.definition.stage import is_pattern
 from dver.profiles.tables import require_libraries
 
+RuleResults: TypeAlias = Sequence[tuple[CheckRule, tuple[RuleResult, ...]]]
+"""Rules with their results, in the order of the suite. A rule for several columns occurs once for each."""
+
 
 def evaluate(
     suite: CheckSuite,
@@ -34,18 +38,29 @@ def evaluate(
     rows: int = 0,
     now: float | None = None,
 ) -> CheckedData:
-    """The results of all rules of `suite`, in their order.
+    """The results of all rules of `suite` for the content `oid` of `path`, in their order. See `evaluate_rules`."""
+    return checked_data(suite, path, oid, evaluate_rules(suite, profile, data, rows=rows, now=now))
 
-    `path` and `oid` are for the result. Up to `rows` failing rows of each rule are read from the data. `now` are Unix
-    seconds, by default the present. A rule that cannot be evaluated has the outcome ERROR; only errors that concern
-    all rules are raised: LocalIOError for a full disk, UsageError without the extra `data`.
+
+def checked_data(suite: CheckSuite, path: str, oid: Oid | None, found: RuleResults) -> CheckedData:
+    """The results of a suite for the content `oid` of `path`."""
+    return CheckedData(path, oid, suite.source, tuple(one for _, results in found for one in results))
+
+
+def evaluate_rules(
+    suite: CheckSuite, profile: Profile, data: DataAccess, *, rows: int = 0, now: float | None = None
+) -> RuleResults:
+    """The results of each rule of `suite`.
+
+    Up to `rows` failing rows of each rule are read from the data. `now` are Unix seconds, by default the present. A
+    rule that cannot be evaluated has the outcome ERROR; only errors that concern all rules are raised: LocalIOError
+    for a full disk, UsageError without the extra `data`.
     """
     require_libraries()
     evaluation = _Evaluation(data, rows, time.time() if now is None else now)
     results = [found for rule in suite.rules for found in evaluation.start(rule, profile)]
     evaluation.scan(results)
-    done = tuple(one for slot in results for one in slot.results())
-    return CheckedData(path, oid, suite.source, done)
+    return [(slot.rule, slot.results()) for slot in results]
 
 
 @dataclass(slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dver.checks.evaluation.answer import error_text
-from dver.checks.project_data import check_suite
+from dver.checks.evaluation.evaluate import checked_data
+from dver.checks.project_data import rule_results
 from dver.checks.result import CheckedData, RuleOutcome, RuleResult, Severity
 from dver.checks.suite.find import output_suite, suites_for
 from dver.checks.suite.rules import FILE_NAME, CheckSuite
@@ -17,6 +18,7 @@ from dver.core.errors import CorruptError, DverError, UsageError
 from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.profile import Profile
+from dver.gates.kept_results import ReplacedResult, replace_kept
 from dver.models.training_data import training_data
 from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 from dver.profile_cache.profiles import profile_of
@@ -32,6 +34,8 @@ class CheckedPaths(Displayed):
 
     checked: tuple[CheckedData, ...]
     rev: str | None = None
+    replaced: tuple[ReplacedResult, ...] = ()
+    """Results that were kept, from this clone or another one, and differed: those found now are kept instead."""
 
     @property
     def passed(self) -> bool:
@@ -50,8 +54,9 @@ def check_data(
 ) -> CheckedPaths:
     """Check the data at `paths`, by default all data with rules, of the workspace or of `rev`.
 
-    The rules are those of the workspace, also with `rev`. Up to `rows` failing rows of each rule are read. Raises
-    UsageError if there are no rules, PipelineError for mistakes in them, and NoProfileError for missing data.
+    The rules are those of the workspace, also with `rev`. Up to `rows` failing rows of each rule are read. Kept
+    results are not used; those that differ are replaced. Raises UsageError if there are no rules, PipelineError for
+    mistakes in them, and NoProfileError for missing data.
     """
     wanted = [resolve_data_path(repo, one, cwd) for one in paths] or None
     suites = sorted(_suites(repo, wanted, rev), key=lambda one: (one.path, one.source))
@@ -67,6 +72,7 @@ def check_data(
         return profile_of(repo, str(top / data.path), cwd=top, rev=str(data.commit), progress=progress).profile
 
     checked: list[CheckedData] = []
+    replaced: list[ReplacedResult] = []
     for suite in suites:
         path = str(repo.git.worktree / os.fsdecode(suite.path))
         try:
@@ -74,8 +80,10 @@ def check_data(
         except (UsageError, CorruptError) as error:
             checked.append(_without_data(suite, error))
             continue
-        checked.append(check_suite(repo, suite, found, references=reference, rows=rows, progress=progress))
-    return CheckedPaths(tuple(checked), rev)
+        results = rule_results(repo, suite, found, references=reference, rows=rows, progress=progress)
+        checked.append(checked_data(suite, os.fsdecode(suite.path), found.oid, results))
+        replaced += replace_kept(repo, suite, found.entry, results)
+    return CheckedPaths(tuple(checked), rev, tuple(replaced))
 
 
 def _suites(repo: Repository, wanted: Sequence[bytes] | None, rev: str | None) -> Iterator[CheckSuite]:

@@ -9,6 +9,7 @@ from dver.cli.context import Context
 from dver.cli.render import terminal
 from dver.cli.render.terminal import Style
 from dver.core.phrasing import one_line
+from dver.gates.kept_results import ReplacedResult
 
 
 def print_checked(ctx: Context, checked: CheckedData) -> None:
@@ -35,6 +36,13 @@ def failed_lines(result: RuleResult, style: Style) -> Iterator[str]:
     yield f"      expected  {one_line(result.expected)}"
     error = result.outcome is RuleOutcome.ERROR
     yield f"      {'error   ' if error else 'found   '}  {one_line(result.found)}"
+
+
+def replaced_text(one: ReplacedResult) -> str:
+    """That a kept result was wrong, and which."""
+    name = " ".join(part for part in (one.path, one.column or "", one.rule) if part)
+    before = "was missing" if one.kept is None else f"said {one.kept.value}"
+    return f"kept result of {terminal.printable(name)} {before}, but the check {one.found.value}: replaced it"
 
 
 def _subject(result: RuleResult) -> str:

@@ -8,6 +8,11 @@ import pytest
 from support import Run
 from workspaces import Project, write
 
+from dver.checks.result import RuleOutcome, RuleResult, Severity
+from dver.gates.data_checks import DataGate
+from dver.gates.kept_results import keep_results
+from dver.tracking.targets import tracked_in_worktree
+
 RULES = """\
 checks:
   people.csv:
@@ -90,3 +95,17 @@ def test_init_proposes_rules_and_prints_them_with_dry_run(run: Run, project: Pat
     (project / "dver.checks.yaml").unlink()
     assert run("checks", "init", "people.csv", cwd=project).out == "added 8 rules for people.csv to dver.checks.yaml\n"
     run("check", "data", cwd=project)
+
+
+def test_a_wrong_kept_result_is_named_when_it_is_replaced(run: Run, tmp_path: Path) -> None:
+    made = Project.make(tmp_path / "kept")
+    write(made.root, {"a.csv": b"x\n1\n"})
+    made.save("a.csv")
+    (made.root / "dver.checks.yaml").write_text("checks: {a.csv: {rows: {min: 2}}}\n")
+    with made.opened() as repo:
+        (suite,) = DataGate(repo).suites_of(b"a.csv")
+        claimed = RuleResult("rows", RuleOutcome.PASSED, Severity.CRITICAL, "at least 2 rows", "9 rows")
+        keep_results(repo, suite, tracked_in_worktree(repo)[b"a.csv"].entry, (claimed,))
+    warning = "warning: kept result of a.csv rows said passed, but the check failed: replaced it"
+    assert warning in run("check", "data", cwd=made.root, rc=1).err
+    assert warning not in run("check", "data", cwd=made.root, rc=1).err

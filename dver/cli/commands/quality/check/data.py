@@ -7,7 +7,7 @@ import click
 from dver.cli import options
 from dver.cli.context import Context
 from dver.cli.render import terminal
-from dver.cli.render.quality.checks import print_checked
+from dver.cli.render.quality.checks import print_checked, replaced_text
 from dver.ops.quality.check_data import check_data
 from dver.repo import Repository
 
@@ -46,6 +46,8 @@ def command(
     """
     with Repository.open(ctx.cwd) as repo:
         result = check_data(repo, paths, cwd=ctx.cwd, rev=rev, rows=rows, progress=ctx.progress)
+    for wrong in result.replaced:
+        ctx.warn(replaced_text(wrong))
     if page is not None or junit is not None:
         from dver.ops.quality.check_pages import write_checks_page, write_junit
 
