@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from dver.git.registry.references import read_artifact
-from dver.monitoring.history import latest_alarm
+from dver.monitoring.history import latest_alarm, read_history
 from dver.repo import Repository
 
 
@@ -14,6 +14,8 @@ def why_not_asked(repo: Repository, monitor: str, artifact: str) -> str | None:
 
     Tags say which versions followed, so all clones answer alike.
     """
+    if not read_history(repo, monitor):
+        return f"the monitor {monitor!r} has no windows in this working tree"
     alarm = latest_alarm(repo, monitor)
     if alarm is None:
         return f"the newest window of the monitor {monitor!r} has no alarm"

@@ -13,7 +13,7 @@ class RetrainingOutcome(Enum):
     """How a retraining ended."""
 
     NO_ALARM = "no alarm"
-    """The newest window of the monitor has no alarm, or a version was registered after it."""
+    """The monitor has no windows, its newest has no alarm, or a version was registered after it."""
     NO_NEW_DATA = "no new data"
     """The data is that of the latest version."""
     UNCHANGED = "unchanged"

@@ -261,6 +261,8 @@ def now(seconds: float = 0) -> str:
 
 def test_if_alert_waits_for_an_alarm(project: ModelClone) -> None:
     (project.root / "live/b.csv").write_text("4\n")
+    assert run(project, if_alert=True).why == "the monitor 'churn' has no windows in this working tree"
+    record(project, window("2019-01-01T00:00:00Z", alarm=False))
     assert run(project, if_alert=True).why == "the newest window of the monitor 'churn' has no alarm"
     record(project, window("2020-01-01T00:00:00Z", alarm=True))
     assert run(project, if_alert=True).why == "v0.0.1 was registered after the alarm of 2020-01-01T00:00:00Z"
