@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from dver.checks.result import Severity
 from dver.checks.suite.parse import PatternRules, parse_rules, parse_suite
+from dver.checks.suite.path_patterns import PathPattern
 from dver.checks.suite.rules import FILE_NAME, CheckSuite
 from dver.core.files import read_regular
 from dver.git.index import files_named
 from dver.pipelines.definition.stage import is_pattern
-from dver.pipelines.definition.yaml_tree import Mark, Node, error_at
+from dver.pipelines.definition.yaml_tree import Node, error_at
 from dver.repo import Repository
 from dver.tracking.targets import SUFFIX, is_at_or_below
 
@@ -91,12 +91,12 @@ def _matches(repo: Repository, directory: bytes, rules: PatternRules, known: Seq
     if not is_pattern(pattern) or repo.layout.exists(os.path.join(directory, os.fsencode(pattern))):
         yield os.path.join(directory, os.fsencode(pattern))
         return
-    matching = _regex(pattern, rules.mark)
+    matching = _pattern(rules)
     fixed = os.path.join(directory, *_literal_parts(pattern))
     candidates = {*known, *_below(repo, fixed)}
     for path in sorted(candidates):
         inside = path[len(directory) + 1 :] if directory else path
-        if (not directory or path.startswith(directory + b"/")) and matching.fullmatch(os.fsdecode(inside)):
+        if (not directory or path.startswith(directory + b"/")) and matching.matches(os.fsdecode(inside)):
             yield path
 
 
@@ -120,28 +120,10 @@ def _below(repo: Repository, directory: bytes) -> Iterator[bytes]:
         yield from (os.path.join(base, name) for name in (*directories, *files))
 
 
-def _regex(pattern: str, mark: Mark) -> re.Pattern[str]:
-    """`*` and `?` do not match a slash; `**` matches any number of directories. Raises PipelineError."""
-    out = ""
-    at = 0
-    while at < len(pattern):
-        one = pattern[at]
-        if pattern.startswith("**/", at):
-            out, at = out + "(?:[^/]+/)*", at + 3
-        elif pattern.startswith("**", at):
-            out, at = out + ".*", at + 2
-        elif one == "*":
-            out, at = out + "[^/]*", at + 1
-        elif one == "?":
-            out, at = out + "[^/]", at + 1
-        elif one == "[" and (end := pattern.find("]", at + (3 if pattern[at + 1 : at + 2] in ("!", "^") else 2))) > 0:
-            inner = pattern[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
-            out, at = out + "[" + ("^" + inner[1:] if inner[0] in "!^" else inner) + "]", end + 1
-        else:
-            out, at = out + re.escape(one), at + 1
+def _pattern(rules: PatternRules) -> PathPattern:
     try:
-        return re.compile(out, re.DOTALL)
-    except re.error as error:
+        return PathPattern(rules.pattern)
+    except ValueError as error:
         raise error_at(
-            mark, f"{pattern!r} is not a valid pattern: {error}", fix="correct the characters in `[…]`"
+            rules.mark, f"{rules.pattern!r} is not a valid pattern: {error}", fix="correct the characters in `[…]`"
         ) from error
