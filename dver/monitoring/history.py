@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,7 @@ from dver.formats.monitor_history import (
     sort_windows,
 )
 from dver.git import index
+from dver.git.git_repo import run
 from dver.repo import Repository
 
 _ATTRIBUTES: Final = b"*.jsonl merge=union\n"
@@ -61,17 +64,33 @@ def read_history(repo: Repository, name: str) -> tuple[MonitoredWindow, ...]:
     path = history_file(repo, name)
     if not path.exists():
         return ()
-    return decode_named(read_regular(path, MAX_SIZE + 1), f"{DIRECTORY}/{name}{SUFFIX}")
+    shown = repo.layout.shown(_relative(repo, path))
+    return decode_named(read_regular(path, MAX_SIZE + 1), shown, partial(_restoring_command, repo, path))
 
 
-def decode_named(content: bytes, shown: str) -> tuple[MonitoredWindow, ...]:
-    """Decode the history `shown`. An error names it, with the command that restores it."""
+def _restoring_command(repo: Repository, path: Path) -> str | None:
+    """The command that restores the newest whole version: of the index, which has what dver wrote last, or of HEAD."""
+    for rev, command in ((b"", "git restore"), (b"HEAD", "git checkout HEAD --")):
+        content = run(repo.git, ["cat-file", "blob", rev + b":" + _relative(repo, path)], ok=(0, 128))
+        with suppress(CorruptError):
+            if decode_history(content):
+                return command
+    return None
+
+
+def decode_named(
+    content: bytes, shown: str, restoring_command: Callable[[], str | None] = lambda: None
+) -> tuple[MonitoredWindow, ...]:
+    """Decode the history `shown`. An error names it, with what repairs it, such as the command that restores it."""
     try:
         return decode_history(content)
     except NewerVersionError as error:
         raise NewerVersionError(f"{shown!r}: {error.what}", why=error.why, fix=error.fix) from error
     except CorruptError as error:
-        fix = error.fix or f"restore the file: git checkout HEAD -- {quoted(shown)}"
+        fix = error.fix  # a conflict has its own: a restored file would lose the windows of one side
+        if fix is None and (command := restoring_command()) is not None:
+            fix = f"restore the file: {command} {quoted(shown)}"
+        fix = fix or f"delete that line, or restore an earlier version: git log --oneline -- {quoted(shown)}"
         raise CorruptError(f"{shown!r}: {error.what}", why=error.why, fix=fix) from error
 
 
@@ -102,17 +121,20 @@ class MonitoredData:
 
 def monitored_data(repo: Repository) -> MonitoredData:
     """The live data that the histories of this working tree name."""
-    paths = (f"{DIRECTORY}/{name}{SUFFIX}" for name in monitor_names(repo))
-    return data_in((path, read_regular(repo.root / path, MAX_SIZE + 1)) for path in paths)
+    return _data_of(partial(read_history, repo, name) for name in monitor_names(repo))
 
 
 def data_in(histories: Iterable[tuple[str, bytes]]) -> MonitoredData:
     """The live data that `histories` name: contents, each with its path."""
+    return _data_of(partial(decode_named, content, path) for path, content in histories)
+
+
+def _data_of(histories: Iterable[Callable[[], Sequence[MonitoredWindow]]]) -> MonitoredData:
     found: set[Oid] = set()
     damaged: list[str] = []
-    for path, content in histories:
+    for read in histories:
         try:
-            found.update(one.data for one in decode_named(content, path) if one.data is not None)
+            found.update(one.data for one in read() if one.data is not None)
         except CorruptError as error:
             damaged.append("; ".join(filter(None, (error.what, error.why, error.fix))))
     return MonitoredData(frozenset(found), tuple(damaged))

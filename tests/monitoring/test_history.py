@@ -112,7 +112,7 @@ def test_a_corrupt_history_is_named_and_left_as_it_is(repo: Repository) -> None:
     before = file.read_bytes()
     with pytest.raises(CorruptError, match="churn") as error:
         record_windows(repo, "churn", [window(2)])
-    assert "git checkout" in str(error.value.fix)
+    assert "git restore" in str(error.value.fix)
     assert file.read_bytes() == before
 
 
@@ -123,3 +123,26 @@ def test_a_history_is_not_written_through_a_link(repo: Repository, tmp_path: Pat
     with pytest.raises(UsageError, match="symbolic link"):
         record_windows(repo, "churn", [window(1)])
     assert list(outside.iterdir()) == []
+
+
+def test_the_error_of_a_damaged_history_names_what_has_a_whole_version(tmp_path: Path) -> None:
+    project = Project.make(tmp_path / "damaged")
+    path = project.root / "dver.monitor/churn.jsonl"
+    with project.opened() as repo:
+        record_windows(repo, "churn", [window(1)])
+    project.commit()
+    path.write_text("{")
+    (project.root / "sub").mkdir()
+
+    def fix() -> str | None:
+        with Repository.open(project.root / "sub") as repo, pytest.raises(CorruptError, match="line 1") as error:
+            read_history(repo, "churn")
+        return error.value.fix
+
+    assert fix() == "restore the file: git restore ../dver.monitor/churn.jsonl"
+    project.git("add", "dver.monitor")
+    assert fix() == "restore the file: git checkout HEAD -- ../dver.monitor/churn.jsonl"
+    project.commit("Damaged")
+    assert fix() == "delete that line, or restore an earlier version: git log --oneline -- ../dver.monitor/churn.jsonl"
+    path.write_text("<<<<<<< HEAD\n")
+    assert fix() == "delete the lines with <<<<<<<, ======= and >>>>>>>: all others belong in the file"

@@ -167,7 +167,7 @@ def test_push_sends_the_data_and_warns_of_a_damaged_history(project: Project, da
     assert result.profiles == 1
     (warning,) = result.damaged_histories
     assert warning.startswith(f"'{HISTORY}': line 1")
-    assert warning.endswith(f"git checkout HEAD -- {HISTORY}")
+    assert warning.endswith(f"git restore {HISTORY}")
     assert not on_remote(project, data)
     project.git("checkout", "HEAD", "--", HISTORY)
     with project.opened() as repo:
