@@ -47,7 +47,7 @@ def find_retraining(repo: Repository, artifact: str | None) -> FoundRetraining:
         raise UsageError(
             "no dver.yaml says how to retrain",
             why="none has a section `retrain`",
-            fix="add one: docs/monitoring.md has an example",
+            fix="add one: docs/retraining.md has an example",
         )
     if artifact is None:
         raise UsageError(

@@ -326,8 +326,10 @@ def test_an_unknown_name_suggests_a_known_one(project: ModelClone) -> None:
 
 def test_a_project_without_a_section_says_what_to_add(project: ModelClone) -> None:
     edit(project, PIPELINE[PIPELINE.index("retrain:") :], "")
-    with pytest.raises(UsageError, match="how to retrain"):
+    with pytest.raises(UsageError, match="how to retrain") as caught:
         run(project)
+    page = str(caught.value.fix).removeprefix("add one: ").split()[0]
+    assert "retrain:" in (Path(__file__).parents[2] / page).read_text()
 
 
 def test_a_missing_directory_of_new_files_is_named(project: ModelClone) -> None:

@@ -16,6 +16,7 @@ from dver.core.files import read_regular, write_atomic
 from dver.core.progress import SILENT, Progress
 from dver.git import index
 from dver.profile_cache.profiles import profile_of
+from dver.profiles.tables import require_libraries
 from dver.repo import Repository
 from dver.tracking.targets import target_containing, tracked_in_worktree
 
@@ -40,8 +41,9 @@ def init_checks(
     """Add rules for the data at `path` to a suite: one that is there already, or a new one beside the data.
 
     Rules that are there stay. Raises ConflictError if there are rules for `path`, UsageError for data without a
-    profile.
+    profile or without the extra `data`.
     """
+    require_libraries()  # a known profile has sketches, too
     found = profile_of(repo, path, cwd=cwd, progress=progress)
     proposal = propose(found.profile)
     if not proposal.rules:

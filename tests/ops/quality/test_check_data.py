@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -261,3 +262,11 @@ def test_drift_against_what_a_model_was_trained_on(tmp_path: Path) -> None:
     assert refused.value.checked[0].results[0].found == result.found
     (made.root / "dver.checks.yaml").write_text("checks: {live.csv: {drift: {against: model nope}}}\n")
     assert check(made).checked[0].results[0].outcome is RuleOutcome.ERROR
+
+
+@pytest.mark.parametrize("library", ["numpy", "pyarrow"])
+def test_proposing_rules_names_a_missing_extra(project: Project, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with project.opened() as repo, pytest.raises(UsageError, match="need the extra `data`") as caught:
+        init_checks(repo, "data/people.csv", cwd=project.root)
+    assert caught.value.fix == 'pip install "dver[data]"'
