@@ -45,6 +45,11 @@ def parquet_bytes(table: pa.Table, **options: object) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+def test_a_csv_with_semicolons_and_decimal_commas_says_how_fields_are_separated(tmp_path: Path):
+    error = refused(tmp_path / "a.csv", b"id;price\n1;2,5\n")
+    assert error.fix == "separate all fields with commas, or with tabs in a .tsv file"
+
+
 @pytest.mark.parametrize("before", [0, 1, 200_000])
 def test_a_ragged_csv_names_the_row(tmp_path: Path, before: int):
     error = refused(tmp_path / "a.csv", b"a,b,c\n" + b"1,2,3\n" * before + b"1,2\n" + b"1,2,3\n" * 10)

@@ -154,4 +154,8 @@ def _ragged(name: str, text: str, columns: int) -> CorruptError | None:
     if found is None:
         return None
     row, _, fields = (int(one) for one in found.groups())
-    return bad_row(name, row - 1, f"it has {count(fields, 'field')}, and the header {columns}")
+    why = f"it has {count(fields, 'field')}, and the header {columns}"
+    if columns > 1:
+        return bad_row(name, row - 1, why)
+    # Often a file with semicolons and decimal commas.
+    return bad_row(name, row - 1, why, "separate all fields with commas, or with tabs in a .tsv file")
