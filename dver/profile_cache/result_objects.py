@@ -12,8 +12,8 @@ from dver.profile_cache.kept_objects import read_blob
 from dver.repo import Repository
 from dver.store.writer import StoreWriter
 
-_AT_ONCE: Final = 32
-"""Blobs that are kept in memory until their pack is finished."""
+_AT_ONCE: Final = 32 << 20
+"""Bytes of blobs that are kept in memory until their pack is finished."""
 
 
 class ResultObjects(Protocol):
@@ -39,15 +39,18 @@ class StoredObjects:
         self._repo = repo
         self._writer = writer
         self._recent: dict[Oid, bytes] = {}
+        self._size = 0
         self.add_tree: Callable[[Oid, bytes], None] = writer.add_tree
 
     def add_blob(self, content: bytes) -> Oid:
         """See `ResultObjects`."""
         oid, _ = self._writer.add_blob([content])
         self._recent[oid] = content
-        if len(self._recent) > _AT_ONCE:
+        self._size += len(content)
+        if self._size > _AT_ONCE:
             self._writer.finish()
             self._recent.clear()
+            self._size = 0
         return oid
 
     def read(self, oid: Oid) -> bytes | None:

@@ -48,7 +48,8 @@ def _scan(file: TextFile, settings: ProfileSettings, delimiter: str, block: int)
             scan = TableScan(settings, expected_rows=_expected_rows(file), columns=len(header), infer=True)
             scan.add_columns(header, [None] * len(header))
             size = batch_rows(len(header))
-            for batch in _batches(file, len(header), delimiter, block):
+            threads = file.about_size > block  # a thread that parses ahead costs more than a small file
+            for batch in _batches(file, len(header), delimiter, block, threads=threads):
                 for start in range(0, batch.num_rows, size):
                     piece = batch.slice(start, size)
                     scan.add(piece.columns, piece.num_rows)
@@ -61,7 +62,7 @@ def _scan(file: TextFile, settings: ProfileSettings, delimiter: str, block: int)
 
 
 def _batches(
-    file: TextFile, columns: int, delimiter: str, block: int, *, threads: bool = True, binary: bool = False
+    file: TextFile, columns: int, delimiter: str, block: int, *, threads: bool, binary: bool = False
 ) -> Iterator[RecordBatch]:
     """The rows after the header, all as texts (or bytes), in columns named f0, f1, …"""
     import pyarrow as pa

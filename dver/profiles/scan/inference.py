@@ -45,7 +45,7 @@ def _booleans(array: Array) -> Array | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not pc.all(pc.is_in(array[:100], pa.array([*_TRUE, *_FALSE]))).as_py():
+    if array[0].as_py() not in (*_TRUE, *_FALSE):
         return None
     true = pc.is_in(array, pa.array(_TRUE))
     return true if pc.all(pc.or_(true, pc.is_in(array, pa.array(_FALSE)))).as_py() else None
@@ -77,15 +77,20 @@ def _cast_numbers(array: Array, kind: Any) -> Array | None:
     import pyarrow.compute as pc
 
     found = _cast(array, kind)
-    return found if found is not None else _cast(pc.utf8_trim_whitespace(array), kind)
+    if found is None and _cast(pc.utf8_trim_whitespace(array[:1]), kind) is not None:
+        found = _cast(pc.utf8_trim_whitespace(array), kind)
+    return found
 
 
 def _cast(array: Array, kind: Any) -> Array | None:
-    """The array as another type; None if one value is not of it. The first values are tried before all."""
+    """The array as another type; None if one value is not of it.
+
+    The first value is tried before all: Arrow writes a message for each one that fails.
+    """
     import pyarrow as pa
 
     try:
-        array[:100].cast(kind)
+        array[:1].cast(kind)
         return array.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dver.formats.profile import ColumnProfile, ColumnType, Value
 from dver.profiles.moments import Moments
 from dver.profiles.parts import Detail, PartOfColumn
+from dver.profiles.scan.number_counts import NumberCounts
 from dver.profiles.sketches.distinct import Distinct
 from dver.profiles.sketches.frequent import Frequent
 from dver.profiles.sketches.hashing import hashes_of_bytes, hashes_of_numbers
@@ -31,7 +32,8 @@ class NumberValues:
         self._moments = Moments()
         self._quantiles, self._part_quantiles = Quantiles(), Quantiles()
         self._distinct = Distinct(exact=not private)
-        self._frequent, self._part_frequent = Frequent(detail.counters), Frequent(detail.counters)
+        self._counts, self._part_counts = NumberCounts(detail.counters), NumberCounts(detail.counters)
+        self._value_of: Callable[[Any], Value] = float
         self._count = 0
 
     def add(self, values: NDArray[Any], value_of: Callable[[Any], Value]) -> None:
@@ -52,7 +54,8 @@ class NumberValues:
         if self._private:
             return
         counts = np.diff(starts, append=len(ordered))
-        self._part_frequent.update_array(distinct, counts, lambda few: [value_of(one) for one in few])
+        self._part_counts.add(distinct, counts)
+        self._value_of = value_of
         doubles = ordered.astype("f8", copy=False)
         self._moments.update(doubles)
         self._part_quantiles.update(doubles, ordered=True)
@@ -65,10 +68,10 @@ class NumberValues:
         import numpy as np
 
         quantiles = self._part_quantiles.quantiles(np.linspace(0, 1, self._detail.steps))
-        counts = self._part_frequent.counts_if_few(self._detail.counted)
+        counts = self._part_counts.counts_if_few(self._detail.counted, self._values_of)
         self._quantiles.merge(self._part_quantiles)
-        self._frequent.merge(self._part_frequent)
-        self._part_quantiles, self._part_frequent = Quantiles(), Frequent(self._detail.counters)
+        self._counts.merge(self._part_counts)
+        self._part_quantiles, self._part_counts = Quantiles(), NumberCounts(self._detail.counters)
         return PartOfColumn(count, quantiles, counts)
 
     def profile(self, name: str) -> ColumnProfile:
@@ -83,9 +86,12 @@ class NumberValues:
             true=self.true,
             distinct=self._distinct.encode(),
             numbers=self._moments.summary(self._quantiles.encode()),
-            counts=None if self._private else self._frequent.value_counts(),
+            counts=None if self._private else self._counts.value_counts(self._values_of),
             private=self._private,
         )
+
+    def _values_of(self, numbers: NDArray[Any]) -> list[Value]:
+        return list(map(self._value_of, numbers.tolist()))
 
     def _only_finite(self, values: NDArray[Any]) -> NDArray[Any]:
         import numpy as np
