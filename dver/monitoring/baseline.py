@@ -76,13 +76,16 @@ def limits_of(name: str, values: list[float]) -> MetricLimits:
     return MetricLimits(max(mean - spread, least), mean + spread if most is None else min(mean + spread, most))
 
 
-def calibration_of(rows: ScoredRows, output: ModelOutput) -> Calibration:
-    """Compare the scores of the reference with its targets."""
-    assert output.positive is not None
+def calibrations_of(rows: ScoredRows, output: ModelOutput) -> Mapping[str, Calibration]:
+    """Compare the scores of the reference with its targets, by class: each class against all others."""
+    return {one: _calibration(rows, one, column) for one, column in output.score_columns.items()}
+
+
+def _calibration(rows: ScoredRows, of_class: str, column: str) -> Calibration:
     found = rows.rows(
-        "SELECT count(*), avg(s), avg(t), sum(s * (1 - s)) FROM (SELECT s, "
-        f"CAST(y = {quoted_text(output.positive)} AS DOUBLE) AS t, ntile({_BINS}) OVER (ORDER BY s) AS bin "
-        "FROM scored WHERE y IS NOT NULL AND s BETWEEN 0 AND 1) GROUP BY bin"
+        f"SELECT count(*), avg(s), avg(t), sum(s * (1 - s)) FROM (SELECT {column} AS s, "
+        f"CAST(y = {quoted_text(of_class)} AS DOUBLE) AS t, ntile({_BINS}) OVER (ORDER BY {column}) AS bin "
+        f"FROM scored WHERE y IS NOT NULL AND {column} BETWEEN 0 AND 1) GROUP BY bin"
     )
     total = sum(number for number, *_ in found)
     if not total:

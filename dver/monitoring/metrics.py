@@ -7,7 +7,7 @@ value in a group, such as the precision without a predicted positive, is missing
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from dver.monitoring.model_columns import ModelOutput, ModelTask
@@ -31,6 +31,8 @@ RANGES: Final[Mapping[str, tuple[float, float | None]]] = {
 """The metrics, in the order of reports, with their smallest and largest values."""
 _SMALLEST: Final = "2.220446049250313e-16"
 """Scores of 0 and 1 are cut to this distance, as scikit-learn does, since the logarithm of 0 is infinite."""
+_SUM_ERROR: Final = 0.001
+"""The probabilities of all classes add up to 1, within this."""
 
 
 def realized_metrics(rows: ScoredRows, output: ModelOutput, by: str = BY_WINDOW) -> GroupMetrics:
@@ -39,7 +41,7 @@ def realized_metrics(rows: ScoredRows, output: ModelOutput, by: str = BY_WINDOW)
         case ModelTask.REGRESSION:
             return _regression(rows, by)
         case ModelTask.MULTICLASS:
-            return _multiclass(rows, by)
+            return _multiclass(rows, output, by)
     assert output.positive is not None
     positive = quoted_text(output.positive)
     found = _confusion(rows, by, f"CAST(y = {positive} AS DOUBLE)", f"p = {positive}", "y IS NOT NULL")
@@ -49,11 +51,15 @@ def realized_metrics(rows: ScoredRows, output: ModelOutput, by: str = BY_WINDOW)
 
 
 def estimated_metrics(rows: ScoredRows, output: ModelOutput, by: str = BY_WINDOW) -> GroupMetrics:
-    """The metrics of a binary classifier that its calibrated scores predict, without targets.
+    """The metrics of a classifier that its calibrated scores predict, without targets.
 
     Confidence-based performance estimation (CBPE): a row with the score 0.8 is 0.8 of a positive and 0.2 of a negative
     (https://nannyml.readthedocs.io/en/stable/how_it_works/performance_estimation.html).
     """
+    if output.task is ModelTask.MULTICLASS:
+        found = _estimated_multiclass(rows, output, by)
+        _join(found, _mean_areas(rows, output, by, {one: one for one in output.score_columns.values()}))
+        return found
     assert output.positive is not None
     found = _confusion(rows, by, "s", f"p = {quoted_text(output.positive)}", "s IS NOT NULL")
     _join(found, _areas(rows, by, "s", "s IS NOT NULL"))
@@ -78,15 +84,15 @@ def _confusion(rows: ScoredRows, by: str, is_positive: str, predicted: str, know
     return found
 
 
-def _areas(rows: ScoredRows, by: str, is_positive: str, known: str) -> GroupMetrics:
+def _areas(rows: ScoredRows, by: str, is_positive: str, known: str, score: str = "s") -> GroupMetrics:
     """The area under the ROC curve: the share of pairs of a positive and a negative in which the positive has the
     higher score, where equal scores count half. Sorted by DuckDB, which spills."""
     found = rows.rows(
         "SELECT g, sum(pos * (below + neg / 2)) AS pairs, sum(pos) AS positives, sum(neg) AS negatives FROM ("
-        "SELECT g, pos, neg, coalesce(sum(neg) OVER (PARTITION BY g ORDER BY s "
+        f"SELECT g, pos, neg, coalesce(sum(neg) OVER (PARTITION BY g ORDER BY {score} "
         "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS below FROM ("
-        f"SELECT {by} AS g, s, sum({is_positive}) AS pos, sum(1 - {is_positive}) AS neg FROM scored "
-        f"WHERE {known} AND s IS NOT NULL GROUP BY g, s)) GROUP BY g"
+        f"SELECT {by} AS g, {score}, sum({is_positive}) AS pos, sum(1 - {is_positive}) AS neg FROM scored "
+        f"WHERE {known} AND {score} IS NOT NULL GROUP BY g, {score})) GROUP BY g"
     )
     return {
         int(group): _defined(roc_auc=(pairs, positives * negatives)) for group, pairs, positives, negatives in found
@@ -115,14 +121,19 @@ def _regression(rows: ScoredRows, by: str) -> GroupMetrics:
     return found
 
 
-def _multiclass(rows: ScoredRows, by: str) -> GroupMetrics:
-    """Precision, recall and F1 are means over the classes."""
+def _multiclass(rows: ScoredRows, output: ModelOutput, by: str) -> GroupMetrics:
+    """Precision, recall, F1 and the area under the ROC curve are means over the classes."""
     pairs: dict[int, dict[tuple[str, str], int]] = defaultdict(dict)
     for group, target, prediction, number in rows.rows(
         f"SELECT {by} AS g, y, p, count(*) FROM scored WHERE y IS NOT NULL AND p IS NOT NULL GROUP BY g, y, p"
     ):
         pairs[int(group)][target, prediction] = int(number)
-    return {group: _of_classes(counts) for group, counts in pairs.items()}
+    found = {group: _of_classes(counts) for group, counts in pairs.items()}
+    if output.classes:
+        is_class = {column: f"CAST(y = {quoted_text(one)} AS DOUBLE)" for one, column in output.score_columns.items()}
+        _join(found, _mean_areas(rows, output, by, is_class))
+        _join(found, _class_log_losses(rows, output, by))
+    return found
 
 
 def _of_classes(counts: Mapping[tuple[str, str], int]) -> dict[str, float]:
@@ -140,6 +151,62 @@ def _of_classes(counts: Mapping[tuple[str, str], int]) -> dict[str, float]:
         "recall": sum(right[one] / max(targets[one], 1) for one in classes) / len(classes),
         "f1": sum(2 * right[one] / (predictions[one] + targets[one]) for one in classes) / len(classes),
     }
+
+
+def _estimated_multiclass(rows: ScoredRows, output: ModelOutput, by: str) -> GroupMetrics:
+    """A row is as much of each class as its score says. Means over the classes; a class that is never predicted has the
+    precision 0, as in scikit-learn."""
+    found: GroupMetrics = {}
+    sums = ", ".join(
+        f"sum({column}) FILTER (p = {text}), count(*) FILTER (p = {text}), sum({column})"
+        for text, column in ((quoted_text(one), column) for one, column in output.score_columns.items())
+    )
+    for group, total, *by_class in rows.rows(
+        f"SELECT {by} AS g, count(*), {sums} FROM scored WHERE p IS NOT NULL AND {_all_scores(output)} GROUP BY g"
+    ):
+        cells = [float(one or 0) for one in by_class]
+        classes = list(zip(cells[::3], cells[1::3], cells[2::3], strict=True))
+        found[int(group)] = {
+            "accuracy": sum(right for right, _, _ in classes) / total,
+            "precision": _mean([right / predicted if predicted else 0.0 for right, predicted, _ in classes]),
+            "recall": _mean([right / there if there else 0.0 for right, _, there in classes]),
+            "f1": _mean(
+                [2 * right / (predicted + there) if predicted + there else 0.0 for right, predicted, there in classes]
+            ),
+        }
+    return found
+
+
+def _mean_areas(rows: ScoredRows, output: ModelOutput, by: str, is_class: Mapping[str, str]) -> GroupMetrics:
+    """The mean area under the ROC curve of each class against the others, in groups that have all classes.
+
+    `is_class` says how much a row is of a class, by the column with the scores of the class.
+    """
+    areas: dict[int, list[float]] = defaultdict(list)
+    for column, amount in is_class.items():
+        for group, found in _areas(rows, by, amount, f"{amount} IS NOT NULL", column).items():
+            areas[group].extend(found.values())
+    return {group: {"roc_auc": _mean(found)} for group, found in areas.items() if len(found) == len(is_class)}
+
+
+def _class_log_losses(rows: ScoredRows, output: ModelOutput, by: str) -> GroupMetrics:
+    """Only where the scores of each row are probabilities of which one comes true."""
+    of_target = " ".join(f"WHEN {quoted_text(one)} THEN {column}" for one, column in output.score_columns.items())
+    columns = output.score_columns.values()
+    found = rows.rows(
+        f"SELECT {by} AS g, -avg(ln(greatest(CASE y {of_target} END, {_SMALLEST}))) FROM scored "
+        f"WHERE y IS NOT NULL AND {_all_scores(output)} GROUP BY g "
+        f"HAVING min(least({', '.join(columns)})) >= 0 AND max(abs({' + '.join(columns)} - 1)) < {_SUM_ERROR}"
+    )
+    return {int(group): {"log_loss": float(loss)} for group, loss in found}
+
+
+def _all_scores(output: ModelOutput) -> str:
+    return " AND ".join(f"{one} IS NOT NULL" for one in output.score_columns.values())
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _defined(**ratios: tuple[Any, Any]) -> dict[str, float]:

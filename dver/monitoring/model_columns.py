@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -45,11 +45,19 @@ class ModelColumns(Displayed):
     """The positive class."""
     task: ModelTask | None = None
     """By default, the values of the target decide."""
+    class_scores: tuple[tuple[str, str], ...] = ()
+    """Of a classifier of several classes: each class, and the column with its probability."""
+
+    @property
+    def has_output(self) -> bool:
+        """Is a column with an output of the model named?"""
+        return self.prediction is not None or self.score is not None or bool(self.class_scores)
 
     @property
     def roles(self) -> dict[str, str]:
         """The columns that have a role, with it."""
-        named = ((self.prediction, "prediction"), (self.score, "score"), (self.target, "target"))
+        scores = ((column, "score") for _, column in self.class_scores)
+        named = ((self.prediction, "prediction"), (self.score, "score"), *scores, (self.target, "target"))
         return {column: role for column, role in named if column is not None}
 
 
@@ -60,6 +68,15 @@ class ModelOutput:
     task: ModelTask
     positive: str | None = None
     """In the form of `class_sql`; None unless binary."""
+    classes: tuple[str, ...] = ()
+    """The classes with scores, in the same form; none unless multiclass."""
+
+    @property
+    def score_columns(self) -> Mapping[str, str]:
+        """The columns of `ScoredRows` with scores, by class."""
+        if self.positive is not None:
+            return {self.positive: "s"}
+        return {one: f"s{at}" for at, one in enumerate(self.classes)}
 
 
 def class_sql(value: str) -> str:
@@ -89,9 +106,17 @@ def shown_class(text: str) -> str:
 def output_of(classes: Sequence[str], columns: ModelColumns) -> ModelOutput:
     """What the model predicts. `classes` are up to CLASSES_MAX + 1 different values of targets and predictions.
 
-    Raises UsageError if the positive class is not clear.
+    Raises UsageError if the positive class is not clear, and for a class without a score where others have one.
     """
-    task = columns.task or _task(classes)
+    task = columns.task or (ModelTask.MULTICLASS if columns.class_scores else _task(classes))
+    if task is ModelTask.MULTICLASS:
+        return ModelOutput(task, classes=_scored_classes(classes, columns))
+    if columns.class_scores:
+        raise UsageError(
+            "scores of classes belong to a classifier of several classes",
+            why=f"the task is {task.value}",
+            fix="use --task multiclass, or --score COLUMN for the positive class of two",
+        )
     if task is not ModelTask.BINARY:
         return ModelOutput(task)
     if len(classes) > 2:
@@ -100,6 +125,18 @@ def output_of(classes: Sequence[str], columns: ModelColumns) -> ModelOutput:
             f"{len(classes)} classes are not binary", why=f"found: {shown}", fix="leave --task out, or use multiclass"
         )
     return ModelOutput(task, _positive(classes, columns.positive))
+
+
+def _scored_classes(classes: Sequence[str], columns: ModelColumns) -> tuple[str, ...]:
+    scored = tuple(class_of(one) for one, _ in columns.class_scores)
+    missing = [one for one in classes if one not in scored]
+    if scored and missing:
+        raise UsageError(
+            f"no score for {join_limited([repr(shown_class(one)) for one in missing])}",
+            why="targets or predictions have the class, and other classes have scores",
+            fix=f"name its column: --class-score {shown_class(missing[0])}=COLUMN",
+        )
+    return scored
 
 
 def _task(classes: Sequence[str]) -> ModelTask:

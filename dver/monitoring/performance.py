@@ -10,11 +10,11 @@ from dver.monitoring.baseline import (
     CALIBRATION_ERROR_MAX,
     PARTS_MIN,
     MetricLimits,
-    calibration_of,
+    calibrations_of,
     metric_limits,
 )
 from dver.monitoring.metrics import RANGES, GroupMetrics, estimated_metrics, realized_metrics
-from dver.monitoring.model_columns import ModelColumns, ModelOutput, ModelTask, output_of
+from dver.monitoring.model_columns import ModelColumns, ModelOutput, ModelTask, output_of, shown_class
 from dver.monitoring.scored_rows import ScoredRows
 
 
@@ -41,8 +41,8 @@ def measure_performance(
 ) -> dict[int, WindowPerformance]:
     """The performance in each window of `live`. `rows` are the numbers of rows by window.
 
-    With targets it is that of the rows that have one. Without, it is estimated, if the model is a binary classifier
-    with scores that are calibrated on the baseline. Raises UsageError if the positive class is not clear.
+    With targets it is that of the rows that have one. Without, it is estimated, if the model is a classifier with
+    scores that are calibrated on the baseline. Raises UsageError if the classes are not clear.
     """
     classes = {*live.classes(), *(baseline.rows.classes() if baseline.rows is not None else ())}
     if has_targets:
@@ -71,24 +71,31 @@ def _why_not_estimated(
     columns: ModelColumns, classes: list[str], baseline: PerformanceBaseline
 ) -> tuple[str, ModelOutput | None]:
     """Why the performance cannot be estimated without targets; or the output of the model."""
-    if columns.score is None:
+    if columns.score is None and not columns.class_scores:
         return "no column with scores was named (--score COLUMN), and there are no labels (--labels FILE)", None
     if baseline.rows is None:
         return baseline.why, None
     output = output_of(classes, columns)
-    if output.task is not ModelTask.BINARY:
-        task = "a regression" if output.task is ModelTask.REGRESSION else "a classifier of several classes"
-        return f"that of {task} is known with labels only (--labels FILE)", None
-    found = calibration_of(baseline.rows, output)
-    if not found.rows:
-        return "no row of the reference has a target and a score between 0 and 1", None
-    if not found.ok:
-        limit = CALIBRATION_ERROR_MAX + found.chance
-        return (
-            f"the scores are not calibrated: on the reference their error is {found.error:.3f}, at most {limit:.3f} "
-            "is allowed; calibrate the model, or add labels (--labels FILE)"
-        ), None
-    return "", output
+    if output.task is ModelTask.REGRESSION:
+        return "that of a regression is known with labels only (--labels FILE)", None
+    if not output.score_columns:
+        return "a classifier of several classes needs a score for each class (--class-score CLASS=COLUMN)", None
+    why = _why_not_calibrated(baseline.rows, output)
+    return (why, None) if why else ("", output)
+
+
+def _why_not_calibrated(rows: ScoredRows, output: ModelOutput) -> str:
+    for name, found in calibrations_of(rows, output).items():
+        of_class = f" of {shown_class(name)!r}" if output.task is ModelTask.MULTICLASS else ""
+        if not found.rows:
+            return f"no row of the reference has a target and a score{of_class} between 0 and 1"
+        if not found.ok:
+            limit = CALIBRATION_ERROR_MAX + found.chance
+            return (
+                f"the scores{of_class} are not calibrated: on the reference their error is {found.error:.3f}, at most "
+                f"{limit:.3f} is allowed; calibrate the model, or add labels (--labels FILE)"
+            )
+    return ""
 
 
 def _with_limits(

@@ -47,6 +47,7 @@ class MonitorRequest(Displayed):
         outputs = self.outputs
         single = {"time": self.time, "key": outputs.key, "prediction": outputs.prediction, "score": outputs.score}
         yield from ((option, name) for option, name in single.items() if name is not None)
+        yield from (("class-score", name) for _, name in outputs.class_scores)
         yield from (("ignore", name) for name in sorted(self.settings.ignored))
         for name, one in self.settings.columns.items():
             yield "threshold" if one.method is None else "method", name

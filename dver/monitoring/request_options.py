@@ -32,6 +32,7 @@ class MonitorOptions(TypedDict, total=False):
         time: The column with times. By default the times of files are used.
         window: `hour`, `day`, `week`, `month`, or a number of rows.
         prediction, score, target: The columns with predictions, probabilities of the positive class, and true values.
+        class_score: The columns with probabilities of classes, by class, of a classifier of several.
         labels: A file with true values.
         key: The column by which labels are joined, instead of by order.
         positive: The positive class.
@@ -55,6 +56,7 @@ class MonitorOptions(TypedDict, total=False):
     window: str | int | None
     prediction: str | None
     score: str | None
+    class_score: Mapping[str, str] | None
     target: str | None
     labels: str | os.PathLike[str] | None
     key: str | None
@@ -76,7 +78,7 @@ def monitor_request(**options: Unpack[MonitorOptions]) -> MonitorRequest:
     _refuse_unknown(options)
     labels, at, window = options.get("labels"), options.get("at"), options.get("window")
     outputs = _outputs(options)
-    if labels is not None and outputs.prediction is None and outputs.score is None:
+    if labels is not None and not outputs.has_output:
         raise UsageError(
             "labels need predictions", why="they are compared", fix="name their column: --prediction COLUMN"
         )
@@ -118,6 +120,7 @@ def _outputs(options: MonitorOptions) -> ModelColumns:
         options.get("key"),
         options.get("positive"),
         _choice(ModelTask, "task", options.get("task")),
+        tuple((options.get("class_score") or {}).items()),
     )
 
 

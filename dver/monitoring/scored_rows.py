@@ -31,7 +31,8 @@ class TableFile:
 
 
 class ScoredRows:
-    """The table `scored`: `row` in live data, `win` (the window), `y` (target), `p` (prediction), `s` (score)."""
+    """The table `scored`: `row` in live data, `win` (the window), `y` (target), `p` (prediction), `s` (score), and
+    `s0`, `s1`... (scores of classes)."""
 
     def __init__(self, engine: Engine, columns: ModelColumns) -> None:
         self._engine = engine
@@ -140,9 +141,16 @@ def _model_outputs(columns: ModelColumns, known: Sequence[str], shown: str) -> s
     if columns.prediction is not None:
         prediction = class_sql(f"live.{_column(columns.prediction, known, shown, 'prediction')}")
     if columns.score is not None:
-        number = f"TRY_CAST(live.{_column(columns.score, known, shown, 'score')} AS DOUBLE)"
-        score = f"CASE WHEN isfinite({number}) THEN {number} END"
-    return f"{prediction} AS p, {score} AS s"
+        score = _number(_column(columns.score, known, shown, "score"))
+    scores = [_number(_column(one, known, shown, "class-score")) for _, one in columns.class_scores]
+    named = "".join(f", {one} AS s{at}" for at, one in enumerate(scores))
+    return f"{prediction} AS p, {score} AS s{named}"
+
+
+def _number(column: str) -> str:
+    """SQL for the finite number in a column of live data."""
+    number = f"TRY_CAST(live.{column} AS DOUBLE)"
+    return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
 def _column(name: str, known: Sequence[str], shown: str, option: str) -> str:

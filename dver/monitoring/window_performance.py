@@ -30,7 +30,7 @@ def performance_of(
 
     `scratch` is a directory for DuckDB's files. Raises UsageError for labels that do not fit.
     """
-    if request.outputs.prediction is None and request.outputs.score is None:
+    if not request.outputs.has_output:
         return [WindowPerformance() for _ in windows]
     labels = _labels(request, len(windows), cwd)
     # With a rule, the windows are parts of the same tables, which are read once.

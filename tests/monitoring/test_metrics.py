@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +12,15 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pytest
+from oracles import monitoring_data
 from pyarrow import csv, parquet
 from sklearn import metrics as sklearn
 
 from dver.core.errors import CorruptError, UsageError
-from dver.monitoring.baseline import calibration_of, limits_of, metric_limits
+from dver.monitoring.baseline import calibrations_of, limits_of, metric_limits
 from dver.monitoring.metrics import estimated_metrics, realized_metrics
 from dver.monitoring.model_columns import ModelColumns, ModelOutput, ModelTask, output_of
 from dver.monitoring.scored_rows import ScoredRows, TableFile, open_scored
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "oracles"))
-import monitoring_data
 
 NANNYML: Final = json.loads((Path(__file__).parents[1] / "fixtures/oracles/nannyml.json").read_text())
 BINARY: Final = ModelOutput(ModelTask.BINARY, "1.0")
@@ -140,6 +137,68 @@ def test_metrics_and_limits_are_those_of_nannyml(kind: str) -> None:
             assert outside == one["alert"]
 
 
+SEVERAL: Final = ModelColumns(
+    prediction="prediction", target="target", class_scores=tuple((one, f"p_{one}") for one in monitoring_data.CLASSES)
+)
+
+
+def several_classes() -> dict[str, Any]:
+    return monitoring_data.several_classes(monitoring_data.REFERENCE_ROWS, seed=monitoring_data.SEED)
+
+
+@pytest.mark.parametrize("kind", ["realized", "estimated"])
+def test_metrics_and_limits_of_several_classes_are_those_of_nannyml(kind: str) -> None:
+    live = monitoring_data.several_classes_live()
+    with scored({name: np.concatenate([one[name] for one in live]) for name in live[0]}, SEVERAL) as rows:
+        output = output_of(rows.classes(), SEVERAL)
+        metrics = {"realized": realized_metrics, "estimated": estimated_metrics}[kind](rows, output, by=BY_ROWS)
+    with scored(several_classes(), SEVERAL) as rows:
+        limits = metric_limits(rows, output, monitoring_data.WINDOW_ROWS)
+    for window, expected in enumerate(NANNYML["several classes"][kind]):
+        for name, one in expected.items():
+            assert metrics[window][name] == pytest.approx(one["value"], abs=2e-6)
+            assert (limits[name].lower, limits[name].upper) == pytest.approx((one["lower"], one["upper"]), abs=1e-9)
+            outside = not limits[name].lower <= metrics[window][name] <= limits[name].upper
+            assert outside == one["alert"]
+
+
+def test_the_log_loss_of_several_classes_is_that_of_scikit_learn() -> None:
+    data = several_classes()
+    scores = np.column_stack([data[f"p_{one}"] for one in monitoring_data.CLASSES])
+    with scored(data, SEVERAL) as rows:
+        found = realized_metrics(rows, output_of(rows.classes(), SEVERAL))[0]
+    whole = scores / scores.sum(axis=1, keepdims=True)
+    assert found["log_loss"] == pytest.approx(sklearn.log_loss(data["target"], whole), rel=1e-6)
+    data["p_a"] = data["p_a"] * 2
+    with scored(data, SEVERAL) as rows:
+        assert "log_loss" not in realized_metrics(rows, output_of(rows.classes(), SEVERAL))[0]
+
+
+def test_each_class_is_calibrated_or_not() -> None:
+    for error, expected in ((1.0, True), (3.0, False)):
+        with scored(monitoring_data.several_classes(5_000, seed=8, error=error), SEVERAL) as rows:
+            found = calibrations_of(rows, output_of(rows.classes(), SEVERAL))
+        assert set(found) == set(monitoring_data.CLASSES)
+        assert all(one.ok for one in found.values()) is expected, found
+
+
+def test_a_class_that_is_never_predicted_has_the_estimated_precision_0() -> None:
+    data = {"prediction": ["a", "a"], "p_a": [0.8, 0.6], "p_b": [0.1, 0.3], "p_c": [0.1, 0.1]}
+    with scored(data, ModelColumns(prediction="prediction", class_scores=SEVERAL.class_scores)) as rows:
+        found = estimated_metrics(rows, output_of(rows.classes(), SEVERAL))[0]
+    assert found["accuracy"] == pytest.approx(0.7)
+    assert found["precision"] == pytest.approx(0.7 / 3)
+    assert found["recall"] == pytest.approx(1 / 3)
+
+
+def test_a_class_without_a_score_is_refused() -> None:
+    with pytest.raises(UsageError, match="no score for 'd'") as error:
+        output_of(("a", "d"), SEVERAL)
+    assert error.value.fix == "name its column: --class-score d=COLUMN"
+    with pytest.raises(UsageError, match="classifier of several"):
+        output_of(("a", "b"), ModelColumns(class_scores=SEVERAL.class_scores, task=ModelTask.BINARY))
+
+
 def test_metrics_and_limits_of_a_regression_are_those_of_nannyml() -> None:
     live = [monitoring_data.regression(1000, seed=4), monitoring_data.regression(1000, seed=5, noise=3.0)]
     output = ModelOutput(ModelTask.REGRESSION)
@@ -161,7 +220,7 @@ def test_calibrated_scores_are_recognized_and_others_are_not() -> None:
         (monitoring_data.miscalibrated(300, seed=2), False),
     ):
         with scored(columns_of(data)) as rows:
-            found = calibration_of(rows, BINARY)
+            (found,) = calibrations_of(rows, BINARY).values()
         assert found.ok is expected, found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,30 @@ def miscalibrated(rows: int, *, seed: int) -> Scored:
     found = calibrated(rows, seed=seed)
     score = np.round(found.score**2, 6)
     return Scored(found.target, (score >= 0.5).astype(np.int64), score)
+
+
+CLASSES: Final = ("a", "b", "c")
+
+
+def several_classes(rows: int, *, seed: int, sharpness: float = 1.0, error: float = 1.0) -> dict[str, npt.NDArray[Any]]:
+    """Rows of a classifier of three classes. With an `error` other than 1 the probabilities are not calibrated.
+
+    The columns are `target`, `prediction`, and `p_a`, `p_b` and `p_c` with probabilities.
+    """
+    random = np.random.default_rng(seed)
+    weights = random.random((rows, len(CLASSES))) ** (3 * sharpness) * (3, 2, 1)
+    true = weights / weights.sum(axis=1, keepdims=True)
+    chosen = (random.random((rows, 1)) > true.cumsum(axis=1)).sum(axis=1).clip(max=len(CLASSES) - 1)
+    said = true**error
+    scores = np.round(said / said.sum(axis=1, keepdims=True), 6)
+    names = np.array(CLASSES)
+    columns = {f"p_{name}": scores[:, at] for at, name in enumerate(CLASSES)}
+    return {"target": names[chosen], "prediction": names[scores.argmax(axis=1)], **columns}
+
+
+def several_classes_live() -> list[dict[str, npt.NDArray[Any]]]:
+    """Windows of a classifier of three classes, which is less and less sure."""
+    return [several_classes(WINDOW_ROWS, seed=31 + at, sharpness=1 / (1 + at)) for at in range(WINDOWS)]
 
 
 def regression(rows: int, *, seed: int, noise: float = 1.0) -> Predicted:

@@ -10,7 +10,19 @@ from typing import Any
 
 import nannyml
 import pandas as pd
-from monitoring_data import WINDOW_ROWS, WINDOWS, live, miscalibrated, reference, regression
+from monitoring_data import (
+    CLASSES,
+    REFERENCE_ROWS,
+    SEED,
+    WINDOW_ROWS,
+    WINDOWS,
+    live,
+    miscalibrated,
+    reference,
+    regression,
+    several_classes,
+    several_classes_live,
+)
 from nannyml.calibration import IsotonicCalibrator, NoopCalibrator, needs_calibration
 
 METRICS = ["accuracy", "precision", "recall", "f1", "roc_auc"]
@@ -62,6 +74,26 @@ def _realized() -> list[dict[str, dict[str, float]]]:
     return _chunks(calculator.calculate(analysis).filter(period="analysis").to_df(), METRICS, "value")
 
 
+_CLASSIFIER_OF_SEVERAL = {
+    **_CLASSIFIER,
+    "y_pred_proba": {one: f"p_{one}" for one in CLASSES},
+    "problem_type": "classification_multiclass",
+}
+
+
+def _several_classes() -> dict[str, list[dict[str, dict[str, float]]]]:
+    known = pd.DataFrame(several_classes(REFERENCE_ROWS, seed=SEED))
+    analysis = pd.concat([pd.DataFrame(one) for one in several_classes_live()], ignore_index=True)
+    estimator = nannyml.CBPE(**_CLASSIFIER_OF_SEVERAL, calibrator=NoopCalibrator())
+    estimator.fit(known)
+    calculator = nannyml.PerformanceCalculator(**_CLASSIFIER_OF_SEVERAL)
+    calculator.fit(known)
+    return {
+        "estimated": _chunks(estimator.estimate(analysis).filter(period="analysis").to_df(), METRICS, "value"),
+        "realized": _chunks(calculator.calculate(analysis).filter(period="analysis").to_df(), METRICS, "value"),
+    }
+
+
 def _regression() -> list[dict[str, dict[str, float]]]:
     calculator = nannyml.PerformanceCalculator(
         y_pred="prediction",
@@ -90,6 +122,7 @@ def main() -> None:
         "estimated": _estimated(),
         "realized": _realized(),
         "regression": _regression(),
+        "several classes": _several_classes(),
         "needs calibration": {
             "calibrated": _needs_calibration(reference()),
             "miscalibrated": _needs_calibration(miscalibrated(10_000, seed=2)),

@@ -28,8 +28,8 @@ def request_for(repo: Repository, given: MonitorOptions, *, cwd: Path) -> Monito
     folder, found = _definition(repo, given.get("name"))
     known = {"name": found.name, **found.options}
     known.update({key: _relative(repo, folder, known[key], cwd) for key in PATHS if key in known})
-    for key in ("method", "threshold"):
-        asked[key] = {**known[key], **asked.get(key, {})}
+    for key in ("method", "threshold", "class_score"):
+        asked[key] = {**known.get(key, {}), **asked.get(key, {})}
     return monitor_request(**cast(MonitorOptions, {**known, **asked}))
 
 

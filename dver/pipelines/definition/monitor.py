@@ -17,7 +17,7 @@ _TEXTS: Final = (
     *("model", "time", "window", "prediction", "score", "target", "key", "positive"),
     *("task", "numbers", "categories"),
 )
-_KEYS: Final = (*PATHS, *_TEXTS, "ignore", "columns", "false_alarms", "only_worse")
+_KEYS: Final = (*PATHS, *_TEXTS, "ignore", "columns", "class_score", "false_alarms", "only_worse")
 _COLUMN_KEYS: Final = ("method", "threshold")
 
 
@@ -57,6 +57,9 @@ def _monitor(name: str, node: Node, mark: Mark) -> MonitorDefinition:
         options["false_alarms"] = number(found["false_alarms"], f"`false_alarms` of {what}")
     if "only_worse" in found:
         options["only_worse"] = flag(found, "only_worse", default=False)
+    if "class_score" in found:
+        scores = mapping(found["class_score"], f"`class_score` of {what}")
+        options["class_score"] = {one: text(column, f"`class_score` of {what}") for one, column in scores.items()}
     columns = mapping(found["columns"], f"`columns` of {what}") if "columns" in found else {}
     fields = {column: mapping(one, f"column {column!r} of {what}", _COLUMN_KEYS) for column, one in columns.items()}
     options["method"] = {

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from monitoring_projects import make_monitored, rows, run_monitor, write_rows
+from oracles import monitoring_data
 from pyarrow import csv, feather, parquet
 from workspaces import Project
 
@@ -171,6 +172,45 @@ def test_no_estimate_says_why(project: Project, options: dict[str, str], why: st
         write_rows(project.root / "base.csv", {**rows(2000), "forecast": [0.1] * 2000})
         options = {**options, "prediction": "forecast", "baseline": "base.csv"}
     window = run_monitor(project, "live.csv", **options).windows[0].window
+    assert window.metrics == ()
+    assert any(why in one for one in window.notes)
+
+
+SEVERAL: dict[str, Any] = {
+    "prediction": "prediction",
+    "target": "target",
+    "class_score": {one: f"p_{one}" for one in monitoring_data.CLASSES},
+    "ignore": (),
+}
+
+
+def test_the_performance_of_several_classes_is_estimated_and_measured(project: Project) -> None:
+    write_rows(project.root / "base.csv", monitoring_data.several_classes(5_000, seed=1))
+    table = monitoring_data.several_classes(1_000, seed=2)
+    write_rows(project.root / "live.csv", table, without=("target",))
+    write_rows(project.root / "labeled.csv", table)
+    for name in ("live.csv", "labeled.csv"):
+        window = run_monitor(project, name, reference="base.csv", **SEVERAL).windows[0].window
+        metrics = {one.name: one for one in window.metrics}
+        assert set(metrics) >= {"accuracy", "precision", "recall", "f1", "roc_auc"}
+        assert all(one.lower is not None and not one.alarm for one in metrics.values())
+        assert {one.estimated for one in metrics.values()} == {name == "live.csv"}
+
+
+@pytest.mark.parametrize(
+    ("error", "options", "why"),
+    [
+        (1.0, {"class_score": {}}, "--score COLUMN"),
+        (1.0, {"class_score": {}, "score": "p_a"}, "--class-score CLASS=COLUMN"),
+        (3.0, {}, "the scores of 'a' are not calibrated"),
+    ],
+)
+def test_no_estimate_for_several_classes_says_why(
+    project: Project, error: float, options: dict[str, Any], why: str
+) -> None:
+    write_rows(project.root / "base.csv", monitoring_data.several_classes(5_000, seed=1, error=error))
+    write_rows(project.root / "live.csv", monitoring_data.several_classes(1_000, seed=2), without=("target",))
+    window = run_monitor(project, "live.csv", reference="base.csv", **{**SEVERAL, **options}).windows[0].window
     assert window.metrics == ()
     assert any(why in one for one in window.notes)
 
@@ -428,6 +468,8 @@ def test_an_interrupt_records_nothing(project: Project, monkeypatch: pytest.Monk
         ({"target": "targt"}, "no column 'targt'; did you mean 'target'"),
         ({"score": "scores"}, "no column 'scores'; did you mean 'score'"),
         ({"prediction": "nope"}, "no column 'nope'"),
+        ({"class_score": {"0": "score", "1": "scroe"}}, "no column 'scroe'; did you mean 'score'"),
+        ({"class_score": {"0": "score"}, "prediction": "prediction", "target": "target"}, "no score for '1'"),
         ({"false_alarms": 2.0}, "false alarms"),
     ],
 )

@@ -53,6 +53,12 @@ def test_given_options_count_more(project: Project) -> None:
     assert found.settings.columns["x"].method is not None
 
 
+def test_scores_of_classes_are_joined_with_given_ones(project: Project) -> None:
+    several = b"monitors:\n  a: {reference: data.csv, class_score: {a: p_a, b: p_b, 3: p_c}}\n"
+    found = request(project, {"dver.yaml": several}, class_score={"b": "other"})
+    assert found.outputs.class_scores == (("a", "p_a"), ("b", "other"), ("3", "p_c"))
+
+
 def test_a_reference_on_the_command_line_ignores_dver_yaml(project: Project) -> None:
     found = request(project, {"dver.yaml": ONE}, reference="other.csv", name="a")
     assert (found.reference, found.outputs.target) == ("other.csv", None)

@@ -27,6 +27,12 @@ def monitor_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--window", metavar="UNIT|N", help="Divide rows by hour, day, week, month, or each N rows."),
         click.option("--prediction", metavar="COLUMN", help="The model's predictions."),
         click.option("--score", metavar="COLUMN", help="The model's scores: probabilities of the positive class."),
+        click.option(
+            "--class-score",
+            metavar="CLASS=COLUMN",
+            multiple=True,
+            help="The probabilities of CLASS, if there are several classes (repeatable).",
+        ),
         click.option("--target", metavar="COLUMN", help="The true values."),
         click.option("--labels", metavar="FILE", help="Read true values from FILE."),
         click.option("--key", metavar="COLUMN", help="Join labels by COLUMN instead of by order."),
@@ -45,7 +51,9 @@ def monitor_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def options_of(given: Mapping[str, Any], *, record: bool) -> MonitorOptions:
     """The options by their names. Raises UsageError."""
-    pairs = {name: _pairs(f"--{name}", given[name]) for name in ("method", "threshold")}
+    pairs = {
+        name: _pairs(f"--{name.replace('_', '-')}", given[name]) for name in ("method", "threshold", "class_score")
+    }
     return cast(MonitorOptions, {**given, **pairs, "record": record})
 
 
@@ -54,6 +62,6 @@ def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
     for text in given:
         column, equals, value = text.rpartition("=")
         if not equals or not column or not value:
-            raise click.BadParameter(f"{text!r} is not COLUMN=VALUE", param_hint=option)
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint=option)
         found[column] = value
     return found
