@@ -14,14 +14,15 @@ from dver.git.git_repo import run
 from dver.profile_cache.privacy import private_columns
 from dver.profile_cache.profiles import Found, profile_of
 from dver.profiles.settings import ProfileSettings
-from dver.profiles.tables import is_profiled_table, profile_table
+from dver.profiles.tables import profile_table
 from dver.repo import Repository
+from dver.tables.suffixes import is_table_file
 from dver.tracking.targets import resolve_data_path
 
 
 def git_content(repo: Repository, path: bytes, rev: str) -> bytes | None:
     """The table at `path`, relative to the top of the worktree, in Git's own files at `rev`; None if it has none."""
-    if not path or not is_profiled_table(os.fsdecode(path)):
+    if not path or not is_table_file(os.fsdecode(path)):
         return None
     commit = revisions.resolve(repo.git, rev)
     is_there = run(repo.git, ["ls-tree", "-z", commit, "--", path]).split(b" ")[1:2] == [b"blob"]

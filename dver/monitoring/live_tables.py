@@ -17,17 +17,14 @@ from dver.core.phrasing import join_limited
 from dver.monitoring.column_names import unknown_column
 from dver.monitoring.scored_rows import ROW, WINDOW, TableFile, source_of
 from dver.monitoring.window_rule import WindowRule
-from dver.profiles.reading.plain import COMPRESSIONS
-from dver.profiles.tables import is_profiled_table
 from dver.tables.engine import Engine, open_engine
+from dver.tables.suffixes import DELIMITERS, is_table_file, table_suffixes
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch
 
 WINDOWS_MAX: Final = 1000
 _BATCH: Final = 50_000
-_TEXT_FORMATS: Final = (".csv", ".tsv")
-"""Formats without types: their parts are written as text, too, so that types are inferred as in the reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +41,11 @@ class TablePart:
 def tables_at(path: Path, shown: str) -> tuple[TableFile, ...]:
     """The table at `path`, or those in the directory `path`, in the order of their names. Empty without a table."""
     if not path.is_dir():
-        return (TableFile(path, shown),) if is_profiled_table(path.name) else ()
+        return (TableFile(path, shown),) if is_table_file(path.name) else ()
     found = []
     for folder, directories, files in os.walk(path):
         directories.sort()
-        found += [Path(folder, name) for name in sorted(files) if is_profiled_table(name)]
+        found += [Path(folder, name) for name in sorted(files) if is_table_file(name)]
     return tuple(TableFile(one, os.path.join(shown, one.relative_to(path))) for one in found)
 
 
@@ -82,8 +79,8 @@ def split_tables(
 
 
 def _is_text(name: str) -> bool:
-    stem, last = os.path.splitext(name.lower())
-    return (last if last not in COMPRESSIONS else os.path.splitext(stem)[1]) in _TEXT_FORMATS
+    """Has the format no types? Then parts are written as text, too, so that types are inferred as in the reference."""
+    return table_suffixes(name)[0] in DELIMITERS
 
 
 def _check_time(engine: Engine, source: str, time: str | None, tables: Sequence[TableFile]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from dver.core.errors import UsageError
 from dver.core.phrasing import join_limited, quoted
 from dver.pipelines.lineage import InputOrigin, Lineage, LineageInput
-from dver.profiles.tables import is_profiled_table
+from dver.tables.suffixes import is_table_file
 
 _DATA: Final = (InputOrigin.STAGE, InputOrigin.POINTER)
 
@@ -50,5 +50,5 @@ def unknown_training_data(model: str, why: str) -> UsageError:
 
 def _data_inputs(sources: Sequence[LineageInput]) -> list[str]:
     """The inputs that are data: tables if there are any, or else all that dver tracks."""
-    tables = [one.place for one in sources if is_profiled_table(one.place)]
+    tables = [one.place for one in sources if is_table_file(one.place)]
     return tables or [one.place for one in sources if one.origin in _DATA]

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from dver.core.errors import UsageError
 from dver.formats.profile import CollectionKind, CollectionProfile, Profile
-from dver.profiles.reading.plain import COMPRESSIONS, TextFile
+from dver.profiles.reading.plain import TextFile
 from dver.profiles.scan.rows import ScannedColumns
 from dver.profiles.settings import EVERYTHING, ProfileSettings
-
-_DELIMITERS: Final[Mapping[str, str]] = {".csv": ",", ".tsv": "\t"}
-_JSON: Final = (".jsonl", ".ndjson")
-_TYPED: Final = (".parquet", ".arrow", ".feather", ".arrows")
-
-
-def is_profiled_table(name: str) -> bool:
-    """Does the suffix of `name` name a table that has a profile?"""
-    kind, _ = _suffixes(name)
-    return kind in _DELIMITERS or kind in _JSON or is_typed_table(name)
+from dver.tables.suffixes import ARROW, DELIMITERS, FORMATS, JSON_LINES, PARQUET, is_table_file, table_suffixes
 
 
 def is_typed_table(name: str) -> bool:
     """Does the suffix of `name` name a table whose columns have types, and can be read one by one?"""
-    kind, compression = _suffixes(name)
-    return kind in _TYPED and not compression
+    kind, compression = table_suffixes(name)
+    return kind in (*PARQUET, *ARROW) and not compression
 
 
 def profile_table(
@@ -41,8 +29,8 @@ def profile_table(
     Raises UsageError for another suffix or without the extra `data`, CorruptError (with the row) for a file that
     cannot be read, FileNotFoundError and other errors of the disk.
     """
-    if not is_profiled_table(name):
-        suffixes = ", ".join((*_DELIMITERS, *_JSON, *_TYPED))
+    if not is_table_file(name):
+        suffixes = ", ".join(FORMATS)
         raise UsageError(f"{name!r} is not a table", why=f"profiles are made of {suffixes}", fix="name another file")
     require_libraries()
     found = _scanned(path, name, settings, processes)
@@ -64,21 +52,15 @@ def require_libraries() -> None:
 
 
 def _scanned(path: Path, name: str, settings: ProfileSettings, processes: int | None) -> ScannedColumns:
-    kind, compression = _suffixes(name)
-    if kind in _TYPED:
+    kind, compression = table_suffixes(name)
+    if is_typed_table(name):
         from dver.profiles.sharing_columns import scan_shared
 
         return scan_shared(path, name, settings, processes)
-    if kind in _JSON:
+    if kind in JSON_LINES:
         from dver.profiles.reading.json_lines import scan_json_lines
 
         return scan_json_lines(TextFile(path, name, compression), settings)
     from dver.profiles.reading.delimited import scan_delimited
 
-    return scan_delimited(TextFile(path, name, compression), settings, _DELIMITERS[kind])
-
-
-def _suffixes(name: str) -> tuple[str, str]:
-    """The suffixes of format and compression, in lower case; empty without one."""
-    stem, last = os.path.splitext(name.lower())
-    return (os.path.splitext(stem)[1], last) if last in COMPRESSIONS else (last, "")
+    return scan_delimited(TextFile(path, name, compression), settings, DELIMITERS[kind])

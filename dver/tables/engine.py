@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from dver.core.errors import CorruptError, LocalIOError, UsageError
+from dver.tables.suffixes import ARROW, DELIMITERS, JSON_LINES, PARQUET, table_suffixes
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -17,16 +18,12 @@ if TYPE_CHECKING:
 _CSV: Final = "read_csv({path}, header = true, all_varchar = true, quote = '\"', escape = '\"', delim = '{delim}')"
 _JSON: Final = "read_json({path}, format = 'newline_delimited', sample_size = -1)"
 _SOURCES: Final[Mapping[str, str]] = {
-    ".csv": _CSV.replace("{delim}", ","),
-    ".tsv": _CSV.replace("{delim}", "\t"),
-    ".jsonl": _JSON,
-    ".ndjson": _JSON,
-    ".parquet": "read_parquet({path})",
+    **{suffix: _CSV.replace("{delim}", delimiter) for suffix, delimiter in DELIMITERS.items()},
+    **dict.fromkeys(JSON_LINES, _JSON),
+    **dict.fromkeys(PARQUET, "read_parquet({path})"),
 }
-_ARROW: Final = (".arrow", ".arrows", ".feather")
 _ARROW_FILE: Final = b"ARROW1"
 """The beginning of an Arrow file. A stream has another one."""
-_COMPRESSED: Final = (".gz", ".zst")
 _CALL: Final = re.compile(r"(\w+)\(('(?:[^']|'')*')(.*)\)")
 _INTERRUPTED: Final = "Query interrupted"
 _MEMORY: Final = "1GB"
@@ -191,7 +188,7 @@ def joined_sources(sources: Sequence[str]) -> list[str]:
 
 def is_table(name: str) -> bool:
     """Does the suffix of `name` name a table?"""
-    return _suffixes(name)[0] in _SOURCES
+    return table_suffixes(name)[0] in _SOURCES
 
 
 def quoted_name(name: str) -> str:
@@ -206,7 +203,7 @@ def quoted_text(text: str) -> str:
 
 def _linked(path: Path, name: str, stem: Path) -> Path:
     """A link to `path` without the characters that DuckDB takes for patterns."""
-    kind, compression = _suffixes(name)
+    kind, compression = table_suffixes(name)
     if kind not in _SOURCES:
         raise UsageError(
             f"{name!r} is not a table", why=f"dver compares rows of {', '.join(_SOURCES)}", fix="name another file"
@@ -217,15 +214,15 @@ def _linked(path: Path, name: str, stem: Path) -> Path:
 
 
 def _source_of(link: Path, *, profiled: bool) -> str:
-    source = _SOURCES[_suffixes(link.name)[0]]
+    source = _SOURCES[table_suffixes(link.name)[0]]
     if profiled:  # DuckDB's strict mode refuses mixed line ends; the other one cuts rows that are too long
         source = source.replace("read_csv({path}", "read_csv({path}, strict_mode = false")
     return source.replace("{path}", quoted_text(os.fspath(link)))
 
 
 def _is_arrow(name: str) -> bool:
-    kind, compression = _suffixes(name)
-    return kind in _ARROW and not compression
+    kind, compression = table_suffixes(name)
+    return kind in ARROW and not compression
 
 
 def _arrow_source(connection: DuckDBPyConnection, path: Path, copy: Path, at: int) -> str:
@@ -261,12 +258,6 @@ def _valid_arrow(path: Path, copy: Path) -> Path:
         for at in range(file.num_record_batches):
             file.get_batch(at).validate(full=True)
         return path
-
-
-def _suffixes(name: str) -> tuple[str, str]:
-    """The suffixes of format and compression, in lower case; empty without one."""
-    stem, last = os.path.splitext(name.lower())
-    return (os.path.splitext(stem)[1], last) if last in _COMPRESSED else (last, "")
 
 
 def _why(error: BaseException, names: Mapping[str, str]) -> str:

@@ -21,7 +21,8 @@ from dver.profiles import sharing_columns
 from dver.profiles.settings import ProfileSettings
 from dver.profiles.sketches.distinct import Distinct
 from dver.profiles.sketches.quantiles import Quantiles
-from dver.profiles.tables import is_profiled_table, profile_table
+from dver.profiles.tables import profile_table
+from dver.tables.suffixes import is_table_file
 
 ROWS = 5000
 
@@ -259,8 +260,8 @@ def test_columns_that_are_read_in_turns_are_those_read_at_once(tmp_path: Path, m
 
 
 def test_only_suffixes_of_tables_have_profiles(tmp_path: Path):
-    assert is_profiled_table("A.CSV.gz")
-    assert not is_profiled_table("a.parquet.gz")
+    assert is_table_file("A.CSV.gz")
+    assert not is_table_file("a.parquet.gz")
     (tmp_path / "a.txt").write_bytes(b"")
     with pytest.raises(UsageError, match="not a table"):
         profile_table(tmp_path / "a.txt", "a.txt")

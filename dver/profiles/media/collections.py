@@ -16,6 +16,7 @@ from typing import Final
 from dver.core.display import Displayed
 from dver.core.oid import Oid
 from dver.formats.profile import CollectionKind
+from dver.tables.suffixes import is_table_file
 
 MAX_DIRECTORIES: Final = 50
 """More directories with files of a kind are classes, shards or dates: their files are one collection."""
@@ -23,15 +24,11 @@ PATH_COLUMN: Final = "path"
 """The column with the path of a file, in tables of media files."""
 
 _SUFFIXES: Final = {
-    CollectionKind.TABLE: ".arrow .arrows .csv .feather .jsonl .ndjson .parquet .tsv",
     CollectionKind.IMAGES: ".bmp .gif .jp2 .jpeg .jpg .pgm .png .pnm .ppm .tif .tiff .webp",
     CollectionKind.AUDIO: ".aif .aiff .flac .m4a .mp3 .oga .ogg .opus .wav .wma",
     CollectionKind.TEXT: ".htm .html .log .markdown .md .rst .srt .tex .text .txt .vtt .xml",
 }
 _KINDS: Final = {suffix.encode(): kind for kind, found in _SUFFIXES.items() for suffix in found.split()}
-_COMPRESSED: Final = (b".gz", b".zst")
-_TEXTUAL: Final = (b".csv", b".jsonl", b".ndjson", b".tsv")
-"""The suffixes of tables that may be compressed."""
 _PARTITION: Final = re.compile(rb"[^=/]+=[^/]*")
 """A directory of a partitioned table, such as `year=2026`."""
 _DIGITS: Final = re.compile(r"[0-9]+")
@@ -97,10 +94,7 @@ def kind_of(path: bytes) -> CollectionKind | None:
     name = os.path.basename(path).lower()
     if name.startswith(b"."):
         return None
-    stem, suffix = os.path.splitext(name)
-    if suffix not in _COMPRESSED:
-        return _KINDS.get(suffix)
-    return CollectionKind.TABLE if os.path.splitext(stem)[1] in _TEXTUAL else None
+    return CollectionKind.TABLE if is_table_file(os.fsdecode(name)) else _KINDS.get(os.path.splitext(name)[1])
 
 
 def plan_collections(files: Iterable[ListedFile], *, single: bool = False) -> CollectionPlan:

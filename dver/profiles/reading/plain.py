@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-COMPRESSIONS: Final[Mapping[str, str]] = {".gz": "gzip", ".zst": "zstd"}
-"""Suffixes, and how Arrow names the compression."""
+from dver.tables.suffixes import COMPRESSIONS
+
 _TYPICAL_RATIO: Final = 4
 
 

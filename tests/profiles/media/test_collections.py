@@ -7,7 +7,7 @@ import pytest
 from dver.core.oid import Oid
 from dver.formats.profile import CollectionKind
 from dver.profiles.media.collections import CollectionPlan, ListedFile, group_tables, kind_of, plan_collections
-from dver.profiles.tables import is_profiled_table
+from dver.tables.suffixes import is_table_file
 
 
 def plan(*paths: bytes, single: bool = False) -> CollectionPlan:
@@ -41,7 +41,7 @@ def test_the_suffix_says_what_a_file_is(path: bytes, kind: CollectionKind | None
 @pytest.mark.parametrize("compression", ["", ".gz", ".zst", ".bz2"])
 def test_tables_are_those_that_have_a_profile(suffix: str, compression: str) -> None:
     name = f"t{suffix}{compression}"
-    assert (kind_of(name.encode()) is CollectionKind.TABLE) == is_profiled_table(name)
+    assert (kind_of(name.encode()) is CollectionKind.TABLE) == is_table_file(name)
 
 
 def test_media_are_a_collection_for_each_kind_and_directory() -> None:
