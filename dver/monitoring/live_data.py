@@ -71,6 +71,7 @@ def find_windows(
         for one in live:
             yield _whole(repo, one, time, at, cwd)
         return
+    sources = tuple(_source(repo, one, cwd) for one in live)
     tables = tuple(table for one in live for table in tables_at(cwd / one, one))
     if not tables:
         raise UsageError(
@@ -90,7 +91,7 @@ def find_windows(
             start, end = _part_times(part, rule, profile, time, given)
             id_ = rule.id_of(part.number, part.first_row)
             yield LiveWindow(
-                id_, start, end, part.rows, tuple(live), profile, _names(profile), tables, part.number, notes=notes
+                id_, start, end, part.rows, sources, profile, _names(profile), tables, part.number, notes=notes
             )
             notes = ()
 
@@ -110,7 +111,16 @@ def _whole(repo: Repository, one: str, time: str | None, at: str | None, cwd: Pa
     else:
         start = end = _modified([cwd / one])
     tables = tables_at(cwd / one, one)
-    return LiveWindow(str(oid), start, end, rows, (one,), profile, _names(profile), tables, data=oid)
+    return LiveWindow(
+        str(oid), start, end, rows, (_source(repo, one, cwd),), profile, _names(profile), tables, data=oid
+    )
+
+
+def _source(repo: Repository, one: str, cwd: Path) -> str:
+    """The path of live data for the history: relative to the top of the worktree, or if it is outside as typed."""
+    top = os.path.realpath(repo.git.worktree)
+    found = os.path.relpath(os.path.join(os.path.realpath(cwd), one), top)
+    return one if found.startswith(os.pardir) else found
 
 
 def _profiled(repo: Repository, one: str, cwd: Path) -> tuple[Profile, Oid]:

@@ -88,6 +88,12 @@ def monitor_request(**options: Unpack[MonitorOptions]) -> MonitorRequest:
             why="live data is compared with one reference",
             fix="--reference PATH[@REV], or --model NAME for the training data of a registered model",
         )
+    if at is not None and window is not None and options.get("time") is not None:
+        raise UsageError(
+            "give either --at or --time",
+            why="with --window, the column says when each row is from",
+            fix="leave --at out; or leave --time out, to divide rows by their number",
+        )
     return MonitorRequest(
         reference=options.get("reference"),
         model=options.get("model"),

@@ -98,5 +98,6 @@ def _profiled(file: UnprofiledFile, settings: ProfileSettings, processes: int | 
     try:
         profile = profile_table(Path(os.fsdecode(file.path)), file.name, settings, processes=processes)
     except CorruptError as error:
-        return f"{error.what}: {error.why}" if error.why else error.what
+        what = error.what.removeprefix(f"{file.name!r} ")  # beside its path
+        return f"{what}: {error.why}" if error.why else what
     return EncodedTable(encode(profile), tuple(column.name for column in profile.collections[0].columns))

@@ -71,7 +71,7 @@ def test_a_damaged_file_is_named_with_its_row_and_the_others_are_profiled(tmp_pa
     (_write(tmp_path / "data") / "7.csv").write_text("a,b\n1,2\n3\n")
     program = "found = profiles(2)\nprint(found.pop('7.csv'), {type(one).__name__ for one in found.values()}, used)"
     assert _run(tmp_path / "data", program) == (
-        "'7.csv' cannot be read at row 2: it has 1 field, and the header 2 {'EncodedTable'} [2]\n"
+        "cannot be read at row 2: it has 1 field, and the header 2 {'EncodedTable'} [2]\n"
     )
 
 

@@ -68,7 +68,7 @@ def monitor(
         compared_window(one, part, reference, only_worse=request.only_worse)
         for one, part in zip(found, measured, strict=True)
     ]
-    compared.sort(key=lambda one: (one.window.start, one.window.end, one.window.id))
+    compared.sort(key=lambda one: (one.window.start, one.window.end))
     plain = [one.window for one in compared]
     history = record_windows(repo, name, plain) if request.record else tuple(plain)
     return MonitorResult(name, reference.label, tuple(compared), history)

@@ -102,7 +102,7 @@ def _header(file: TextFile, delimiter: str, block: int) -> list[str]:
     except UnicodeEncodeError as error:
         raise bad_table(file.name, "its header is not UTF-8") from error
     if not header:
-        raise bad_table(file.name, "it is empty: it has no header")
+        raise bad_table(file.name, "it is empty: it has no header", fix="write the names of the columns")
     return header
 
 

@@ -16,9 +16,9 @@ def bad_row(name: str, row: int, why: str, fix: str = "correct the row") -> Corr
     return CorruptError(f"{name!r} cannot be read at row {row:,}", why=why, fix=fix)
 
 
-def bad_table(name: str, why: str) -> CorruptError:
+def bad_table(name: str, why: str, fix: str = "check that its content fits its suffix") -> CorruptError:
     """The error for a table that is not what its suffix says."""
-    return CorruptError(f"{name!r} cannot be read", why=why, fix="check that its content fits its suffix")
+    return CorruptError(f"{name!r} cannot be read", why=why, fix=fix)
 
 
 @contextmanager

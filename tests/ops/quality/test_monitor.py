@@ -110,6 +110,19 @@ def test_outputs_that_training_data_lacks_are_compared_with_the_baseline(project
     assert {one.name for one in found.windows[0].window.metrics} >= {"accuracy", "roc_auc"}
 
 
+def test_sources_are_relative_to_the_worktree_and_windows_of_one_second_keep_the_order(project: Project) -> None:
+    names = ("z.csv", "a.csv", "m.csv")
+    for seed, name in enumerate(names):
+        (project.root / "in").mkdir(exist_ok=True)
+        live(project, f"in/{name}", seed=seed)
+        os.utime(project.root / "in" / name, (1_790_000_000, 1_790_000_000))
+    (project.root / "in/deep").mkdir()
+    found = run_monitor(
+        project, *(f"../{name}" for name in names), reference="../../train.csv", cwd=project.root / "in/deep"
+    )
+    assert [one.window.sources for one in found.windows] == [(f"in/{name}",) for name in names]
+
+
 # -- performance
 
 
@@ -468,6 +481,7 @@ def test_an_interrupt_records_nothing(project: Project, monkeypatch: pytest.Monk
         ({"target": "targt"}, "no column 'targt'; did you mean 'target'"),
         ({"score": "scores"}, "no column 'scores'; did you mean 'score'"),
         ({"prediction": "nope"}, "no column 'nope'"),
+        ({"at": "2026-11-01", "time": "at", "window": "day"}, "either --at or --time"),
         ({"class_score": {"0": "score", "1": "scroe"}}, "no column 'scroe'; did you mean 'score'"),
         ({"class_score": {"0": "score"}, "prediction": "prediction", "target": "target"}, "no score for '1'"),
         ({"false_alarms": 2.0}, "false alarms"),
