@@ -47,15 +47,18 @@ def cells_test(method: DriftMethod, cells: Cells, judged_cells: Cells, variance:
 
 
 def statistic_of(method: DriftMethod, cells: Cells) -> float:
-    """The statistic alone, as Evidently defines it; of chi-square with the reference as the expected counts."""
+    """The statistic alone, as Evidently defines it; of chi-square with the reference as the expected counts.
+
+    A value that the reference does not have would make that chi-square infinite, whatever its number of rows. So half a
+    row of the reference is expected to have it.
+    """
     if method is not DriftMethod.CHI_SQUARE:
         return _statistic(method, _divergence(method, cells), cells)
     import numpy as np
 
-    expected = cells.reference * (cells.live.sum() / cells.reference.sum())
-    filled = (expected > 0) | (cells.live > 0)
-    with np.errstate(divide="ignore"):
-        return float(((cells.live - expected)[filled] ** 2 / expected[filled]).sum())
+    filled = (cells.reference > 0) | (cells.live > 0)
+    expected = np.maximum(cells.reference, 0.5)[filled] * (cells.live.sum() / cells.reference.sum())
+    return float(((cells.live[filled] - expected) ** 2 / expected).sum())
 
 
 def pooled(cells: Cells, least_share: float = 0.0) -> Cells:

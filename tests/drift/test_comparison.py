@@ -268,3 +268,14 @@ def test_chi_square_judges_integers_with_a_cell_that_is_empty_on_both_sides(
     assert found.statistic is not None
     assert np.isfinite(found.statistic)
     assert found.drifted is bool(shift)
+
+
+def test_chi_square_with_a_threshold_of_its_own_is_finite_for_a_value_that_the_reference_does_not_have() -> None:
+    reference = ["a", "b"] * 250
+    settings = DriftSettings(columns={"x": ColumnSettings(DriftMethod.CHI_SQUARE, 0.01)})
+    for new, drifted in ((1, False), (100, True)):
+        live = [*reference[new:], *["c"] * new]
+        found = compared(reference, live, settings)
+        assert found.statistic is not None
+        assert np.isfinite(found.statistic)
+        assert (DriftKind.DISTRIBUTION in found.kinds) is drifted

@@ -31,10 +31,16 @@ def print_monitor_result(ctx: Context, result: MonitorResult) -> None:
     windows = [one.window for one in result.windows]
     ctx.say(f"{result.name}: {terminal.count(len(windows), 'window')} compared with {printable(result.reference)}")
     ctx.table(_rows(ctx, windows), right=_right(windows), indent=2)
-    for one in windows:
-        if one.alarm:
+    for compared in result.windows:
+        if (one := compared.window).alarm:
             ctx.say(f"{ctx.style.red('alarm')} {time_label(one)} {printable(', '.join(one.sources))}")
-            lines = [*(alarm_text(metric) for metric in one.metrics if metric.alarm), *map(_column_text, one.drifted)]
+            types = {
+                it.column: f": {it.live_type.value} instead of {it.reference_type.value}"
+                for it in compared.drift.found
+                if it.live_type is not None and it.reference_type is not None
+            }
+            lines = [alarm_text(metric) for metric in one.metrics if metric.alarm]
+            lines += [_column_text(it, types.get(it.name, "")) for it in one.drifted]
             ctx.listing([f"  {line}" for line in lines])
     if not result.alarm:
         ctx.say(ctx.style.green("no drift"))
@@ -108,14 +114,15 @@ def _cell(ctx: Context, metric: MonitoredMetric | None) -> str:
     return ctx.style.green(f"{text}+") if metric.better else ctx.style.red(f"{text}!")
 
 
-def _column_text(one: MonitoredColumn) -> str:
+def _column_text(one: MonitoredColumn, types: str) -> str:
     role = f" ({one.role} drift)" if one.role else ""
     details = f": {one.method} {one.statistic:.4g}" if one.method and one.statistic is not None else ""
     if details and one.threshold is not None:
         details += f", threshold {one.threshold:.4g}"
-    kinds = ", ".join(
-        f"{one.new_values} {kind}" if kind == "new values" and one.new_values else kind for kind in one.kinds
-    )
+    said = {"type": f"type{types}"}
+    if one.new_values:
+        said["new values"] = terminal.count(one.new_values, "new value")
+    kinds = ", ".join(said.get(kind, kind) for kind in one.kinds)
     return f"{printable(one.name)}{role}  {kinds}{details}"
 
 

@@ -47,6 +47,20 @@ def test_an_alarm_exits_with_1_and_names_the_column(project: Project, capsys: py
     assert "  amount  distribution: " in out
 
 
+def test_an_alarm_says_what_a_type_was_and_how_many_values_are_new(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = rows(500, seed=2)
+    table["country"][:100] = ["nowhere"] * 100
+    table["amount"] = [f"{one} EUR" for one in table["amount"]]
+    write_rows(project.root / "odd.csv", table)
+    chi_square = ("--method", "country=chi-square", "--threshold", "country=0.001")
+    assert run_main("monitor", "odd.csv", *COMPARE[2:], *chi_square) == 1
+    out = capsys.readouterr().out
+    assert "  amount  type: text instead of number\n" in out
+    assert "  country  distribution, 1 new value: chi-square " in out
+
+
 def test_no_drift_exits_with_0(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_main("monitor", "same.csv", *COMPARE[2:]) == 0
     assert "no drift" in capsys.readouterr().out

@@ -62,6 +62,7 @@ def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
     for text in given:
         column, equals, value = text.rpartition("=")
         if not equals or not column or not value:
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint=option)
+            form = "CLASS=COLUMN" if option == "--class-score" else "COLUMN=VALUE"
+            raise click.BadParameter(f"{text!r} is not {form}", param_hint=option)
         found[column] = value
     return found
