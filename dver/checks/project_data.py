@@ -11,8 +11,7 @@ from typing import Final
 
 from dver.access.content_files import scratch_directory
 from dver.checks.data_access import DataFile
-from dver.checks.evaluation.evaluate import RuleResults, checked_data, evaluate_rules
-from dver.checks.result import CheckedData
+from dver.checks.evaluation.evaluate import RuleResults, evaluate_rules
 from dver.checks.suite.rules import CheckSuite
 from dver.core.errors import MissingObjectError, UsageError
 from dver.core.phrasing import quoted
@@ -32,28 +31,6 @@ References = Callable[[str, bytes], Profile]
 """The profile of `model NAME#STAGE` for a path, relative to the top of the Git worktree."""
 
 
-def check_suite(
-    repo: Repository,
-    suite: CheckSuite,
-    found: Found,
-    *,
-    content: DataContent | None = None,
-    references: References | None = None,
-    rows: int = 0,
-    keep: bool = True,
-    progress: Progress = SILENT,
-) -> CheckedData:
-    """Evaluate `suite` for the data with the profile `found`: of the workspace, or of `found.rev`.
-
-    With `content`, its files are read instead: content that a pointer records, whatever the workspace has. Then
-    MissingObjectError is raised if a rule needs files that are not here. `keep` off stores nothing. See `evaluate`.
-    """
-    results = rule_results(
-        repo, suite, found, content=content, references=references, rows=rows, keep=keep, progress=progress
-    )
-    return checked_data(suite, os.fsdecode(suite.path), found.oid, results)
-
-
 def rule_results(
     repo: Repository,
     suite: CheckSuite,
@@ -65,7 +42,11 @@ def rule_results(
     keep: bool = True,
     progress: Progress = SILENT,
 ) -> RuleResults:
-    """The same, with the rule of each result."""
+    """Evaluate `suite` for the data with the profile `found`: of the workspace, or of `found.rev`.
+
+    With `content`, its files are read instead: content that a pointer records, whatever the workspace has. Then
+    MissingObjectError is raised if a rule needs files that are not here. `keep` off stores nothing. See `evaluate_rules`.
+    """
     data = ProjectData(repo, suite, found, content=content, references=references, keep=keep, progress=progress)
     results = evaluate_rules(suite, found.profile, data, rows=rows)
     if content is not None and data.missing is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from dver.checks.project_data import check_suite
+from dver.checks.project_data import rule_results
 from dver.checks.result import CheckedData, RuleOutcome, RuleResult, Severity
 from dver.checks.suite.find import output_suite, suites_for
 from dver.checks.suite.rules import CheckSuite
@@ -174,7 +174,7 @@ class DataGate:
     def _evaluate(self, suite: CheckSuite, content: CheckedContent) -> tuple[RuleResult, ...]:
         found = content.profile()
         self._profiles.append(found)
-        return check_suite(
+        results = rule_results(
             self._repo,
             suite,
             found,
@@ -182,7 +182,8 @@ class DataGate:
             references=self._reference,
             keep=False,
             progress=self._progress,
-        ).results
+        )
+        return tuple(one for _, found_by_rule in results for one in found_by_rule)
 
     def _reference(self, reference: str, path: bytes) -> Profile:
         """The profile of what the model `NAME#STAGE` was trained on."""

@@ -65,7 +65,7 @@ def test_a_rule_that_could_not_be_evaluated_is_evaluated_again(
     write_suite(project, "checks: {people.csv: {sql: {value: SELECT nothing FROM data, severity: warning}}}\n")
     add_data(project, "people.csv")
     assert outcomes(project) == ["error"]
-    monkeypatch.setattr("dver.gates.data_checks.check_suite", None)
+    monkeypatch.setattr("dver.gates.data_checks.rule_results", None)
     with pytest.raises(TypeError):
         outcomes(project)
 

@@ -15,8 +15,8 @@ from workspaces import Project, count_calls, write
 from dver.formats import pointer
 from dver.formats.pointer import Pointer
 from dver.gates.errors import FailedChecksError
-from dver.profile_cache import table_profiles
 from dver.profile_cache.profiles import profile_of
+from dver.profiles import sharing_files
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_part_of_skipped_data_leaves_the_record(project: Project) -> None:
 def test_the_same_data_is_checked_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     write(project.root, {"people.csv": GOOD})
     add_data(project, "people.csv")
-    monkeypatch.setattr("dver.gates.data_checks.check_suite", None)
+    monkeypatch.setattr("dver.gates.data_checks.rule_results", None)
     (project.root / "people.csv.dver").unlink()
     found = add_data(project, "people.csv")
     assert [one.ok for data in found.checked for one in data.results] == [True, True]
@@ -150,7 +150,7 @@ def test_each_file_of_a_directory_is_profiled_once(project: Project, monkeypatch
     write_suite(project, SUITE.replace("people.csv", "data").replace("max: 3", "max: 6"))
     write(project.root, {"data/a.csv": GOOD, "data/b.csv": GOOD.replace(b"30", b"31")})
     counted: dict[str, int] = Counter()
-    count_calls(monkeypatch, table_profiles, "profile_table", counted, "files")
+    count_calls(monkeypatch, sharing_files, "profile_table", counted, "files")
     add_data(project, "data")
     assert counted["files"] == 2
     with project.opened() as repo:
