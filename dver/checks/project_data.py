@@ -45,7 +45,7 @@ def rule_results(
     """Evaluate `suite` for the data with the profile `found`: of the workspace, or of `found.rev`.
 
     With `content`, its files are read instead: content that a pointer records, whatever the workspace has. Then
-    MissingObjectError is raised if a rule needs files that are not here. `keep` off stores nothing. See `evaluate_rules`.
+    MissingObjectError is raised if a rule needs files that are not here. `keep` off stores nothing.
     """
     data = ProjectData(repo, suite, found, content=content, references=references, keep=keep, progress=progress)
     results = evaluate_rules(suite, found.profile, data, rows=rows)
