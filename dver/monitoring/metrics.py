@@ -58,7 +58,7 @@ def estimated_metrics(rows: ScoredRows, output: ModelOutput, by: str = BY_WINDOW
     """
     if output.task is ModelTask.MULTICLASS:
         found = _estimated_multiclass(rows, output, by)
-        _join(found, _mean_areas(rows, output, by, {one: one for one in output.score_columns.values()}))
+        _join(found, _mean_areas(rows, by, {one: one for one in output.score_columns.values()}))
         return found
     assert output.positive is not None
     found = _confusion(rows, by, "s", f"p = {quoted_text(output.positive)}", "s IS NOT NULL")
@@ -129,9 +129,9 @@ def _multiclass(rows: ScoredRows, output: ModelOutput, by: str) -> GroupMetrics:
     ):
         pairs[int(group)][target, prediction] = int(number)
     found = {group: _of_classes(counts) for group, counts in pairs.items()}
-    if output.classes:
+    if output.class_columns:
         is_class = {column: f"CAST(y = {quoted_text(one)} AS DOUBLE)" for one, column in output.score_columns.items()}
-        _join(found, _mean_areas(rows, output, by, is_class))
+        _join(found, _mean_areas(rows, by, is_class))
         _join(found, _class_log_losses(rows, output, by))
     return found
 
@@ -177,7 +177,7 @@ def _estimated_multiclass(rows: ScoredRows, output: ModelOutput, by: str) -> Gro
     return found
 
 
-def _mean_areas(rows: ScoredRows, output: ModelOutput, by: str, is_class: Mapping[str, str]) -> GroupMetrics:
+def _mean_areas(rows: ScoredRows, by: str, is_class: Mapping[str, str]) -> GroupMetrics:
     """The mean area under the ROC curve of each class against the others, in groups that have all classes.
 
     `is_class` says how much a row is of a class, by the column with the scores of the class.

@@ -68,15 +68,15 @@ class ModelOutput:
     task: ModelTask
     positive: str | None = None
     """In the form of `class_sql`; None unless binary."""
-    classes: tuple[str, ...] = ()
-    """The classes with scores, in the same form; none unless multiclass."""
+    class_columns: tuple[tuple[str, str], ...] = ()
+    """The classes that occur, in the same form, each with its column of `ScoredRows`; none unless multiclass."""
 
     @property
     def score_columns(self) -> Mapping[str, str]:
         """The columns of `ScoredRows` with scores, by class."""
         if self.positive is not None:
             return {self.positive: "s"}
-        return {one: f"s{at}" for at, one in enumerate(self.classes)}
+        return dict(self.class_columns)
 
 
 def class_sql(value: str) -> str:
@@ -106,11 +106,12 @@ def shown_class(text: str) -> str:
 def output_of(classes: Sequence[str], columns: ModelColumns) -> ModelOutput:
     """What the model predicts. `classes` are up to CLASSES_MAX + 1 different values of targets and predictions.
 
-    Raises UsageError if the positive class is not clear, and for a class without a score where others have one.
+    Raises UsageError if the positive class is not clear, for a class without a score where others have one, and for a
+    class with several scores.
     """
     task = columns.task or (ModelTask.MULTICLASS if columns.class_scores else _task(classes))
     if task is ModelTask.MULTICLASS:
-        return ModelOutput(task, classes=_scored_classes(classes, columns))
+        return ModelOutput(task, class_columns=_class_columns(classes, columns))
     if columns.class_scores:
         raise UsageError(
             "scores of classes belong to a classifier of several classes",
@@ -127,8 +128,17 @@ def output_of(classes: Sequence[str], columns: ModelColumns) -> ModelOutput:
     return ModelOutput(task, _positive(classes, columns.positive))
 
 
-def _scored_classes(classes: Sequence[str], columns: ModelColumns) -> tuple[str, ...]:
-    scored = tuple(class_of(one) for one, _ in columns.class_scores)
+def _class_columns(classes: Sequence[str], columns: ModelColumns) -> tuple[tuple[str, str], ...]:
+    """The classes that occur, with their scores. Others would count 0 in estimated means, but not in real ones."""
+    scored = [class_of(one) for one, _ in columns.class_scores]
+    repeated = next((one for at, one in enumerate(scored) if one in scored[:at]), None)
+    if repeated is not None:
+        names = [one for one, _ in columns.class_scores if class_of(one) == repeated]
+        raise UsageError(
+            f"several scores for the class {shown_class(repeated)!r}",
+            why=f"{' and '.join(names)} are the same class",
+            fix="name one column for each class",
+        )
     missing = [one for one in classes if one not in scored]
     if scored and missing:
         raise UsageError(
@@ -136,7 +146,7 @@ def _scored_classes(classes: Sequence[str], columns: ModelColumns) -> tuple[str,
             why="targets or predictions have the class, and other classes have scores",
             fix=f"name its column: --class-score {shown_class(missing[0])}=COLUMN",
         )
-    return scored
+    return tuple((one, f"s{at}") for at, one in enumerate(scored) if one in classes or not classes)
 
 
 def _task(classes: Sequence[str]) -> ModelTask:

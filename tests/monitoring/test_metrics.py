@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -162,6 +163,23 @@ def test_metrics_and_limits_of_several_classes_are_those_of_nannyml(kind: str) -
             assert outside == one["alert"]
 
 
+def test_a_class_that_never_occurs_does_not_count() -> None:
+    data = {**several_classes(), "p_d": np.zeros(monitoring_data.REFERENCE_ROWS)}
+    with scored(data, SEVERAL) as rows:
+        expected = estimated_metrics(rows, output_of(rows.classes(), SEVERAL))[0]
+    first, *others = SEVERAL.class_scores
+    with scored(data, replace(SEVERAL, class_scores=(first, ("d", "p_d"), *others))) as rows:
+        output = output_of(rows.classes(), rows.columns)
+        assert estimated_metrics(rows, output)[0] == pytest.approx(expected)
+        assert realized_metrics(rows, output)[0]["roc_auc"] == pytest.approx(expected["roc_auc"], abs=0.02)
+
+
+def test_a_class_with_several_scores_is_refused() -> None:
+    with pytest.raises(UsageError, match="several scores for the class '3'") as error:
+        output_of(["1.0", "2.0", "3.0"], ModelColumns(class_scores=(("1", "a"), ("2", "b"), ("3", "c"), ("3.0", "d"))))
+    assert error.value.why == "3 and 3.0 are the same class"
+
+
 def test_the_log_loss_of_several_classes_is_that_of_scikit_learn() -> None:
     data = several_classes()
     scores = np.column_stack([data[f"p_{one}"] for one in monitoring_data.CLASSES])
@@ -185,7 +203,7 @@ def test_each_class_is_calibrated_or_not() -> None:
 def test_a_class_that_is_never_predicted_has_the_estimated_precision_0() -> None:
     data = {"prediction": ["a", "a"], "p_a": [0.8, 0.6], "p_b": [0.1, 0.3], "p_c": [0.1, 0.1]}
     with scored(data, ModelColumns(prediction="prediction", class_scores=SEVERAL.class_scores)) as rows:
-        found = estimated_metrics(rows, output_of(rows.classes(), SEVERAL))[0]
+        found = estimated_metrics(rows, output_of(monitoring_data.CLASSES, SEVERAL))[0]
     assert found["accuracy"] == pytest.approx(0.7)
     assert found["precision"] == pytest.approx(0.7 / 3)
     assert found["recall"] == pytest.approx(1 / 3)

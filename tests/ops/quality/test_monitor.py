@@ -210,6 +210,16 @@ def test_the_performance_of_several_classes_is_estimated_and_measured(project: P
         assert {one.estimated for one in metrics.values()} == {name == "live.csv"}
 
 
+def test_a_class_that_never_occurs_is_no_alarm(project: Project) -> None:
+    for name, seed, size in (("base.csv", 1, 5_000), ("live.csv", 2, 1_000)):
+        table = {**monitoring_data.several_classes(size, seed=seed), "p_d": [0.0] * size}
+        write_rows(project.root / name, table, without=() if name == "base.csv" else ("target",))
+    options = {**SEVERAL, "class_score": {"d": "p_d", **SEVERAL["class_score"]}}
+    window = run_monitor(project, "live.csv", reference="base.csv", **options).windows[0].window
+    assert {one.name for one in window.metrics} == {"accuracy", "precision", "recall", "f1", "roc_auc"}
+    assert not any(one.alarm for one in window.metrics)
+
+
 @pytest.mark.parametrize(
     ("error", "options", "why"),
     [
