@@ -16,20 +16,27 @@ class CiMethods(ProjectHandle):
     __slots__ = ()
 
     def init(
-        self, host: Literal["github", "gitlab"], *, retrain: bool = False, force: bool = False
+        self,
+        host: Literal["github", "gitlab"],
+        *,
+        retrain: bool = False,
+        monitor: bool = False,
+        force: bool = False,
     ) -> WrittenWorkflows:
         """Write workflows that check data, run stages, report changes, and register models.
 
         Args:
             host: The service that runs them.
             retrain: Also write a workflow that retrains on a schedule.
+            monitor: Also write a workflow that runs the monitors of dver.yaml on a schedule.
             force: Replace files with other content.
 
         Raises:
             ConflictError: A file exists with other content.
+            UsageError: No monitor has live data.
         """
         from dver.ci.workflows.files import WorkflowHost
         from dver.ops.ci.init import ci_init
 
         with self._open() as repo:
-            return ci_init(repo, WorkflowHost(host), retrain=retrain, force=force)
+            return ci_init(repo, WorkflowHost(host), retrain=retrain, monitor=monitor, force=force)

@@ -468,3 +468,86 @@ def test_a_fork_gets_a_report_without_secrets(team: Team, s3_server: S3Server) -
     assert team.on_report(head, owner="stranger")["comment"].ok
     assert "train" in team.host.bodies()[0]
     assert GITHUB_TOKEN not in jobs["report"].log
+
+
+def add_monitor(team: Team, host: str, *, first: int = 0) -> None:
+    """Add training data, live data with values from `first` on, its monitor, and new workflows."""
+    rows = "\n".join(str(row % 50) for row in range(500))
+    (team.root / "train.csv").write_text(f"amount\n{rows}\n")
+    with (team.root / "dver.yaml").open("a") as file:
+        file.write("monitors:\n  churn: {reference: train.csv, live: live.csv}\n")
+    team.dver("add", "train.csv")
+    team.dver("ci", "init", host, "--retrain", "--monitor", "--force")
+    team.dver("profile", "train.csv")
+    add_live(team, first)
+    team.dver("push")
+
+
+def add_live(team: Team, first: int) -> str:
+    """Commit live data on main and push it. Returns the commit."""
+    rows = "\n".join(str(first + row % 50) for row in range(500))
+    (team.root / "live.csv").write_text(f"amount\n{rows}\n")
+    team.git("add", "--all")
+    team.git("commit", "-qm", "Live data")
+    team.git("push", "-q", str(team.origin), "main")
+    return team.git("rev-parse", "HEAD").strip()
+
+
+def history(team: Team) -> list[str]:
+    """The windows that main has on the server."""
+    return git("show", "main:dver.monitor/churn.jsonl", cwd=team.origin).splitlines()
+
+
+def test_the_monitor_pushes_its_history_and_pages(team: Team) -> None:
+    add_monitor(team, "github")
+    [job] = team.on_main("dver-monitor").values()
+    assert job.ok, job.log
+    assert len(history(team)) == 1
+    assert git("log", "-1", "--format=%an %s", "main", cwd=team.origin).strip() == (
+        "github-actions[bot] Monitor live data"
+    )
+    assert not (job.workspace / "train.csv").exists()
+    assert "<html" in (team.github.folder / "artifacts/dver-monitor/churn.html").read_text()
+
+
+def test_an_alarm_fails_the_job_after_the_push(team: Team) -> None:
+    add_monitor(team, "github", first=5000)
+    [job] = team.on_main("dver-monitor").values()
+    assert job.step("Run the monitors").rc == 0, job.log
+    assert job.step("Push the histories").rc == 1, job.log
+    assert len(history(team)) == 1
+    assert (team.github.folder / "artifacts/dver-monitor/churn.html").exists()
+
+
+def test_histories_of_two_jobs_are_merged_after_a_rejected_push(team: Team) -> None:
+    add_monitor(team, "github")
+    old = team.git("rev-parse", "HEAD").strip()
+    add_live(team, 1)
+    assert team.on_main("dver-monitor")["monitor"].ok
+    late = team.github.run(
+        team.workflow("dver-monitor"), {}, sha=old, ref="refs/heads/main", secrets={}, host=team._host({})
+    )["monitor"]
+    assert late.ok, late.log
+    assert "rejected" in late.step("Push the histories").output
+    assert len(history(team)) == 2
+
+
+def test_a_monitor_that_fails_fails_the_job(team: Team) -> None:
+    add_monitor(team, "github")
+    team.git("rm", "-q", "live.csv")
+    team.git("commit", "-qm", "Remove it")
+    team.git("push", "-q", str(team.origin), "main")
+    [job] = team.on_main("dver-monitor").values()
+    assert job.step("Push the histories").rc == 2
+    assert "no live data" in job.log
+
+
+def test_gitlab_monitors_on_a_schedule(team: Team) -> None:
+    add_monitor(team, "gitlab", first=5000)
+    sha = team.git("rev-parse", "main").strip()
+    schedule = {"CI_PIPELINE_SOURCE": "schedule", "CI_COMMIT_BRANCH": "main"}
+    job = team.on_gitlab(sha, {"GITLAB_PUSH_TOKEN": PUSH_TOKEN}, **schedule)["dver:monitor"]
+    assert job.steps[0].rc == 1, job.log
+    assert len(history(team)) == 1
+    assert PUSH_TOKEN not in job.log
+    assert (job.workspace / "dver-monitor/churn.html").exists()

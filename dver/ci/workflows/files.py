@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Final
 
 from dver.ci.workflows.actions import ACTIONS
+from dver.ci.workflows.monitor_commands import PAGES, MonitorJob, monitor_commands, push_commands
 from dver.ci.workflows.remote_access import RemoteAccess
 from dver.ci.workflows.requirements import Requirements
 from dver.ci.workflows.template import Values, render
@@ -41,6 +42,8 @@ class WorkflowSettings:
     """Whether to retrain on a schedule."""
     models: tuple[str, ...] = ()
     """The models that `dver retrain` can retrain; without any, the stages that are out of date are run."""
+    monitors: tuple[MonitorJob, ...] = ()
+    """The monitors to run on a schedule."""
 
     @property
     def name(self) -> str:
@@ -51,11 +54,13 @@ class WorkflowSettings:
 
 def workflow_files(host: WorkflowHost, settings: WorkflowSettings) -> dict[str, str]:
     """The contents of all workflow files, by their paths from the top of the repository."""
-    name, retrain = settings.name, settings.retrain
+    name = settings.name
     if host is WorkflowHost.GITLAB:
         jobs = gitlab_jobs(name)
         return {jobs: _rendered(host, "dver.yml", settings), GITLAB_FILE: gitlab_include(jobs)}
-    templates = ("dver", "dver-comment", "dver-register", *(("dver-retrain",) if retrain else ()))
+    templates = ["dver", "dver-comment", "dver-register"]
+    templates += ["dver-retrain"] if settings.retrain else []
+    templates += ["dver-monitor"] if settings.monitors else []
     return {
         f".github/workflows/{name}{one.removeprefix('dver')}.yml": _rendered(host, f"{one}.yml", settings)
         for one in templates
@@ -84,16 +89,24 @@ def _rendered(host: WorkflowHost, template: str, settings: WorkflowSettings) -> 
 
 def _of_both(settings: WorkflowSettings) -> Values:
     directory, access = settings.directory, settings.access
+    retrain_after_monitor = bool(settings.models and settings.monitors)
+    after_alarm = " --if-alert" if retrain_after_monitor else ""
     return {
         "name": settings.name,
         "directory": _scalar(directory) if directory else "",
         "report_path": _scalar(f"{directory}/dver-report" if directory else "dver-report"),
+        "pages_path": _scalar(f"{directory}/{PAGES}" if directory else PAGES),
         "key": f" --key {settings.name}" if directory else "",
         "install_dver": settings.requirements.install_dver(access.extra),
         "setup": access.setup,
         "retrain": settings.retrain,
-        "retrain_commands": [f"dver retrain {quoted(one)} --pull --pr" for one in settings.models],
+        "retrain_commands": [f"dver retrain {quoted(one)} --pull --pr{after_alarm}" for one in settings.models],
         "retrain_stages": not settings.models,
+        "retrain_after_monitor": retrain_after_monitor,
+        "retrain_at_any_time": not retrain_after_monitor,
+        "monitors": bool(settings.monitors),
+        "install_monitor": settings.requirements.install_dver("data", access.extra),
+        "monitor_commands": monitor_commands(settings.monitors),
     }
 
 
@@ -104,6 +117,7 @@ def _of_github(settings: WorkflowSettings) -> Values:
         "branch": json.dumps(settings.branch),
         "python": _python(requirements.python_version_file, settings.directory),
         "install": requirements.install(access.extra, export='echo "$PWD/.venv/bin" >> "$GITHUB_PATH"'),
+        "push_history": push_commands("$GITHUB_REF_NAME"),
         "guarded": bool(access.all_secrets),
         "secrets": _from_secrets(access.secrets),
         "environment": _from_secrets(access.environment),
@@ -113,7 +127,7 @@ def _of_github(settings: WorkflowSettings) -> Values:
 
 def _of_gitlab(settings: WorkflowSettings) -> Values:
     lines = settings.requirements.install(settings.access.extra, export='export PATH="$PWD/.venv/bin:$PATH"')
-    return {"install_requirements": lines}
+    return {"install_requirements": lines, "push_history": push_commands("$CI_DEFAULT_BRANCH", "-o ci.skip")}
 
 
 def _python(version_file: str | None, directory: str) -> str:

@@ -28,9 +28,9 @@ class Requirements:
     names_dver: bool = False
     """Whether the project's requirements contain dver, and so decide its version."""
 
-    def install_dver(self, extra: str | None) -> str:
+    def install_dver(self, *extras: str | None) -> str:
         """The command that installs dver alone."""
-        return f"pip install --quiet {self._dver(extra)}"
+        return f"pip install --quiet {self._dver(*extras)}"
 
     def install(self, extra: str | None, *, export: str) -> tuple[str, ...]:
         """The commands that install dver and the requirements. `export` puts the programs of `.venv` first."""

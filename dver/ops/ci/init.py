@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from dver.ci.workflows.files import GITLAB_FILE, WorkflowHost, WorkflowSettings, gitlab_jobs, workflow_files
+from dver.ci.workflows.monitor_commands import MonitorJob
 from dver.ci.workflows.remote_access import RemoteAccess, access_of
 from dver.ci.workflows.requirements import FILES, Requirements, requirements_of
 from dver.core.display import Displayed
@@ -19,6 +20,7 @@ from dver.core.files import write_atomic
 from dver.core.phrasing import join_limited
 from dver.git import index
 from dver.git.branches import default_branch
+from dver.pipelines.definition.monitor import MonitorDefinition
 from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 from dver.repo import Repository
 
@@ -46,8 +48,10 @@ class WrittenWorkflows(Displayed):
     """The file that the user's `.gitlab-ci.yml` is to include, if it does not do so."""
 
 
-def ci_init(repo: Repository, host: WorkflowHost, *, retrain: bool = False, force: bool = False) -> WrittenWorkflows:
-    """Write the workflow files for `host`, with `retrain` also one that retrains on a schedule.
+def ci_init(
+    repo: Repository, host: WorkflowHost, *, retrain: bool = False, monitor: bool = False, force: bool = False
+) -> WrittenWorkflows:
+    """Write the workflow files for `host`, with `retrain` and `monitor` also those that do so on a schedule.
 
     Raises ConflictError if a file exists with other content, unless `force` is set; the user's `.gitlab-ci.yml` is
     never replaced. Then nothing is written.
@@ -60,6 +64,7 @@ def ci_init(repo: Repository, host: WorkflowHost, *, retrain: bool = False, forc
         requirements=_requirements(repo.root),
         retrain=retrain,
         models=_retrained_models(repo) if retrain else (),
+        monitors=_monitors(repo) if monitor else (),
     )
     top = Path(os.fsdecode(repo.layout.top))
     wanted = workflow_files(host, settings)
@@ -71,7 +76,9 @@ def ci_init(repo: Repository, host: WorkflowHost, *, retrain: bool = False, forc
         del wanted[GITLAB_FILE]
     changed = {path: text.encode() for path, text in wanted.items() if found[path] != text.encode()}
     if not force:
-        _refuse_existing(repo, host, [path for path in changed if found[path] is not None], retrain=retrain)
+        _refuse_existing(
+            repo, host, [path for path in changed if found[path] is not None], retrain=retrain, monitor=monitor
+        )
     _write(repo, top, changed)
     return WrittenWorkflows(
         host,
@@ -91,6 +98,33 @@ def _retrained_models(repo: Repository) -> tuple[str, ...]:
     return tuple(
         sorted(f"{folder}:{name}" if folder else name for folder, file in files.items() for name in file.retraining)
     )
+
+
+def _monitors(repo: Repository) -> tuple[MonitorJob, ...]:
+    """The monitors in `dver.yaml` files that have live data. Raises UsageError if there are none."""
+    files = {folder: one for folder, one in pipelines_of_workspace(repo).items() if not isinstance(one, DverError)}
+    jobs = [_monitor_job(repo, folder, one) for folder, file in files.items() for one in file.monitors.values()]
+    found = tuple(sorted((one for one in jobs if one.live), key=lambda one: one.name))
+    if not found:
+        raise UsageError(
+            "no monitor has live data",
+            why="a job compares the paths at `live` of each entry of `monitors` in dver.yaml",
+            fix="add `live: PATH` to a monitor",
+        )
+    return found
+
+
+def _monitor_job(repo: Repository, folder: str, monitor: MonitorDefinition) -> MonitorJob:
+    top = os.path.realpath(repo.root)
+    paths = [os.path.relpath(os.path.join(repo.git.worktree, folder, one), top) for one in monitor.live]
+    for path in paths:
+        if not _DIRECTORY.fullmatch(path) or not path.isprintable():
+            raise UsageError(
+                f"cannot write workflows for the live data {path!r}",
+                why="its path has characters that workflows cannot have",
+                fix="rename it",
+            )
+    return MonitorJob(monitor.name, tuple(paths), tuple(one for one in paths if (repo.root / f"{one}.dver").exists()))
 
 
 def _access(repo: Repository) -> tuple[str | None, RemoteAccess]:
@@ -139,10 +173,10 @@ def _content(top: Path, path: str) -> bytes | None:
         raise ConflictError(f"{path!r} cannot be written", why=error.strerror, fix="move it elsewhere") from error
 
 
-def _refuse_existing(repo: Repository, host: WorkflowHost, paths: list[str], *, retrain: bool) -> None:
+def _refuse_existing(repo: Repository, host: WorkflowHost, paths: list[str], *, retrain: bool, monitor: bool) -> None:
     if paths:
         shown = [repo.layout.shown(os.fsencode(path)) for path in paths]
-        command = f"dver ci init {host.value}{' --retrain' if retrain else ''} --force"
+        command = f"dver ci init {host.value}{' --retrain' if retrain else ''}{' --monitor' if monitor else ''} --force"
         raise ConflictError(
             f"{join_limited(shown)} already {'exists' if len(shown) == 1 else 'exist'} with other content",
             why="they may be your changes",

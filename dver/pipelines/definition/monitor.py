@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from dver.core.display import Displayed
 from dver.formats.monitor_history import NAME_PATTERN
-from dver.pipelines.definition.yaml_fields import flag, list_items, mapping, number, scalar_text, text
+from dver.pipelines.definition.yaml_fields import flag, list_items, mapping, number, one_or_more, scalar_text, text
 from dver.pipelines.definition.yaml_tree import Mark, Node, error_at
 
 PATHS: Final = ("reference", "input", "baseline", "labels")
@@ -17,7 +17,7 @@ _TEXTS: Final = (
     *("model", "time", "window", "prediction", "score", "target", "key", "positive"),
     *("task", "numbers", "categories"),
 )
-_KEYS: Final = (*PATHS, *_TEXTS, "ignore", "columns", "class_score", "false_alarms", "only_worse")
+_KEYS: Final = (*PATHS, *_TEXTS, "live", "ignore", "columns", "class_score", "false_alarms", "only_worse")
 _COLUMN_KEYS: Final = ("method", "threshold")
 
 
@@ -29,6 +29,8 @@ class MonitorDefinition(Displayed):
     mark: Mark
     options: Mapping[str, Any] = field(default_factory=dict)
     """The options of `dver monitor`, by the names of `dver.monitoring.request_options`."""
+    live: tuple[str, ...] = ()
+    """The live data that jobs of CI compare. Paths are relative to the directory of the file."""
 
 
 def read_monitors(node: Node | None) -> Mapping[str, MonitorDefinition]:
@@ -70,4 +72,5 @@ def _monitor(name: str, node: Node, mark: Mark) -> MonitorDefinition:
         for column, one in fields.items()
         if "threshold" in one
     }
-    return MonitorDefinition(name, mark, options)
+    live = tuple(text(one, f"`live` of {what}") for one in one_or_more(found.get("live"), f"`live` of {what}"))
+    return MonitorDefinition(name, mark, options, live)

@@ -10,7 +10,7 @@ from typing import Final
 from dver.core.display import Displayed
 from dver.formats.registry_tag import is_artifact_name, is_stage_name
 from dver.pipelines.definition.promotion_rule import PromotionRule, RuleSyntaxError
-from dver.pipelines.definition.yaml_fields import list_items, mapping, optional_text, text
+from dver.pipelines.definition.yaml_fields import mapping, one_or_more, optional_text, text
 from dver.pipelines.definition.yaml_tree import Mark, Node, error_at
 
 _KEYS: Final = ("data", "targets", "monitor", "stage", "promote")
@@ -61,11 +61,11 @@ def _definition(name: str, node: Node) -> RetrainingDefinition:
     return RetrainingDefinition(
         name,
         node.mark,
-        tuple(_source(one, what) for one in _one_or_more(found.get("data"), f"{what}: `data`")),
+        tuple(_source(one, what) for one in one_or_more(found.get("data"), f"{what}: `data`")),
         _rule(found["promote"], what),
         _stage(found.get("stage"), what),
         optional_text(found, "monitor"),
-        tuple(text(one, f"{what}: `targets`") for one in _one_or_more(found.get("targets"), f"{what}: `targets`")),
+        tuple(text(one, f"{what}: `targets`") for one in one_or_more(found.get("targets"), f"{what}: `targets`")),
     )
 
 
@@ -103,10 +103,3 @@ def _stage(node: Node | None, what: str) -> str:
         assert node is not None
         raise error_at(node.mark, f"{what}: {stage!r} is no name of a stage", fix="use letters, digits, `-` and `_`")
     return stage
-
-
-def _one_or_more(node: Node | None, what: str) -> tuple[Node, ...]:
-    """The items of a list, or the one item that stands for a list."""
-    if node is None or node.value is None or isinstance(node.value, tuple):
-        return list_items(node, what)
-    return (node,)

@@ -49,6 +49,13 @@ def list_items(node: Node | None, what: str) -> tuple[Node, ...]:
     return node.value
 
 
+def one_or_more(node: Node | None, what: str) -> tuple[Node, ...]:
+    """The items of a list, or the one item that stands for a list."""
+    if node is None or node.value is None or isinstance(node.value, tuple):
+        return list_items(node, what)
+    return (node,)
+
+
 def text(node: Node, what: str) -> str:
     """A non-empty text."""
     if not isinstance(node.value, str):

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from dver.ci.workflows.files import WorkflowHost, WorkflowSettings, workflow_files
+from dver.ci.workflows.monitor_commands import MonitorJob
 from dver.ci.workflows.remote_access import RemoteAccess, access_of
 from dver.ci.workflows.requirements import Requirements, requirements_of
 from dver.ci.workflows.template import render
@@ -108,7 +109,7 @@ def test_jobs_that_need_secrets_do_not_run_for_forks_and_dependabot() -> None:
 
 
 def test_only_the_jobs_that_write_may_write() -> None:
-    found = github(retrain=True)
+    found = github(retrain=True, monitors=(MonitorJob("churn", ("live",)),))
     writing = {
         (file, name): job["permissions"]
         for file, workflow in found.items()
@@ -119,6 +120,7 @@ def test_only_the_jobs_that_write_may_write() -> None:
         ("dver-comment.yml", "comment"): {"actions": "read", "pull-requests": "write"},
         ("dver-register.yml", "register"): {"contents": "write"},
         ("dver-retrain.yml", "retrain"): {"contents": "write"},
+        ("dver-monitor.yml", "monitor"): {"contents": "write"},
     }
     tops = {file: workflow["permissions"] for file, workflow in found.items()}
     assert tops == {file: {"contents": "read"} for file in found} | {"dver-comment.yml": {}}
@@ -143,6 +145,6 @@ def test_a_project_in_a_subdirectory_has_workflows_of_its_own() -> None:
 
 def test_the_templates_are_in_the_package() -> None:
     package = Path(__file__).parents[3] / "dver/ci/workflows"
-    assert len([*package.rglob("*.yml")]) == 6
+    assert len([*package.rglob("*.yml")]) == 7
     listed = subprocess.run(["git", "ls-files", package], capture_output=True, text=True, check=True).stdout
-    assert listed.count(".yml") == 6
+    assert listed.count(".yml") == 7

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dver.ci.workflows.files import WorkflowHost, WorkflowSettings, workflow_files
+from dver.ci.workflows.monitor_commands import MonitorJob
 from dver.ci.workflows.remote_access import access_of
 from dver.ci.workflows.requirements import requirements_of
 
@@ -31,6 +32,7 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> dict[WorkflowHost,
             requirements=requirements_of(files),
             retrain=True,
             models=((), ("churn", "team/models:fraud"))[number % 2],
+            monitors=(MonitorJob("churn", ("live a/b",), ("live a/b",)), MonitorJob("fraud", ("live.csv",))),
         )
         top = tmp_path_factory.mktemp(host.value)
         write(top, workflow_files(host, settings))

@@ -20,14 +20,16 @@ from dver.repo import Repository
     examples=[
         ("dver ci init github", "Write workflows for GitHub Actions."),
         ("dver ci init gitlab --retrain", "Write jobs for GitLab CI, with one that retrains on a schedule."),
+        ("dver ci init github --monitor", "Also run the monitors of dver.yaml on a schedule."),
     ],
 )
 @click.argument("host", type=click.Choice([one.value for one in WorkflowHost]))
 @click.option("--retrain", is_flag=True, help="Also write a workflow that retrains on a schedule.")
+@click.option("--monitor", is_flag=True, help="Also write a workflow that runs the monitors on a schedule.")
 @click.option("-f", "--force", is_flag=True, help="Replace files with other content.")
 @options.json_option
 @click.pass_obj
-def command(ctx: Context, *, host: str, retrain: bool, force: bool, as_json: bool) -> None:
+def command(ctx: Context, *, host: str, retrain: bool, monitor: bool, force: bool, as_json: bool) -> None:
     """Write workflows for GitHub Actions or GitLab CI.
 
     HOST is github or gitlab. The workflows check the data, run stages that are out of date, report what a pull request
@@ -35,7 +37,7 @@ def command(ctx: Context, *, host: str, retrain: bool, force: bool, as_json: boo
     files of the project and from its default remote.
     """
     with Repository.open(ctx.cwd) as repo:
-        result = ci_init(repo, WorkflowHost(host), retrain=retrain, force=force)
+        result = ci_init(repo, WorkflowHost(host), retrain=retrain, monitor=monitor, force=force)
         written = [repo.layout.shown(os.fsencode(path)) for path in result.written]
     if as_json:
         ctx.emit_json(result)
