@@ -13,7 +13,7 @@ import pytest
 from environment import environment, keep_temporary_files_in_memory, use_environment
 from support import Run, Templates, make_git_repo, run_dver
 
-pytest_plugins = ["servers", "protocol_servers"]
+pytest_plugins = ["servers", "protocol_servers", "citeam"]
 
 _MANY_FILES = 256
 

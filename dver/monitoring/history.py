@@ -146,11 +146,14 @@ def latest_alarm(repo: Repository, name: str) -> MonitoredWindow | None:
     return found[-1] if found and found[-1].alarm else None
 
 
-def record_windows(repo: Repository, name: str, windows: Sequence[MonitoredWindow]) -> tuple[MonitoredWindow, ...]:
+def record_windows(
+    repo: Repository, name: str, windows: Sequence[MonitoredWindow], *, keep_times: bool = False
+) -> tuple[MonitoredWindow, ...]:
     """Add `windows` to a history and stage it; returns the whole history.
 
     A window replaces the one with its id. If nothing but the time of recording differs, the earlier line stays, so that
-    repeating a command changes nothing. Raises UsageError if the directory of histories is a symbolic link.
+    repeating a command changes nothing. With `keep_times`, a recorded window also keeps its start and end: they are the
+    dates of files, which differ in each clone. Raises UsageError if the directory of histories is a symbolic link.
     """
     path = history_file(repo, name)
     if path.parent.is_symlink():  # a clone may contain links that lead out of the project
@@ -160,6 +163,8 @@ def record_windows(repo: Repository, name: str, windows: Sequence[MonitoredWindo
     with repo.exclusive():
         before = read_history(repo, name)
         known = {one.id: one for one in before}
+        if keep_times:
+            windows = [_with_times_of(one, known.get(one.id)) for one in windows]
         added = [one for one in windows if not (one.id in known and _same(one, known[one.id]))]
         replaced = {one.id for one in added}
         found = sort_windows([*(one for one in before if one.id not in replaced), *added])
@@ -173,6 +178,11 @@ def record_windows(repo: Repository, name: str, windows: Sequence[MonitoredWindo
             write_all_atomic(changed)
         index.stage(repo.git, [_relative(repo, file) for file in files])
     return found
+
+
+def _with_times_of(one: MonitoredWindow, other: MonitoredWindow | None) -> MonitoredWindow:
+    """`one` with the times of `other`, unless there is no other, or rows were added."""
+    return one if other is None or one.rows != other.rows else replace(one, start=other.start, end=other.end)
 
 
 def _same(one: MonitoredWindow, other: MonitoredWindow) -> bool:

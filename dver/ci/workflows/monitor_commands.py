@@ -23,15 +23,24 @@ class MonitorJob:
 
 
 def monitor_commands(monitors: Sequence[MonitorJob]) -> tuple[str, ...]:
-    """The commands that run `monitors`, all of them also after an alarm. They set `alarm` and `failed`."""
+    """The commands that run `monitors`, all of them also after an alarm. They set `alarm` and `failed`.
+
+    `dver monitor` exits with 1 after an alarm and after some errors. It runs the command of `--on-alarm` after an alarm
+    only, so the file `ALARMS` tells the two apart.
+    """
     pulled = sorted({path for one in monitors for path in one.pulled})
     return (
         *_download(pulled),
         f"mkdir -p {PAGES}",
-        "alarm=no failed=no",
-        'run() { "$@" || case $? in 1) alarm=yes ;; *) failed=yes ;; esac; }',
+        "alarm=no failed=no ALARMS=$(mktemp)",
+        "export ALARMS",
+        "run() {",
+        '  : > "$ALARMS"',
+        '  "$@" --on-alarm \'echo "$DVER_MONITOR" >> "$ALARMS"\' && return',
+        '  if [ $? = 1 ] && [ -s "$ALARMS" ]; then alarm=yes; else failed=yes; fi',
+        "}",
         *(
-            f"run dver monitor compare --name {one.name} --html {PAGES}/{one.name}.html -- {_paths(one.live)}"
+            f"run dver monitor compare {_paths(one.live)} --name {one.name} --html {PAGES}/{one.name}.html"
             for one in monitors
         ),
     )
@@ -62,8 +71,8 @@ def push_commands(branch: str, options: str = "") -> tuple[str, ...]:
         "  pushed=no",
         "  for _ in 1 2 3 4 5; do",
         f"    if {push}; then pushed=yes; break; fi",
-        f'    git fetch --quiet origin "{branch}"',
-        "    git rebase --quiet --autostash FETCH_HEAD",
+        f'    git fetch --quiet origin "{branch}" || break',
+        "    git rebase --quiet --autostash FETCH_HEAD || break",
         "  done",
         '  if [ "$pushed" = no ]; then failed=yes; fi',
         "fi",

@@ -23,6 +23,7 @@ from dver.git.branches import default_branch
 from dver.pipelines.definition.monitor import MonitorDefinition
 from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 from dver.repo import Repository
+from dver.tracking.targets import target_containing, tracked_below, tracked_in_worktree
 
 _DIRECTORY: Final = re.compile(r"[\w./ -]*")
 
@@ -124,7 +125,14 @@ def _monitor_job(repo: Repository, folder: str, monitor: MonitorDefinition) -> M
                 why="its path has characters that workflows cannot have",
                 fix="rename it",
             )
-    return MonitorJob(monitor.name, tuple(paths), tuple(one for one in paths if (repo.root / f"{one}.dver").exists()))
+    tracked = tracked_in_worktree(repo)
+    places = [os.fsencode(os.path.normpath(os.path.join(folder, one))) for one in monitor.live]
+    pulled = [
+        path
+        for path, place in zip(paths, places, strict=True)
+        if target_containing(tracked, place) or tracked_below(tracked, place)
+    ]
+    return MonitorJob(monitor.name, tuple(paths), tuple(pulled))
 
 
 def _access(repo: Repository) -> tuple[str | None, RemoteAccess]:

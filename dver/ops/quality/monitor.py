@@ -70,7 +70,8 @@ def monitor(
     ]
     compared.sort(key=lambda one: (one.window.start, one.window.end))
     plain = [one.window for one in compared]
-    history = record_windows(repo, name, plain) if request.record else tuple(plain)
+    dates_of_files = request.at is None and request.time is None
+    history = record_windows(repo, name, plain, keep_times=dates_of_files) if request.record else tuple(plain)
     return MonitorResult(name, reference.label, tuple(compared), history)
 
 

@@ -337,6 +337,16 @@ def test_the_same_live_data_again_replaces_its_window(project: Project) -> None:
     assert window.start == "2026-11-02T00:00:00Z"
 
 
+def test_the_date_of_a_file_stays_that_of_the_first_comparison(project: Project) -> None:
+    """A clone has the same file with another date."""
+    path = live(project)
+    (first,) = run_monitor(project, "live.csv").history
+    os.utime(path, (1_900_000_000, 1_900_000_000))
+    assert run_monitor(project, "live.csv").history == (first,)
+    (dated,) = run_monitor(project, "live.csv", at="2026-11-02").history
+    assert dated.start == "2026-11-02T00:00:00Z"
+
+
 def test_without_record_nothing_is_written(project: Project) -> None:
     live(project)
     assert len(run_monitor(project, "live.csv", record=False).history) == 1
