@@ -26,18 +26,17 @@ def monitor_commands(monitors: Sequence[MonitorJob]) -> tuple[str, ...]:
     """The commands that run `monitors`, all of them also after an alarm. They set `alarm` and `failed`.
 
     `dver monitor` exits with 1 after an alarm and after some errors. It runs the command of `--on-alarm` after an alarm
-    only, so the file `ALARMS` tells the two apart.
+    only, so a file that the command writes tells the two apart.
     """
     pulled = sorted({path for one in monitors for path in one.pulled})
     return (
         *_download(pulled),
         f"mkdir -p {PAGES}",
-        "alarm=no failed=no ALARMS=$(mktemp)",
-        "export ALARMS",
+        "alarm=no failed=no alarm_file=$(mktemp)",
         "run() {",
-        '  : > "$ALARMS"',
-        '  "$@" --on-alarm \'echo "$DVER_MONITOR" >> "$ALARMS"\' && return',
-        '  if [ $? = 1 ] && [ -s "$ALARMS" ]; then alarm=yes; else failed=yes; fi',
+        '  : > "$alarm_file"',
+        '  "$@" --on-alarm "echo alarm > \'$alarm_file\'" && return',
+        '  if [ $? = 1 ] && [ -s "$alarm_file" ]; then alarm=yes; else failed=yes; fi',
         "}",
         *(
             f"run dver monitor compare {_paths(one.live)} --name {one.name} --html {PAGES}/{one.name}.html"
