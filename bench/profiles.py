@@ -1,7 +1,8 @@
 """Profiles beside those of whylogs and Evidently: time and memory, and merges.
 
-`python bench/profiles.py DIRECTORY [--gb 1 2] [--whylogs PYTHON] [--evidently PYTHON]`. Each library has a Python of
-its own (`pip install whylogs==1.6.4 pyarrow==17.0.0 "numpy<2"`, `pip install evidently==0.7.23 pyarrow "pandas<3"`).
+`python bench/profiles.py DIRECTORY [--sizes] [--gb 1 2] [--whylogs PYTHON] [--evidently PYTHON]`. Each library has a
+Python of its own (`pip install whylogs==1.6.4 pyarrow==17.0.0 "numpy<2"`,
+`pip install evidently==0.7.23 pyarrow "pandas<3"`).
 
 The data: rows of 14 columns (doubles, rounded prices, integers, texts that repeat, unique texts, timestamps, booleans,
 gaps) in Parquet with Snappy. whylogs reads them batch by batch; Evidently has them in memory, so both get a part
@@ -68,6 +69,7 @@ def main() -> int:
     parser.add_argument("--evidently")
     parser.add_argument("--write", type=float, metavar="GB", help="only write this much data to a file")
     parser.add_argument("--merge", action="store_true", help="only make profiles to merge")
+    parser.add_argument("--sizes", action="store_true", help="only print the sizes of profiles of small files")
     options = parser.parse_args()
     if options.write:
         write(options.directory, options.write)
@@ -76,6 +78,9 @@ def main() -> int:
         write_profiles(options.directory)
         return 0
     options.directory.mkdir(parents=True, exist_ok=True)
+    if options.sizes:
+        sizes(options.directory)
+        return 0
     rows = [("What", "Data", "Seconds", "CPU seconds", "Memory", "MB a second")]
     part = written(options.directory / "part.parquet", options.part)
     files = [written(options.directory / f"{gb:g}.parquet", gb) for gb in options.gb]
@@ -150,6 +155,30 @@ def some_rows(seed: int, count: int):
             "gaps": pa.array(random.standard_normal(count), mask=random.random(count) < 0.1),
         }
     )
+
+
+def sizes(directory: Path) -> None:
+    """Print the size of a profile in the store (zstd) beside its file, for several shapes."""
+    import pyarrow as pa
+    import pyarrow.csv as csv
+    import pyarrow.parquet as pq
+    import zstandard
+
+    from dver.formats.profile import encode
+    from dver.profiles.tables import profile_table
+
+    lines = [("File", "Columns", "Rows", "File, bytes", "Profile, bytes", "Share")]
+    for suffix, write_table in (("parquet", pq.write_table), ("csv", csv.write_csv)):
+        for columns in (5, 20, 100):
+            for rows in (100, 1000, 10_000):
+                some = [some_rows(seed, rows) for seed in range(-(-columns // 14))]
+                arrays = [array for table in some for array in table.columns][:columns]
+                path = directory / f"shape.{suffix}"
+                write_table(pa.table(dict(zip(map("column{}".format, range(columns)), arrays, strict=True))), path)
+                size, profile = path.stat().st_size, encode(profile_table(path, path.name))
+                kept = len(zstandard.compress(profile, 3))
+                lines.append((suffix, f"{columns}", f"{rows:,}", f"{size:,}", f"{kept:,}", f"{kept / size:.1%}"))
+    print("\n".join(aligned(lines)))
 
 
 def merged(directory: Path) -> None:

@@ -18,6 +18,8 @@ SMALL: Final = 1000
 FEW_VALUES: Final = 5
 """Numbers with at most this many different values are compared as categories."""
 IGNORED: Final = "it is ignored on request"
+_EACH_ONCE: Final = 0.85
+"""If the share of distinct values is larger, each may occur once: estimates in small sketches have errors of 5 %."""
 _CATEGORIES: Final = (ColumnType.TEXT, ColumnType.BOOLEAN)
 _NUMBERS: Final = (ColumnType.INTEGER, ColumnType.NUMBER)
 _ONLY_NUMBERS: Final = (DriftMethod.KS, DriftMethod.WASSERSTEIN)
@@ -112,7 +114,7 @@ def _reason_of_counts(reference: ColumnProfile, live: ColumnProfile) -> str | No
 def _is_numbering(column: ColumnProfile) -> bool:
     """Are these identifiers: integers without gaps to speak of, each once?"""
     numbers = column.numbers
-    if numbers is None or numbers.count < 20 or distinct(column) < 0.95 * numbers.count:
+    if numbers is None or numbers.count < 20 or distinct(column) < _EACH_ONCE * numbers.count:
         return False
     return numbers.maximum - numbers.minimum < 2 * numbers.count
 

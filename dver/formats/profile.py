@@ -26,8 +26,8 @@ from dver.formats.profile_parts import PartColumn as PartColumn
 from dver.formats.profile_parts import PartSummary as PartSummary
 from dver.formats.profile_parts import Value as Value
 
-VERSION: Final = 1
-PROFILER: Final = 1
+VERSION: Final = 2
+PROFILER: Final = 2
 """The version of what is measured and how. Profiles of different profilers are not merged."""
 _MAGIC: Final = b"dver profile "
 
@@ -197,6 +197,8 @@ def decode(content: bytes) -> Profile:
         raise CorruptError("not a profile", why="it does not begin with its version")
     if int(digits) > VERSION:
         raise NewerVersionError.of_format("a profile", int(digits), VERSION)
+    if int(digits) < VERSION:
+        raise CorruptError("a profile of an earlier dver", fix="profile the data again")
     start = len(line) + 1 + 8
     end = start + int.from_bytes(rest[:8], "little")
     if len(content) < start or len(content) < end:

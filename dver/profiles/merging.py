@@ -58,7 +58,8 @@ def merge_collections(tables: Sequence[CollectionProfile]) -> CollectionProfile:
         return tables[0]
     if len(tables) <= PARTS_MAX:
         merged = _merged(tables)
-        return replace(merged, parts=merged_parts([one.parts for one in tables], merged.columns))
+        found = list(chain.from_iterable(_parts_of_table(one, merged.columns) for one in tables))
+        return replace(merged, parts=_summaries(joined_parts(found), merged.columns))
     groups: dict[int, list[CollectionProfile]] = {}
     for place, table in zip(places_of_parts([one.rows for one in tables]), tables, strict=True):
         groups.setdefault(place, []).append(table)
@@ -67,14 +68,19 @@ def merge_collections(tables: Sequence[CollectionProfile]) -> CollectionProfile:
     return replace(merged, parts=_summaries([_part_of_table(one, merged.columns) for one in parts], merged.columns))
 
 
-def merged_parts(parts: Iterable[Sequence[PartSummary]], columns: Sequence[ColumnProfile]) -> tuple[PartSummary, ...]:
-    """At most 20 parts of all of these, in their order."""
+def merged_parts(
+    parts: Iterable[Sequence[PartSummary]], columns: Sequence[ColumnProfile], most: int = PARTS_MAX
+) -> tuple[PartSummary, ...]:
+    """At most `most` parts of all of these, in their order."""
     names = list(dict.fromkeys(column.name for column in columns))
-    return _summaries(joined_parts([part_of(part, names) for part in chain.from_iterable(parts)]), columns)
+    return _summaries(joined_parts([part_of(part, names) for part in chain.from_iterable(parts)], most), columns)
 
 
 def redact(profile: Profile, private: frozenset[str]) -> Profile:
-    """The profile without the values of the `private` columns: what a scan with these private columns finds."""
+    """The profile without the values of the `private` columns: what a scan with these private columns finds.
+
+    In a small file, such a scan may leave more registers to private columns.
+    """
     return replace(profile, collections=tuple(_redacted(one, private) for one in profile.collections))
 
 
@@ -110,6 +116,13 @@ def _summaries(parts: Sequence[Part], columns: Sequence[ColumnProfile]) -> tuple
     types = [kept[name].type for name in names]
     few = [has_few_numbers(kept[name]) for name in names]
     return tuple(summary_of(part, names, types, few) for part in parts)
+
+
+def _parts_of_table(table: CollectionProfile, columns: Sequence[ColumnProfile]) -> list[Part]:
+    """The parts of a collection. A small file has none: it is one part."""
+    names = list(dict.fromkeys(column.name for column in columns))
+    found = [part_of(part, names) for part in table.parts]
+    return found or ([_part_of_table(table, columns)] if table.rows else [])
 
 
 def _part_of_table(table: CollectionProfile, columns: Sequence[ColumnProfile]) -> Part:

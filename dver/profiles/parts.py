@@ -64,22 +64,22 @@ def halved(parts: Sequence[Part]) -> list[Part]:
     return [_joined(parts[at : at + 2]) for at in range(0, len(parts), 2)]
 
 
-def joined_parts(parts: Sequence[Part]) -> list[Part]:
-    """At most 20 parts, of neighbours with about the same number of rows together."""
-    if len(parts) <= PARTS_MAX:
+def joined_parts(parts: Sequence[Part], most: int = PARTS_MAX) -> list[Part]:
+    """At most `most` parts, of neighbours with about the same number of rows together."""
+    if len(parts) <= most:
         return list(parts)
     groups: dict[int, list[Part]] = {}
-    for place, part in zip(places_of_parts([part.rows for part in parts]), parts, strict=True):
+    for place, part in zip(places_of_parts([part.rows for part in parts], most), parts, strict=True):
         groups.setdefault(place, []).append(part)
     return [_joined(group) for group in groups.values()]
 
 
-def places_of_parts(rows: Sequence[int]) -> list[int]:
-    """For each of several neighbours with these numbers of rows, in which of 20 parts it is."""
+def places_of_parts(rows: Sequence[int], most: int = PARTS_MAX) -> list[int]:
+    """For each of several neighbours with these numbers of rows, in which of `most` parts it is."""
     total, done, found = sum(rows), 0, []
     for one in rows:
         middle = done + one / 2
-        found.append(min(int(middle * PARTS_MAX / total), PARTS_MAX - 1) if total else 0)
+        found.append(min(int(middle * most / total), most - 1) if total else 0)
         done += one
     return found
 

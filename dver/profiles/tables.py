@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dver.core.errors import UsageError
 from dver.formats.profile import CollectionKind, CollectionProfile, Profile
+from dver.profiles.compaction import compact
 from dver.profiles.reading.plain import TextFile
 from dver.profiles.scan.rows import ScannedColumns
 from dver.profiles.settings import EVERYTHING, ProfileSettings
@@ -37,7 +38,7 @@ def profile_table(
     table = CollectionProfile(
         "", CollectionKind.TABLE, found.rows, 1, path.stat().st_size, found.columns, parts=found.parts
     )
-    return Profile((table,))
+    return Profile((compact(table),))
 
 
 def require_libraries() -> None:

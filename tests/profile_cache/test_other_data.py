@@ -79,7 +79,7 @@ def test_a_damaged_profile_is_made_again_and_found_by_fsck(project: Project) -> 
     project.save("data")
     made = profiled(project)
     with project.opened() as repo:
-        (kept,) = kept_by_command(repo, "dver profile 1 directory")
+        (kept,) = kept_by_command(repo, "dver profile 2 directory")
         merged = next(one for one in repo.store.tree(kept.item.oid) if one.name == b"merged")
         place, file = located(repo, merged.oid)
     file.chmod(0o644)

@@ -261,7 +261,7 @@ def test_a_profile_with_values_of_a_column_that_became_private_is_never_pushed(
     assert private_names(found.profile) == {"b"}
     assert private_names(profiled(clone, "data/1.csv", scan=False).profile) == {"b"}
     with clone.opened() as repo:
-        (kept,) = kept_by_command(repo, "dver profile 1 directory")
+        (kept,) = kept_by_command(repo, "dver profile 2 directory")
         (files,) = [one for one in repo.store.tree(kept.item.oid) if one.name == b"files"]
         assert len(repo.store.tree(files.oid)) == 5
 

@@ -17,7 +17,7 @@ from dver.profiles.sketches.distinct import Distinct
 from dver.profiles.sketches.quantiles import Quantiles
 
 DISTINCT_ERROR: Final = 0.05
-"""Three standard errors of an estimated number of distinct values."""
+"""Three standard errors of an estimated number of distinct values. Sketches of small files have larger errors."""
 RANK_ERRORS: Final = 2
 """An estimated quantile decides only if the limits are farther away than this many errors of its rank."""
 _PRECISE: Final = 2.0**53
@@ -50,9 +50,14 @@ def unique_answer(column: ColumnProfile) -> Answer | None:
     if repeated:
         return decided(False, f"{value_text(repeated[0])} occurs at least {repeated[1]:,} times")
     about = distinct.estimate()
-    if about * (1 + DISTINCT_ERROR) < values:
+    if about * (1 + _distinct_error(distinct)) < values:
         return decided(False, f"about {about:,} different values in {count(values, 'row')}")
     return None
+
+
+def _distinct_error(sketch: Distinct) -> float:
+    """How far an estimated number of distinct values may be off, as a share of it."""
+    return max(DISTINCT_ERROR, 3 * sketch.relative_error)
 
 
 def _type(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer:
@@ -166,13 +171,14 @@ def _distinct(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | N
     number = sketch.estimate()
     if sketch.exact:
         return decided(inside(wanted, number), count(number, "distinct value"))
-    low, high = inside(wanted, number * (1 - DISTINCT_ERROR)), inside(wanted, number * (1 + DISTINCT_ERROR))
-    text = f"about {number:,} distinct values (to {share_text(DISTINCT_ERROR)})"
+    error = _distinct_error(sketch)
+    low, high = inside(wanted, number * (1 - error)), inside(wanted, number * (1 + error))
+    text = f"about {number:,} distinct values (to {share_text(error)})"
     if low and high:
         return decided(True, text)
     assert isinstance(wanted, Between)
-    beyond = (wanted.low is not None and number * (1 + DISTINCT_ERROR) < float(wanted.low)) or (
-        wanted.high is not None and number * (1 - DISTINCT_ERROR) > float(wanted.high)
+    beyond = (wanted.low is not None and number * (1 + error) < float(wanted.low)) or (
+        wanted.high is not None and number * (1 - error) > float(wanted.high)
     )
     return decided(False, text) if beyond else None
 
@@ -189,7 +195,7 @@ def _values(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | Non
     if column.counts.complete:
         return decided(True, "no other values")
     distinct = Distinct.of(column.distinct) if column.distinct else None
-    if distinct is not None and distinct.estimate() * (1 - DISTINCT_ERROR) > len(allowed):
+    if distinct is not None and distinct.estimate() * (1 - _distinct_error(distinct)) > len(allowed):
         return decided(False, f"about {distinct.estimate():,} different values")
     return None
 

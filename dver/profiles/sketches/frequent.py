@@ -120,11 +120,14 @@ class Frequent:
             found._counts[name] = found._counts.get(name, 0) + count
         return found
 
-    def value_counts(self) -> ValueCounts:
-        """The counts as a profile has them."""
-        if not self.incomplete and len(self._counts) <= COMPLETE_MAX:
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def value_counts(self, most: int = COMPLETE_MAX) -> ValueCounts:
+        """The counts as a profile has them, of at most this many values."""
+        if not self.incomplete and len(self._counts) <= most:
             return ValueCounts(tuple(self._most_frequent()), complete=True)
-        self._shrink(COMPLETE_MAX)
+        self._shrink(most)
         pairs = self._most_frequent()
         sketch = json.dumps([self.error, pairs], ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return ValueCounts(tuple(pairs[:SHOWN_MAX]), complete=False, sketch=sketch.encode())
