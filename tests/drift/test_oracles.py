@@ -65,9 +65,11 @@ def test_evidently_gives_the_same_verdict_with_the_same_threshold(size: str, shi
     for name, one in asked.items():
         tests = method in ("ks", "chi-square", "z")
         score = found[name].p_value if tests else found[name].statistic
-        # Small data is known exactly, but KS is asymptotic there; sketches of large data are off by up to 1 %
-        # in ranks, which adds more to Jensen-Shannon and PSI of thin ranges (at most 0.042 in 40 draws).
-        allowed = 1e-9 if size == "small" and method != "ks" else 0.05
+        # Small data is known exactly, but KS is asymptotic there. Sketches of large data are off by up to 1 % in ranks,
+        # which adds more to Jensen-Shannon and PSI of thin ranges: of 600 other draws, 99 % are off by at most 0.05.
+        allowed = 0.05 if method in ("jensen-shannon", "psi") else 0.03
+        if size == "small" and method != "ks":
+            allowed = 1e-9
         if not (size == "large" and method == "ks"):
             assert score == pytest.approx(one["score"], abs=allowed), name
 
