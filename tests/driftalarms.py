@@ -80,7 +80,7 @@ def data_set(rows: int, seed: int = 16) -> dict[str, Any]:
 
 
 def divided(
-    rows: int, live_rows: int, resamples: int, settings: DriftSettings, profile: Profiler
+    rows: int, live_rows: int, resamples: int, settings: DriftSettings, profile: Profiler = table_of
 ) -> Iterator[DriftResult]:
     """One data set, divided by chance."""
     every = data_set(rows + live_rows)
@@ -92,7 +92,7 @@ def divided(
 
 
 def drawn(
-    rows: int, live_rows: int, resamples: int, settings: DriftSettings, profile: Profiler
+    rows: int, live_rows: int, resamples: int, settings: DriftSettings, profile: Profiler = table_of
 ) -> Iterator[DriftResult]:
     """One data set as the reference, and live data drawn from it with replacement."""
     every = data_set(rows)
@@ -104,7 +104,7 @@ def drawn(
 
 
 def shifted(
-    rows: int, shift: float, resamples: int, settings: DriftSettings, profile: Profiler
+    rows: int, shift: float, resamples: int, settings: DriftSettings, profile: Profiler = table_of
 ) -> Iterator[DriftResult]:
     """Twenty normal columns. The first is shifted by `shift` standard deviations in the live data."""
     random = np.random.default_rng(3)

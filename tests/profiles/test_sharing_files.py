@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -93,8 +94,10 @@ except ChildProcessError:
 
 
 def test_ctrl_c_ends_processes_that_read_large_files(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        os.mkfifo(tmp_path / f"{name}.csv")  # never ends to be read
+    for name in ("a", "b"):  # seconds of work
+        with open(tmp_path / f"{name}.csv", "wb") as file:
+            file.write(b"a,b,c,d\n")
+            file.writelines(b"1.25,2,text,2026-01-01\n" * 50_000 for _ in range(100))
     program = """
 files = [sharing_files.UnprofiledFile(os.fsencode(one), one.name, 5 << 20) for one in Path(sys.argv[1]).iterdir()]
 print("started", flush=True)
@@ -107,12 +110,14 @@ except KeyboardInterrupt:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as started:
         assert started.stdout is not None
         assert started.stdout.readline() == "started\n"
-        held = [os.open(tmp_path / name, os.O_WRONLY) for name in ("a.csv", "b.csv")]  # waits for the one that reads
-        pids = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
+        children = Path(f"/proc/{started.pid}/task/{started.pid}/children")
+        while len(pids := children.read_text().split()) < 2:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        for pid in pids:  # it may reach them first
+            os.kill(int(pid), signal.SIGINT)
+        time.sleep(0.1)
         os.killpg(started.pid, signal.SIGINT)
         # Reading to the end of the output waits for all that hold it open.
         assert started.stdout.read() == "interrupted\n"
-    assert len(pids) == 2
     assert not any(Path("/proc", pid).exists() for pid in pids)
-    for one in held:
-        os.close(one)
