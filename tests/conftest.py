@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from environment import environment, keep_temporary_files_in_memory, use_environment
+from hypothesis import HealthCheck, settings
 from support import Run, Templates, make_git_repo, run_dver
 
 pytest_plugins = ["servers", "protocol_servers", "citeam"]
@@ -18,6 +19,11 @@ pytest_plugins = ["servers", "protocol_servers", "citeam"]
 _MANY_FILES = 256
 
 keep_temporary_files_in_memory()
+
+# No deadline: tests share the machine with others. No database: nothing is written beside the tests.
+settings.register_profile("dver", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fuzz", settings.get_profile("dver"), max_examples=20_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dver"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from dver.core.oid import Oid
@@ -18,11 +16,6 @@ from dver.formats.pointer_source import RepositorySource, UrlSource
 from dver.formats.remote_index import IndexRow, PackRef, RemoteIndex
 from dver.formats.remote_repository import RepositoryEntry
 from dver.formats.tree import NAME_MAX, Entry, Kind, forbidden_name
-
-# No deadline: tests share the machine with others. No database: nothing is written beside the tests.
-settings.register_profile("dver", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("fuzz", settings.get_profile("dver"), max_examples=20_000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dver"))
 
 oids = st.binary(min_size=32, max_size=32).map(Oid)
 names = st.binary(min_size=1, max_size=NAME_MAX).filter(lambda name: forbidden_name(name) is None)
