@@ -67,7 +67,8 @@ def _parquet_records(file: BinaryIO, skip: int) -> Iterator[Record]:
     for number in range(source.num_row_groups):
         rows = source.metadata.row_group(number).num_rows
         if done + rows > skip:
-            for batch in source.iter_batches(batch_size=_ROWS, row_groups=[number]):
+            # Arrow's threads may still hold the file object when Python ends, which aborts (apache/arrow#34314).
+            for batch in source.iter_batches(batch_size=_ROWS, row_groups=[number], use_threads=False):
                 rest = max(0, skip - done)
                 yield from batch.slice(rest).to_pylist()
                 done += batch.num_rows
