@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
+from dver.checks.evaluation.evaluate import results_of
 from dver.checks.project_data import rule_results
 from dver.checks.result import CheckedData, RuleOutcome, RuleResult, Severity
 from dver.checks.suite.find import output_suite, suites_for
 from dver.checks.suite.rules import CheckSuite
-from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.formats.profile import Profile
 from dver.formats.tree import Entry
 from dver.gates.checked_content import CheckedContent, RecordedContent, WorkspaceContent, recorded_content
-from dver.gates.errors import FailedChecksError, FailedOutputChecksError, data_fix, failed, failure_text, failures_text
 from dver.gates.kept_results import changing_part, keep_results, known_results, stable_part
 from dver.git.registry.references import ArtifactReference, find_artifact, find_version
 from dver.pipelines.definition.yaml_tree import Node
@@ -104,44 +103,6 @@ class DataGate:
         self._profiles.clear()
         self._evaluated.clear()
 
-    def refuse_failed(self, checked: Sequence[CheckedData], paths: Iterable[bytes], *, override: str) -> None:
-        """Raise FailedChecksError if a critical check failed.
-
-        `override` is a command, without those of the `paths` that it needs to override the checks that failed.
-        """
-        if bad := failed(checked):
-            places = [os.fsencode(one.path) for one in bad]
-            wanted = [one for one in paths if any(_overlap(one, place) for place in places)]
-            names = " ".join(quoted(self._repo.layout.shown(one)) for one in wanted)
-            raise FailedChecksError(
-                failure_text(self._repo, checked),
-                why=failures_text(checked),
-                fix=f"{data_fix(self._repo, checked)}, or override them: {override} {names}",
-                checked=tuple(checked),
-            )
-
-    def refuse_failed_import(self, checked: Sequence[CheckedData]) -> None:
-        """Raise FailedChecksError if a critical check of imported data failed."""
-        if failed(checked):
-            raise FailedChecksError(
-                failure_text(self._repo, checked),
-                why=failures_text(checked),
-                fix="correct the data at its source, or its rules; or, to override them, run the same command again "
-                "with --no-checks",
-                checked=tuple(checked),
-            )
-
-    def refuse_failed_stage(self, checked: Sequence[CheckedData], address: Address) -> None:
-        """Raise FailedOutputChecksError if a critical check of an output failed."""
-        if failed(checked):
-            raise FailedOutputChecksError(
-                f"stage {str(address)!r}: {failure_text(self._repo, checked)}",
-                why=f"{failures_text(checked)}; the outputs are left in the workspace, and dver.lock as it was",
-                fix=f"{data_fix(self._repo, checked)}, or override them: "
-                f"dver commit --force --no-checks {quoted(str(address))}",
-                checked=tuple(checked),
-            )
-
     def _is_present(self, path: bytes) -> bool:
         """Whether data has the path: in the workspace, or in the part of a directory that is not checked out."""
         if self._repo.layout.exists(path):
@@ -183,7 +144,7 @@ class DataGate:
             keep=False,
             progress=self._progress,
         )
-        return tuple(one for _, found_by_rule in results for one in found_by_rule)
+        return results_of(results)
 
     def _reference(self, reference: str, path: bytes) -> Profile:
         """The profile of what the model `NAME#STAGE` was trained on."""
@@ -199,10 +160,6 @@ class DataGate:
         return profile_of(
             self._repo, str(top / place), cwd=top, rev=version.commit, keep=False, progress=self._progress
         ).profile
-
-
-def _overlap(one: bytes, other: bytes) -> bool:
-    return is_at_or_below(one, other) or is_at_or_below(other, one)
 
 
 def _missing(suite: CheckSuite) -> CheckedData:

@@ -57,6 +57,7 @@ def check_and_record(
     if not may_have_checks(repo, [one.path for one in requests]):
         return AddedData(_add(repo, tracked, requests, pool, options, progress))
     from dver.gates.data_checks import DataGate  # with a YAML library
+    from dver.gates.refusals import refuse_failed_paths
 
     planned = scan_requests(repo, tracked, requests, None, remote=options.remote, progress=progress).added
     checks = DataGate(repo, progress)
@@ -65,7 +66,7 @@ def check_and_record(
     checked: tuple[CheckedData, ...] = ()
     if options.checks:
         checked = checks.check([one for found in suites.values() for one in found])
-        checks.refuse_failed(checked, [one.path for one in requests], override="dver add --no-checks")
+        refuse_failed_paths(repo, checked, [one.path for one in requests], override="dver add --no-checks")
     for data in _only_in_part(requests) & skipped.keys():
         before = tracked[data].pointer.checks_skipped
         skipped[data] = skipped[data] or before  # of the rest of the directory

@@ -38,6 +38,7 @@ def check_import_content(
     if not may_have_checks(repo, [path]):
         return CheckedImport(plain)
     from dver.gates.data_checks import DataGate  # with a YAML library
+    from dver.gates.refusals import refuse_failed_import
 
     gate = DataGate(repo, progress)
     data = TrackedData(path, plain, "")
@@ -45,7 +46,7 @@ def check_import_content(
     if not enabled:
         return CheckedImport(replace(plain, checks_skipped=bool(suites)))
     checked = gate.check_recorded(suites, data)
-    gate.refuse_failed_import(checked)
+    refuse_failed_import(repo, checked)
     return CheckedImport(plain, checked, gate.keep)
 
 

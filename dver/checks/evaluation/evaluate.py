@@ -44,7 +44,12 @@ def evaluate(
 
 def checked_data(suite: CheckSuite, path: str, oid: Oid | None, found: RuleResults) -> CheckedData:
     """The results of a suite for the content `oid` of `path`."""
-    return CheckedData(path, oid, suite.source, tuple(one for _, results in found for one in results))
+    return CheckedData(path, oid, suite.source, results_of(found))
+
+
+def results_of(found: RuleResults) -> tuple[RuleResult, ...]:
+    """The results of all rules, in their order."""
+    return tuple(one for _, results in found for one in results)
 
 
 def evaluate_rules(

@@ -62,6 +62,7 @@ class OutputChecks:
         if not any(rules.values()) and not may_have_checks(self._repo, rules):
             return frozenset()
         from dver.gates.data_checks import DataGate  # with a YAML library
+        from dver.gates.refusals import refuse_failed_stage
 
         checks = DataGate(self._repo, self._progress)
         suites = checks.suites_of_outputs(address, rules)
@@ -70,6 +71,6 @@ class OutputChecks:
             return frozenset(named)
         checked = checks.check(suites)
         self.checked += checked
-        checks.refuse_failed_stage(checked, address)
+        refuse_failed_stage(self._repo, checked, address)
         self._pending = checks
         return frozenset()
