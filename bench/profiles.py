@@ -1,7 +1,7 @@
 """Profiles beside those of whylogs and Evidently: time and memory, and merges.
 
-`python bench/profiles.py DIRECTORY [--sizes] [--gb 1 2] [--whylogs PYTHON] [--evidently PYTHON]`. Each library has a
-Python of its own (`pip install whylogs==1.6.4 pyarrow==17.0.0 "numpy<2"`,
+`python bench/profiles.py DIRECTORY [--sizes | --merge] [--gb 1 2] [--whylogs PYTHON] [--evidently PYTHON]`. Each
+library has a Python of its own (`pip install whylogs==1.6.4 pyarrow==17.0.0 "numpy<2"`,
 `pip install evidently==0.7.23 pyarrow "pandas<3"`).
 
 The data: rows of 14 columns (doubles, rounded prices, integers, texts that repeat, unique texts, timestamps, booleans,
@@ -52,7 +52,8 @@ from pathlib import Path
 from dver.core.garbage_collector import collector_paused
 from dver.formats.profile import decode, encode
 from dver.profiles.merging import merge
-contents = [path.read_bytes() for path in sorted(Path(sys.argv[1]).iterdir())] * 100
+contents = [path.read_bytes() for path in sorted(Path(sys.argv[1]).iterdir())]
+contents *= 1000 // len(contents)
 start = time.perf_counter()
 with collector_paused():  # as dver.profile_cache does
     encode(merge([decode(content) for content in contents]))
@@ -68,16 +69,20 @@ def main() -> int:
     parser.add_argument("--whylogs")
     parser.add_argument("--evidently")
     parser.add_argument("--write", type=float, metavar="GB", help="only write this much data to a file")
-    parser.add_argument("--merge", action="store_true", help="only make profiles to merge")
+    parser.add_argument("--merge", action="store_true", help="only merge profiles")
+    parser.add_argument("--write-profiles", type=int, metavar="ROWS", help="only write profiles to merge")
     parser.add_argument("--sizes", action="store_true", help="only print the sizes of profiles of small files")
     options = parser.parse_args()
     if options.write:
         write(options.directory, options.write)
         return 0
-    if options.merge:
-        write_profiles(options.directory)
+    if options.write_profiles:
+        write_profiles(options.directory, options.write_profiles)
         return 0
     options.directory.mkdir(parents=True, exist_ok=True)
+    if options.merge:
+        merged(options.directory)
+        return 0
     if options.sizes:
         sizes(options.directory)
         return 0
@@ -182,16 +187,18 @@ def sizes(directory: Path) -> None:
 
 
 def merged(directory: Path) -> None:
-    """Decode and merge 1,000 profiles of 100 columns: ten different ones, each a hundred times."""
-    subprocess.run([sys.executable, __file__, str(directory), "--merge"], check=True)
-    sample = timed([sys.executable, "-c", _MERGE, str(directory / "profiles")], directory, dict(os.environ))
-    print(
-        f"\n1,000 profiles of 100 columns decoded and merged: {sample.wall:.1f} s with the start of Python, "
-        f"{sample.cpu:.1f} s of CPU, {sample.peak_mb:.0f} MB, loaded at {os.getloadavg()[0]:.1f}"
-    )
+    """Decode and merge 1,000 profiles of 100 columns: of large files, and of small ones, which count most values."""
+    for rows in (20_000, 1_000):
+        subprocess.run([sys.executable, __file__, str(directory), "--write-profiles", str(rows)], check=True)
+        sample = timed([sys.executable, "-c", _MERGE, str(directory / f"profiles-{rows}")], directory, dict(os.environ))
+        print(
+            f"\n1,000 profiles of 100 columns and {rows:,} rows decoded and merged: {sample.wall:.1f} s with the "
+            f"start of Python, {sample.cpu:.1f} s of CPU, {sample.peak_mb:.0f} MB, loaded at {os.getloadavg()[0]:.1f}"
+        )
 
 
-def write_profiles(directory: Path) -> None:
+def write_profiles(directory: Path, rows: int) -> None:
+    """Profiles of ten different large files, or of a hundred small ones."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -199,21 +206,23 @@ def write_profiles(directory: Path) -> None:
     from dver.formats.profile import encode
     from dver.profiles.tables import profile_table
 
-    profiles = directory / "profiles"
+    profiles = directory / f"profiles-{rows}"
     profiles.mkdir(exist_ok=True)
-    for at in range(10):
+    for at in range(10 if rows > 1_000 else 100):
         random = np.random.default_rng(at)
         columns: dict[str, object] = {}
         for number in range(100):
             kind = number % 10
             columns[f"c{number}"] = (
-                random.standard_normal(20_000)
+                random.standard_normal(rows)
+                if kind < 4
+                else random.normal(100, 20, rows).round(2)
                 if kind < 6
-                else random.integers(0, 1000, 20_000)
+                else random.integers(0, 1000, rows)
                 if kind < 7
-                else random.choice([f"category {one}" for one in range(50)], 20_000)
+                else random.choice([f"category {one}" for one in range(50)], rows)
                 if kind < 9
-                else [f"{one:016x}" for one in random.integers(0, 2**63, 20_000).tolist()]
+                else [f"{one:016x}" for one in random.integers(0, 2**63, rows).tolist()]
             )
         pq.write_table(pa.table(columns), directory / "one.parquet")
         (profiles / f"{at}").write_bytes(encode(profile_table(directory / "one.parquet", "one.parquet")))

@@ -20,7 +20,7 @@ from dver.formats.profile import (
     ValueCounts,
 )
 from dver.profiles.sketches.distinct import Distinct
-from dver.profiles.sketches.frequent import COMPLETE_MAX, SHOWN_MAX
+from dver.profiles.sketches.frequent import COMPLETE_MAX
 from dver.profiles.sketches.hashing import hashes_of_numbers, hashes_of_texts
 
 TYPES = {"b": ColumnType.BOOLEAN, "i": ColumnType.INTEGER, "f": ColumnType.NUMBER, "M": ColumnType.TIME}
@@ -50,7 +50,7 @@ def column_of(name: str, values: Any) -> ColumnProfile:
         return ColumnProfile(name, ColumnType.EMPTY, len(values), nulls)
     counted = _counts(filled)
     complete = len(counted) <= COMPLETE_MAX
-    counts = ValueCounts(tuple(counted[: COMPLETE_MAX if complete else SHOWN_MAX]), complete)
+    counts = ValueCounts(tuple(counted[:COMPLETE_MAX]), complete)
     distinct = Distinct()
     if kind is ColumnType.TEXT:
         distinct.update_hashes(hashes_of_texts(filled.tolist()))

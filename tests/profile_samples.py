@@ -27,7 +27,7 @@ from dver.profiles.sketches.quantiles import Quantiles
 def column_of(name: str, kind: ColumnType = ColumnType.NUMBER, sketch: bytes = b"sketch") -> ColumnProfile:
     """A column with something in each of its fields."""
     numbers = NumberSummary(8, -1.5, 4.0, 1.25, 9.5, sketch)
-    counts = ValueCounts((("b", 5), ("a", 3)), complete=False, sketch=sketch)
+    counts = ValueCounts((("b", 5), ("a", 3)), complete=False, error=2)
     return ColumnProfile(
         name,
         kind,

@@ -17,10 +17,11 @@ def redeliver_interrupts() -> None:
         if not isinstance(dropped.exc_value, KeyboardInterrupt):
             others(dropped)
             return
-        import _thread
+        import signal
         import threading
 
-        # Not at once: it would be raised, and dropped, in this hook.
-        threading.Timer(0.01, _thread.interrupt_main).start()
+        # Not at once: it would be raised, and dropped, in this hook. A signal also ends a call that waits.
+        main = threading.main_thread().ident
+        threading.Timer(0.01, signal.pthread_kill, (main, signal.SIGINT)).start()
 
     sys.unraisablehook = hook

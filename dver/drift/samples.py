@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from dver.formats.profile import ColumnProfile, NumberSummary, ValueCounts
-from dver.profiles.sketches.frequent import Frequent
+from dver.formats.profile import ColumnProfile, NumberSummary, Value, ValueCounts
 from dver.profiles.sketches.quantiles import RANK_DEVIATIONS, Quantiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_LISTED_MAX: Final = 64
+"""The most frequent values that are compared where not all are known."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,10 @@ def cells_of_values(reference: ValueCounts, live: ValueCounts, sizes: tuple[int,
     """
     import numpy as np
 
-    mine, theirs = dict(reference.values), dict(live.values)
+    mine, theirs = _known_counts(reference), _known_counts(live)
     names = sorted({**mine, **theirs}, key=_order)
-    least = [0 if one.complete else min((times for _, times in one.values), default=0) for one in (reference, live)]
+    both = ((reference, mine), (live, theirs))
+    least = [0 if one.complete else min(known.values(), default=0) for one, known in both]
     found = np.array([(mine.get(one, least[0]), theirs.get(one, least[1])) for one in names], "f8").reshape(-1, 2)
     if reference.complete and live.complete:
         return Cells(found[:, 0], found[:, 1])
@@ -122,9 +125,13 @@ def cells_of_values(reference: ValueCounts, live: ValueCounts, sizes: tuple[int,
     return Cells(cells[:, 0], cells[:, 1])
 
 
+def _known_counts(counts: ValueCounts) -> dict[Value, int]:
+    return dict(counts.values if counts.complete else counts.values[:_LISTED_MAX])
+
+
 def lost_share(counts: ValueCounts, size: int) -> float:
-    """How much the share of a value may be too low: 0 if all counts are known. Raises CorruptError."""
-    return 0.0 if counts.complete else Frequent.of(counts).error / size
+    """How much the share of a value may be too low: 0 if all counts are known."""
+    return counts.error / size if counts.error else 0.0
 
 
 def cells_of_numbers(

@@ -21,13 +21,14 @@ from typing import Any, Final
 from dver.core.display import Displayed
 from dver.core.errors import CorruptError, NewerVersionError
 from dver.core.garbage_collector import collector_paused
-from dver.formats.profile_parts import EncodedParts, are_values, encode_parts, is_whole
+from dver.formats.counted_values import CountedValue, EncodedValues, encode_values
+from dver.formats.counted_values import Value as Value
+from dver.formats.profile_parts import EncodedParts, encode_parts, is_whole
 from dver.formats.profile_parts import PartColumn as PartColumn
 from dver.formats.profile_parts import PartSummary as PartSummary
-from dver.formats.profile_parts import Value as Value
 
-VERSION: Final = 2
-PROFILER: Final = 2
+VERSION: Final = 3
+PROFILER: Final = 3
 """The version of what is measured and how. Profiles of different profilers are not merged."""
 _MAGIC: Final = b"dver profile "
 
@@ -85,11 +86,11 @@ class NumberSummary(Displayed):
 class ValueCounts(Displayed):
     """The most frequent values of a column, most frequent first; ties in the order of their texts."""
 
-    values: tuple[tuple[Value, int], ...]
+    values: Sequence[CountedValue]
     complete: bool
     """Are these all values? Then the counts are exact."""
-    sketch: bytes = b""
-    """For merging, where not complete: the encoded sketch of frequent values."""
+    error: int = 0
+    """How much the count of a value may be too low, where not complete."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -289,11 +290,8 @@ def _column_fields(one: ColumnProfile, sketches: _Sketches) -> dict[str, Any]:
             numbers = [summary.count, summary.minimum, summary.maximum, summary.mean, summary.m2]
             said[name] = [*numbers, sketches.add(summary.quantiles)]
     if one.counts is not None:
-        said["counts"] = [
-            [list(pair) for pair in one.counts.values],
-            one.counts.complete,
-            *([sketches.add(one.counts.sketch)] if one.counts.sketch else []),
-        ]
+        place = sketches.add(encode_values(one.counts.values))
+        said["counts"] = [one.counts.complete, one.counts.error, place]
     return said
 
 
@@ -332,16 +330,8 @@ def _summary(said: Any, sketches: _SketchReader) -> NumberSummary:
 
 
 def _counts(said: Any, sketches: _SketchReader) -> ValueCounts:
-    values, complete, *places = said
-    if type(complete) is not bool or len(places) > 1:
-        raise _corrupt("counts of values are not as they should be")
-    sketch = sketches.take(places[0]) if places else b""
-    pairs = tuple([(value, count) for value, count in values])
-    if not are_values([value for value, _ in pairs]) or not set(map(type, counts := [n for _, n in pairs])) <= {int}:
-        raise _corrupt("a value is not text, a finite number, true or false")
-    if min(counts, default=0) < 0:
-        raise _corrupt("a count is not a whole number")
-    return ValueCounts(pairs, complete, sketch)
+    complete, error, place = said
+    return ValueCounts(EncodedValues(sketches.take(place)), _flag(complete), _whole(error))
 
 
 def _unreadable(said: Any) -> tuple[Unreadable, ...]:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, overload
+from typing import Any, Final
 
 from dver.core.display import Displayed
 from dver.core.errors import CorruptError
+from dver.formats.counted_values import CountedValue, are_values
+from dver.formats.encoded_sequence import EncodedSequence
 
-Value: TypeAlias = str | int | float | bool
-"""A value of a column. Times are ISO 8601 texts."""
 _LENGTH: Final = struct.Struct("<I")
 
 
@@ -30,7 +30,7 @@ class PartColumn(Displayed):
     """Values that are not null, NaN or infinite."""
     quantiles: tuple[float, ...] = ()
     """Of numbers and times: the quantiles 0, 1/16, 2/16 … 1."""
-    counts: tuple[tuple[Value, int], ...] = ()
+    counts: tuple[CountedValue, ...] = ()
     """Of other columns, and of numbers with few values: the 16 most frequent values."""
 
 
@@ -42,42 +42,13 @@ class PartSummary(Displayed):
     columns: Mapping[str, PartColumn] = field(default_factory=dict)
 
 
-class EncodedParts(Sequence[PartSummary]):
-    """Parts of a decoded profile. Their bytes are read when a part is asked for; that raises CorruptError."""
+class EncodedParts(EncodedSequence[PartSummary]):
+    """Parts of a decoded profile."""
 
-    __slots__ = ("_found", "encoded")
+    __slots__ = ()
 
-    def __init__(self, encoded: bytes) -> None:
-        self.encoded = encoded
-        self._found: tuple[PartSummary, ...] | None = None
-
-    @property
-    def _parts(self) -> tuple[PartSummary, ...]:
-        if self._found is None:
-            self._found = _decode(self.encoded)
-        return self._found
-
-    @overload
-    def __getitem__(self, index: int) -> PartSummary: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[PartSummary, ...]: ...
-    def __getitem__(self, index: int | slice) -> PartSummary | tuple[PartSummary, ...]:
-        return self._parts[index]
-
-    def __len__(self) -> int:
-        return len(self._parts)
-
-    def __iter__(self) -> Iterator[PartSummary]:
-        return iter(self._parts)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and self._parts == tuple(other)
-
-    def __hash__(self) -> int:
-        return hash(self.encoded)
-
-    def __repr__(self) -> str:
-        return repr(self._parts)
+    def _decoded(self) -> tuple[PartSummary, ...]:
+        return _decode(self.encoded)
 
 
 def encode_parts(parts: Sequence[PartSummary]) -> bytes:
@@ -110,13 +81,6 @@ def estimated_bytes_of_parts(parts: Sequence[PartSummary]) -> int:
 def is_whole(number: Any) -> bool:
     """Is this a count?"""
     return type(number) is int and number >= 0
-
-
-def are_values(values: Collection[Any]) -> bool:
-    """Are these values that a profile may have? The types are looked at together, since there may be thousands."""
-    kinds = set(map(type, values))
-    finite = float not in kinds or all(math.isfinite(value) for value in values if isinstance(value, float))
-    return kinds <= {str, int, float, bool} and finite
 
 
 def _decode(encoded: bytes) -> tuple[PartSummary, ...]:

@@ -9,6 +9,7 @@ from typing import Final
 from dver.formats.profile import ColumnProfile, ColumnType, NumberSummary, ValueCounts
 from dver.profiles.moments import merged_moments
 from dver.profiles.parts import shown
+from dver.profiles.sketches.added_counts import added_counts
 from dver.profiles.sketches.distinct import Distinct
 from dver.profiles.sketches.frequent import Frequent
 from dver.profiles.sketches.quantiles import Quantiles
@@ -82,12 +83,16 @@ def _merged_summary(summaries: Sequence[NumberSummary | None]) -> NumberSummary 
 
 
 def _merged_counts(columns: Sequence[ColumnProfile], kind: ColumnType) -> ValueCounts | None:
-    found = Frequent()
+    known = [one.counts for one in columns if one.counts is not None and _keeps_names(one, kind)]
+    found = added_counts(known)
     for one in columns:
         if one.counts is None:
             found.incomplete = True
-        elif kind is ColumnType.TEXT and one.type is not kind:
+        elif not _keeps_names(one, kind):
             found.merge(Frequent.of(one.counts).renamed(shown))
-        else:
-            found.merge(Frequent.of(one.counts))
     return found.value_counts()
+
+
+def _keeps_names(column: ColumnProfile, kind: ColumnType) -> bool:
+    """Are the values the same in a column of type `kind`? In one of texts, numbers become texts."""
+    return kind is not ColumnType.TEXT or column.type is kind

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from dver.formats.counted_values import estimated_bytes_of_values
 from dver.formats.profile import CollectionProfile, ColumnProfile, NumberSummary, PartSummary, ValueCounts
 from dver.formats.profile_parts import estimated_bytes_of_parts
 from dver.profiles.merging import merged_parts
@@ -56,12 +57,16 @@ def _compact_column(column: ColumnProfile, size: int) -> ColumnProfile:
     """The column in about `size` bytes: shares for distinct and frequent values, quantiles the rest."""
     known = [one for one in (column.numbers, column.lengths) if one is not None]
     needed = sum(Quantiles.of(one.quantiles).estimated_bytes() for one in known)
-    if _HEAD + len(column.distinct) + _bytes_of_counts(column.counts) + needed <= size:
+    counts, counted = column.counts, _bytes_of_counts(column.counts)
+    if _HEAD + len(column.distinct) + counted + needed <= size:
         return column
-    counts = _compact_counts(column.counts, size // 2 if column.numbers is None else size // 4)
-    rest = size - _HEAD - _bytes_of_counts(counts) - needed  # if all values are kept
+    share = size // 2 if column.numbers is None else size // 4
+    if counts is not None and counted > share:
+        counts = Frequent.of(counts).value_counts(max(_COUNTS_MIN, len(counts.values) * share // counted))
+        counted = _bytes_of_counts(counts)
+    rest = size - _HEAD - counted - needed  # if all values are kept
     distinct = _compact_distinct(column.distinct, rest if rest >= size // 8 else size * 2 // 5)
-    left = size - _HEAD - int(len(distinct) * _REGISTER) - _bytes_of_counts(counts)
+    left = size - _HEAD - int(len(distinct) * _REGISTER) - counted
     return replace(
         column,
         distinct=distinct,
@@ -82,14 +87,6 @@ def _compact_distinct(encoded: bytes, size: int) -> bytes:
     return found.encode()
 
 
-def _compact_counts(counts: ValueCounts | None, size: int) -> ValueCounts | None:
-    needed = _bytes_of_counts(counts)
-    if counts is None or needed <= size:
-        return counts
-    frequent = Frequent.of(counts)
-    return frequent.value_counts(max(_COUNTS_MIN, len(frequent) * size // needed))
-
-
 def _compact_summary(summary: NumberSummary | None, size: int) -> NumberSummary | None:
     if summary is None:
         return None
@@ -101,7 +98,5 @@ def _compact_summary(summary: NumberSummary | None, size: int) -> NumberSummary 
 
 
 def _bytes_of_counts(counts: ValueCounts | None) -> int:
-    """About what the counts need: texts shrink to less than half of their characters, once they are compressed."""
-    if counts is None:
-        return 0
-    return len(counts.sketch) // 2 + sum(2 + len(str(value)) // 2 for value, _ in counts.values)
+    """About what the counts need: texts shrink to less than half of their bytes, once they are compressed."""
+    return 0 if counts is None else estimated_bytes_of_values(counts.values)

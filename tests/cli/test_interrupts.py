@@ -17,7 +17,7 @@ redeliver_interrupts()
 Finalized(ValueError("shown"))
 try:
     Finalized(KeyboardInterrupt())
-    time.sleep(30)
+    time.sleep(600)
 except KeyboardInterrupt:
     print("stopped")
 """

@@ -16,12 +16,12 @@ def test_a_profile_is_decoded_as_it_was() -> None:
 
 
 def test_its_first_line_names_format_and_version() -> None:
-    assert encode(SAMPLE).startswith(b"dver profile 2\n")
+    assert encode(SAMPLE).startswith(b"dver profile 3\n")
 
 
 def test_a_newer_version_asks_for_an_upgrade() -> None:
     with pytest.raises(NewerVersionError):
-        decode(encode(SAMPLE).replace(b"profile 2", b"profile 3", 1))
+        decode(encode(SAMPLE).replace(b"profile 3", b"profile 4", 1))
 
 
 @pytest.mark.parametrize("size", [0, 10, 16, 22, 40, -1])

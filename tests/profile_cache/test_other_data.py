@@ -12,6 +12,7 @@ from workspaces import Project, write
 
 import dver
 from dver.core.oid import Oid
+from dver.formats.profile import PROFILER
 from dver.ops.maintain.fsck import fsck
 from dver.profile_cache.kept_objects import kept_by_command
 from dver.profile_cache.profiles import Found, profile_of
@@ -79,7 +80,7 @@ def test_a_damaged_profile_is_made_again_and_found_by_fsck(project: Project) -> 
     project.save("data")
     made = profiled(project)
     with project.opened() as repo:
-        (kept,) = kept_by_command(repo, "dver profile 2 directory")
+        (kept,) = kept_by_command(repo, f"dver profile {PROFILER} directory")
         merged = next(one for one in repo.store.tree(kept.item.oid) if one.name == b"merged")
         place, file = located(repo, merged.oid)
     file.chmod(0o644)

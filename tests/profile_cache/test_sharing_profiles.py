@@ -13,7 +13,7 @@ from support import git
 from workspaces import Project, write
 
 import dver
-from dver.formats.profile import Profile
+from dver.formats.profile import PROFILER, Profile
 from dver.ops.maintain.fsck_remote import fsck_remote
 from dver.ops.maintain.gc import gc
 from dver.ops.maintain.gc_remote import gc_remote
@@ -261,7 +261,7 @@ def test_a_profile_with_values_of_a_column_that_became_private_is_never_pushed(
     assert private_names(found.profile) == {"b"}
     assert private_names(profiled(clone, "data/1.csv", scan=False).profile) == {"b"}
     with clone.opened() as repo:
-        (kept,) = kept_by_command(repo, "dver profile 2 directory")
+        (kept,) = kept_by_command(repo, f"dver profile {PROFILER} directory")
         (files,) = [one for one in repo.store.tree(kept.item.oid) if one.name == b"files"]
         assert len(repo.store.tree(files.oid)) == 5
 

@@ -201,7 +201,7 @@ def summarize_column(one: ColumnProfile) -> ColumnFigures:
         mean,
         last,
         numbers.deviation if numbers is not None and numbers.count else None,
-        one.counts.values[:_TOP] if one.counts is not None else (),
+        tuple(one.counts.values[:_TOP]) if one.counts is not None else (),
         one.private,
     )
 

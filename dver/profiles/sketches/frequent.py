@@ -1,25 +1,17 @@
-"""The most frequent values of a column: all counts for few values, the algorithm of Misra and Gries for more.
-
-The encoding is JSON: what counts may lack, and pairs of a value and its count.
-"""
+"""The most frequent values of a column: all counts for few values, the algorithm of Misra and Gries for more."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from dver.core.errors import CorruptError
 from dver.formats.profile import Value, ValueCounts
-from dver.formats.profile_parts import are_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMPLETE_MAX: Final = 256
 """Up to this many distinct values have exact counts."""
-SHOWN_MAX: Final = 64
-"""The most frequent values that a profile names where there are more than `COMPLETE_MAX`."""
 CAPACITY: Final = 1024
 """The values that are counted at a time."""
 TEXT_MAX: Final = 256
@@ -42,21 +34,10 @@ class Frequent:
 
     @classmethod
     def of(cls, counts: ValueCounts) -> Self:
-        """Decode the counts of a profile. Raises CorruptError for a sketch that `value_counts` does not write."""
+        """The counts of a profile. Raises CorruptError for damaged ones."""
         found = cls()
-        if counts.complete:
-            found._counts = dict(counts.values)
-            return found
-        found.incomplete = True
-        try:
-            found.error, pairs = json.loads(counts.sketch or b"[0,[]]")
-            found._counts = dict(pairs)
-            numbers = (found.error + 1, *found._counts.values())
-            good = set(map(type, numbers)) <= {int} and min(numbers) > 0 and are_values(found._counts)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise _corrupt() from error
-        if not good or len(found._counts) > CAPACITY:
-            raise _corrupt()
+        found._counts = dict(counts.values)
+        found.error, found.incomplete = counts.error, not counts.complete
         return found
 
     def update(self, values: Sequence[Value], counts: NDArray[Any]) -> None:
@@ -125,12 +106,8 @@ class Frequent:
 
     def value_counts(self, most: int = COMPLETE_MAX) -> ValueCounts:
         """The counts as a profile has them, of at most this many values."""
-        if not self.incomplete and len(self._counts) <= most:
-            return ValueCounts(tuple(self._most_frequent()), complete=True)
         self._shrink(most)
-        pairs = self._most_frequent()
-        sketch = json.dumps([self.error, pairs], ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return ValueCounts(tuple(pairs[:SHOWN_MAX]), complete=False, sketch=sketch.encode())
+        return ValueCounts(tuple(self._most_frequent()), not self.incomplete, self.error)
 
     def _shrink(self, size: int) -> None:
         """Keep the `size` most frequent values, and lower all counts by that of the next one."""
@@ -142,7 +119,3 @@ class Frequent:
 
     def _most_frequent(self) -> list[tuple[Value, int]]:
         return sorted(self._counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
-
-
-def _corrupt() -> CorruptError:
-    return CorruptError("a damaged profile", why="a sketch of frequent values cannot be read")

@@ -28,7 +28,7 @@ SEEDED = np.random.default_rng(5)
 AGE = ColumnProfile("age", ColumnType.INTEGER, 1000, 20, "int64", numbers=numbers_of(SEEDED.integers(18, 90, 980)))
 CITY = ColumnProfile(
     "city", ColumnType.TEXT, 1000, 0, distinct=distinct_of(40), lengths=numbers_of([2, 9]), first="Aachen",
-    last="Zürich", counts=ValueCounts((("Berlin", 600), ("Bonn", 300), ("", 50)), complete=False, sketch=b"x"),
+    last="Zürich", counts=ValueCounts((("Berlin", 600), ("Bonn", 300), ("", 50)), complete=False, error=2),
 )  # fmt: skip
 TABLE = CollectionProfile("train/part-*.csv", CollectionKind.TABLE, 1000, 3, 5_000_000, (AGE, CITY))
 IMAGES = CollectionProfile(
