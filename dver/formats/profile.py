@@ -21,7 +21,7 @@ from typing import Any, Final
 from dver.core.display import Displayed
 from dver.core.errors import CorruptError, NewerVersionError
 from dver.core.garbage_collector import collector_paused
-from dver.formats.counted_values import CountedValue, EncodedValues, encode_values
+from dver.formats.counted_values import EncodedValues, encode_values
 from dver.formats.counted_values import Value as Value
 from dver.formats.profile_parts import EncodedParts, encode_parts, is_whole
 from dver.formats.profile_parts import PartColumn as PartColumn
@@ -86,7 +86,7 @@ class NumberSummary(Displayed):
 class ValueCounts(Displayed):
     """The most frequent values of a column, most frequent first; ties in the order of their texts."""
 
-    values: Sequence[CountedValue]
+    values: Sequence[tuple[Value, int]]
     complete: bool
     """Are these all values? Then the counts are exact."""
     error: int = 0

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from dver.core.display import Displayed
 from dver.core.errors import CorruptError
-from dver.formats.counted_values import CountedValue, are_values
+from dver.formats.counted_values import Value, are_values
 from dver.formats.encoded_sequence import EncodedSequence
 
 _LENGTH: Final = struct.Struct("<I")
@@ -30,7 +30,7 @@ class PartColumn(Displayed):
     """Values that are not null, NaN or infinite."""
     quantiles: tuple[float, ...] = ()
     """Of numbers and times: the quantiles 0, 1/16, 2/16 … 1."""
-    counts: tuple[CountedValue, ...] = ()
+    counts: tuple[tuple[Value, int], ...] = ()
     """Of other columns, and of numbers with few values: the 16 most frequent values."""
 
 

@@ -33,7 +33,7 @@ from dver.profile_cache.kept_objects import read_blob
 from dver.profile_cache.privacy import fits, has_stale, redacted
 from dver.profile_cache.result_objects import ResultObjects
 from dver.profiles.media.collections import ListedFile, TableGroup, group_tables
-from dver.profiles.merging import merge_collections
+from dver.profiles.merging import merge_as_one_part, merge_collections
 from dver.profiles.settings import ProfileSettings
 from dver.profiles.sharing_files import UnprofiledFile, profile_files
 from dver.repo import Repository
@@ -42,8 +42,10 @@ _VERSIONS: Final = 4
 """The most profiles of other versions that are searched for what was merged."""
 _COPIES: Final = 1 << 30
 """Bytes of files that are copied from the store at a time, unless one file has more."""
-_BLOCK: Final = 32
-_BLOCK_MAX: Final = 128
+_BLOCKS: Final = 40
+"""At least about so many blocks: twice the parts of a profile, so that parts have about the same size."""
+_BLOCK_MAX: Final = 64
+"""The most files of a block on average."""
 
 
 class Grouped(NamedTuple):
@@ -197,7 +199,7 @@ class TableProfiles:
         known = self._blocks.get(name)
         profile = self._load(known)
         if known is None or profile is None:
-            profile = Profile((merge_collections([self._table(*one) for one in files]),))
+            profile = Profile((merge_as_one_part([self._table(*one) for one in files]),))
             known = self._add(profile)
         self._merged_blocks[name] = known
         return profile.collections[0]
@@ -212,11 +214,16 @@ class TableProfiles:
 
 
 def blocks_of(files: Sequence[tuple[bytes, bytes]]) -> Iterator[tuple[tuple[bytes, bytes], ...]]:
-    """Consecutive files that are merged first: 32 on average. Contents decide the cuts, so a new file changes one."""
+    """Consecutive files that are merged first: about 40 to 80 blocks, and more of thousands of files.
+
+    Contents decide the cuts, so a new file changes one block, or all where it doubles the size of blocks.
+    """
+    size = min(1 << max(0, (len(files) // _BLOCKS).bit_length() - 1), _BLOCK_MAX)
+    least = max(1, size // 2)
     block: list[tuple[bytes, bytes]] = []
     for file in files:
         block.append(file)
-        if int(file[1][:2], 16) % _BLOCK == 0 or len(block) == _BLOCK_MAX:
+        if len(block) == 2 * size or (len(block) >= least and int(file[1][:2], 16) % least == 0):
             yield tuple(block)
             block = []
     if block:

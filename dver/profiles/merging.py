@@ -68,6 +68,11 @@ def merge_collections(tables: Sequence[CollectionProfile]) -> CollectionProfile:
     return replace(merged, parts=_summaries([_part_of_table(one, merged.columns) for one in parts], merged.columns))
 
 
+def merge_as_one_part(tables: Sequence[CollectionProfile]) -> CollectionProfile:
+    """One collection of several, which is one part of a larger one."""
+    return _merged(tables)
+
+
 def merged_parts(
     parts: Iterable[Sequence[PartSummary]], columns: Sequence[ColumnProfile], most: int = PARTS_MAX
 ) -> tuple[PartSummary, ...]:
