@@ -24,7 +24,7 @@ def hashes_of_numbers(values: NDArray[Any]) -> NDArray[Any]:
         large = (values > _LARGEST_EXACT) | (values < -_LARGEST_EXACT)
         if large.any():
             words[large] = values[large].astype("<u8")
-    return _mixed(words)
+    return mixed(words)
 
 
 def hashes_of_bytes(content: NDArray[Any], offsets: NDArray[Any]) -> NDArray[Any]:
@@ -48,7 +48,7 @@ def hashes_of_bytes(content: NDArray[Any], offsets: NDArray[Any]) -> NDArray[Any
         chosen = np.flatnonzero((words > word) & (words <= _WORDS_MAX))
         missing = np.clip(8 - (lengths[chosen] - 8 * word), 0, 8).astype("<u8") * np.uint64(8)
         taken = unaligned[starts[chosen] + 8 * word] & (np.uint64(0xFFFFFFFFFFFFFFFF) >> missing)
-        hashes[chosen] = _mixed(hashes[chosen] ^ taken)
+        hashes[chosen] = mixed(hashes[chosen] ^ taken)
     for at in long.tolist():
         hashes[at] = _long_hash(padded[starts[at] : starts[at] + lengths[at]])
     return hashes
@@ -69,13 +69,13 @@ def _long_hash(content: NDArray[Any]) -> int:
     return int(xxhash.xxh3_64_intdigest(content.tobytes()))
 
 
-def _mixed(words: NDArray[Any]) -> NDArray[Any]:
+def mixed(words: NDArray[Any]) -> NDArray[Any]:
     """Splitmix64's mixing of each word."""
     import numpy as np
 
-    mixed = words + np.uint64(0x9E3779B97F4A7C15)
+    found = words + np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed ^= mixed >> np.uint64(shift)
-        mixed *= np.uint64(factor)
-    mixed ^= mixed >> np.uint64(31)
-    return mixed
+        found ^= found >> np.uint64(shift)
+        found *= np.uint64(factor)
+    found ^= found >> np.uint64(31)
+    return found

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from dver.core.errors import CorruptError
-from dver.profiles.sketches.sampling import drawn, estimated_bytes, repeated_values, rounded
+from dver.profiles.sketches.sampling import draws, estimated_bytes, one_of_each, repeated_values, rounded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -275,9 +275,8 @@ class Quantiles:
         whole = len(values) >> level << level
         while len(self._levels) <= level:
             self._levels.append([])
-        offset = drawn(values, level) & ((1 << level) - 1)
         self._variance += 4.0**level / 6
-        self._levels[level].append(values[:whole][offset :: 1 << level].copy())
+        self._levels[level].append(one_of_each(values, level))
         self._levels[0].append(values[whole:].copy())
 
     def _compress(self) -> None:
@@ -294,15 +293,15 @@ class Quantiles:
     def _move_up(self, level: int) -> None:
         values = self._sorted(level)
         odd = len(values) % 2
-        lot = drawn(values, level)
+        last = bool(draws(values, level + 1, 1)[0] & 1)
         self._variance += 4.0**level / 2 if len(values) > 1 else 0.0
         kept, moved = (
-            (values[:odd], values[odd:]) if lot & 2 else (values[len(values) - odd :], values[: len(values) - odd])
+            (values[:odd], values[odd:]) if last else (values[len(values) - odd :], values[: len(values) - odd])
         )
         self._levels[level] = [kept.copy()]
         if level + 1 == len(self._levels):
             self._levels.append([])
-        self._levels[level + 1].append(moved[lot & 1 :: 2].copy())
+        self._levels[level + 1].append(one_of_each(moved, 1))
 
     def _capacity(self, level: int) -> int:
         return max(_LEVEL_MIN, round(K * (2 / 3) ** (len(self._levels) - 1 - level)))

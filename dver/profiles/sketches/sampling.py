@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from dver.profiles.sketches.hashing import mixed
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -12,16 +14,30 @@ _GRAINS: Final = 4
 """Values are rounded to this part of the usual distance of neighbours."""
 
 
-def drawn(values: NDArray[Any], level: int) -> int:
-    """A number that looks drawn by lot, and is the same for the same values (splitmix64).
+def one_of_each(values: NDArray[Any], level: int) -> NDArray[Any]:
+    """One of each 2**`level` neighbours, drawn by lot: as many are left out at the end as do not make up a group.
 
-    It comes from the values, since errors of files with the same number of rows would add up if all drew the same.
+    Each group has a draw of its own. If all groups kept their first value, all ranks would be too high together, which
+    looks like drift; so errors are independent where ranks are not close.
     """
+    import numpy as np
+
+    number = len(values) >> level
+    groups = values[: number << level].reshape(number, 1 << level)
+    places = draws(values, level, number) & np.uint64((1 << level) - 1)
+    return np.take_along_axis(groups, places.astype("i8")[:, np.newaxis], axis=1)[:, 0]
+
+
+def draws(values: NDArray[Any], level: int, number: int) -> NDArray[Any]:
+    """Unsigned 64-bit integers that look drawn by lot, and are the same for the same values.
+
+    They come from the values, since errors of files with the same number of rows would add up if all drew the same.
+    """
+    import numpy as np
+
     mask = (1 << 64) - 1
-    mixed = (int(values.view("<u8").sum()) * 0x9E3779B97F4A7C15 + level + 1) & mask
-    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & mask
-    mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & mask
-    return mixed ^ mixed >> 31
+    seed = (int(values.view("<u8").sum()) * 0x9E3779B97F4A7C15 + level + 1) & mask
+    return mixed(np.arange(number, dtype="<u8") + np.uint64(int(mixed(np.array([seed], "<u8"))[0])))
 
 
 def repeated_values(values: NDArray[Any]) -> NDArray[Any]:

@@ -58,6 +58,20 @@ def test_ranks_of_many_values_are_within_the_error(shape: str, batch: int):
     assert largest_error(found, values) <= 1.3 * found.rank_error
 
 
+@pytest.mark.parametrize("batch", [500, 10_000])
+def test_errors_of_ranks_are_local(batch: int):
+    """An error that all ranks share looks like a shift of the data."""
+    random = np.random.default_rng(11)
+    probes = np.linspace(0.05, 0.95, 91)
+    errors = []
+    for _ in range(60):
+        values = random.random(10_000)
+        true = np.searchsorted(np.sort(values), probes, side="right") / len(values)
+        errors.append(quantiles_of(values, batch).ranks(probes) - true)
+    found = np.array(errors)
+    assert found.mean(axis=1).std() < 0.3 * found.std()
+
+
 def test_a_merge_is_as_good_as_one_sketch():
     random = np.random.default_rng(3)
     parts = [random.normal(at % 7, 1, size) for at, size in enumerate([10, 900, 5000, 20_000] * 10)]
