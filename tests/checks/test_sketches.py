@@ -85,6 +85,65 @@ def test_a_private_column_is_checked_by_a_scan(numbers: Path, rules: str) -> Non
     assert result.scanned
 
 
+@pytest.mark.parametrize(
+    ("rules", "outcome"),
+    [
+        ("columns: {code: {lengths: {max: 3}}}", FAILED),
+        ('columns: {code: {min: "A"}}', FAILED),
+        ("columns: {code: {max: '99'}}", FAILED),
+        ("columns: {code: {unique: true}}", FAILED),
+        ("columns: {code: {distinct: 2}}", PASSED),
+    ],
+)
+def test_numbers_that_were_read_before_the_first_text_are_texts(
+    tmp_path: Path, rules: str, outcome: RuleOutcome
+) -> None:
+    path = tmp_path / "codes.csv"
+    path.write_text("code,other\n" + "123456789,1\n" * 70_000 + "AB1,1\n")
+    data = FileData(path)
+    result = checked_rule(data, rules)
+    assert (result.outcome, data.opened) == (outcome, 1), result.found
+
+
+def test_a_text_column_with_numbers_from_the_start_is_not_scanned(tmp_path: Path) -> None:
+    path = tmp_path / "codes.csv"
+    path.write_text("code,other\nAB1,1\n" + "123,1\n" * 70_000)
+    data = FileData(path)
+    assert checked_rule(data, "columns: {code: {lengths: {max: 3}}}").outcome is PASSED
+    assert not data.opened
+
+
+@pytest.mark.parametrize("percent", [29, 57, 58, 7])
+def test_a_limit_in_percent_is_inclusive(tmp_path: Path, percent: int) -> None:
+    path = tmp_path / "nulls.csv"
+    path.write_text("a,b\n" + ",1\n" * percent + "1,1\n" * (100 - percent))
+    assert checked_rule(FileData(path), f"columns: {{a: {{nulls: {percent} %}}}}").outcome is PASSED
+    assert checked_rule(FileData(path), f"columns: {{a: {{nulls: {percent - 0.1} %}}}}").outcome is FAILED
+
+
+@pytest.mark.parametrize(
+    ("content", "rules", "found"),
+    [
+        ("a,b\n1,1\nq,1\n", "columns: {a: {values: [1, q]}}", "also 1; 1 is text in this column: write it in quotes"),
+        (
+            "a,b\n1,1\n2,1\n",
+            'columns: {a: {values: ["1", 2]}}',
+            "also 1; 1 is no text in this column: write it without quotes",
+        ),
+    ],
+)
+def test_a_value_of_another_type_gets_a_hint(tmp_path: Path, content: str, rules: str, found: str) -> None:
+    path = tmp_path / "values.csv"
+    path.write_text(content)
+    assert checked_rule(FileData(path), rules).found == found
+
+
+def test_a_limit_in_parts_of_a_percent_is_inclusive(tmp_path: Path) -> None:
+    path = tmp_path / "nulls.csv"
+    path.write_text("a,b\n" + ",1\n" * 7 + "1,1\n" * 993)
+    assert checked_rule(FileData(path), "columns: {a: {nulls: 0.7 %}}").outcome is PASSED
+
+
 def test_integers_that_a_profile_rounds_are_compared_exactly(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", {"x": [2**53 + 1]})
     assert checked_rule(path, f"columns: {{x: {{max: {2**53}}}}}").failed_rows == 1

@@ -89,6 +89,36 @@ def test_a_header_alone_has_columns_without_values(tmp_path: Path):
     ]
 
 
+def test_a_header_needs_no_newline(tmp_path: Path):
+    assert [one.name for one in profiled(tmp_path / "a.csv", b"a,b,c").columns] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "end", [b'2,"oops\n3,y\n', b'2,"oops', b'2,"oops\n', b'2,"oops ""x"" y\n3,z', b'2,"oops' + b"\n3,y" * 200_000]
+)
+def test_a_quote_that_is_not_closed_names_the_row(tmp_path: Path, end: bytes):
+    error = refused(tmp_path / "a.csv", b"a,b\n1,x\n" + end)
+    assert (error.what, error.why) == ("'a.csv' cannot be read at row 2", "a quote is not closed")
+    assert refused(tmp_path / "a.csv.gz", gzip.compress(b'a,b\n1,x\n2,"oops\n3,y\n')).why == "a quote is not closed"
+
+
+@pytest.mark.parametrize(
+    "end", [b'2,"x\ny"\n', b'2,"x\ny"', b'2,"x\n"\n', b'2,""\n', b'2,5"', b'2,5"\n', b'2,"a""b"\n']
+)
+def test_quotes_at_the_end_of_a_file_may_be_closed(tmp_path: Path, end: bytes):
+    assert profiled(tmp_path / "a.csv", b"a,b\n1,x\n" + end).rows == 2
+    assert profiled(tmp_path / "a.csv.gz", gzip.compress(b"a,b\n1,x\n" + end)).rows == 2
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_the_advice_for_another_encoding_makes_a_file_that_is_read(tmp_path: Path, encoding: str):
+    path = tmp_path / "größe 1.csv"
+    error = refused(path, "größe\nüber\n".encode(encoding))
+    assert error.fix is not None
+    subprocess.run(error.fix.partition(": ")[2], shell=True, cwd=tmp_path, check=True)
+    assert profiled(path, (tmp_path / "größe 1.csv.utf8").read_bytes()).columns[0].first == "über"
+
+
 def test_bom_crlf_and_newlines_in_quotes_are_read(tmp_path: Path):
     table = profiled(tmp_path / "a.csv", b'\xef\xbb\xbf"a\nb",c\r\n"x\r\ny",1\r\n"say ""hi""",2\r\n')
     assert [one.name for one in table.columns] == ["a\nb", "c"]

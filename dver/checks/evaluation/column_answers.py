@@ -12,7 +12,7 @@ from dver.checks.wording import of_rows, share_text, time_text, value_text, valu
 from dver.config.schema import parse_duration
 from dver.core.errors import UsageError
 from dver.core.phrasing import count
-from dver.formats.profile import ColumnProfile, ColumnType, NumberSummary
+from dver.formats.profile import ColumnProfile, ColumnType, NumberSummary, Value
 from dver.profiles.sketches.distinct import Distinct
 from dver.profiles.sketches.quantiles import Quantiles
 
@@ -38,6 +38,8 @@ def column_answer(rule: CheckRule, column: ColumnProfile, now: float) -> Answer 
 
 def unique_answer(column: ColumnProfile) -> Answer | None:
     """Has the column a value twice?"""
+    if has_rewritten_texts(column):
+        return None
     values = column.count - column.nulls
     repeated = next((one for one in (column.counts.values if column.counts else ()) if one[1] > 1), None)
     if column.nans or not column.distinct:
@@ -53,6 +55,15 @@ def unique_answer(column: ColumnProfile) -> Answer | None:
     if about * (1 + _distinct_error(distinct)) < values:
         return decided(False, f"about {about:,} different values in {count(values, 'row')}")
     return None
+
+
+def has_rewritten_texts(column: ColumnProfile) -> bool:
+    """Does the profile know some texts only as numbers or times: 01.50 as 1.5?
+
+    They were read before the first text. Lengths and extremes leave them out.
+    """
+    measured = column.lengths.count if column.lengths is not None else 0
+    return column.type is ColumnType.TEXT and measured < column.count - column.nulls
 
 
 def _distinct_error(sketch: Distinct) -> float:
@@ -82,7 +93,9 @@ def _declared(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer:
 def within(wanted: object, number: int, rows: int) -> bool:
     """Are `number` of `rows` at most what is wanted?"""
     assert isinstance(wanted, AtMost)
-    return number <= wanted.number if wanted.number is not None else number <= (wanted.share or 0) * rows
+    if wanted.number is not None:
+        return number <= wanted.number
+    return number <= 0 or number / rows <= (wanted.share or 0)  # a product such as 0.29 * 100 is less than 29
 
 
 def _nulls(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer:
@@ -100,6 +113,8 @@ def _finite(_rule: CheckRule, column: ColumnProfile, _now: float) -> Answer:
 def _extreme(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | None:
     low = rule.kind is RuleKind.MIN
     limit = limit_of(rule, column)
+    if has_rewritten_texts(column):
+        return None
     word = "smallest" if low else "greatest"
     if isinstance(limit, str):
         text = column.first if low else column.last
@@ -165,7 +180,7 @@ def _unique(_rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | No
 
 def _distinct(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | None:
     wanted = rule.wanted
-    if not column.distinct:
+    if not column.distinct or has_rewritten_texts(column):
         return None
     sketch = Distinct.of(column.distinct)
     number = sketch.estimate()
@@ -185,19 +200,30 @@ def _distinct(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | N
 
 def _values(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | None:
     assert isinstance(rule.wanted, tuple)
-    if column.counts is None or column.type in (ColumnType.NESTED, ColumnType.BYTES):
+    if column.counts is None or column.type in (ColumnType.NESTED, ColumnType.BYTES) or has_rewritten_texts(column):
         return None
     allowed = {comparable(one, column.type) for one in rule.wanted}
     others = [(one, times) for one, times in column.counts.values if comparable(one, column.type) not in allowed]
     if others:
         number = sum(times for _, times in others) if column.counts.complete else None
-        return decided(False, f"also {values_text(tuple(one for one, _ in others))}", number)
+        found = tuple(one for one, _ in others)
+        return decided(False, f"also {values_text(found)}{_other_type(rule.wanted, found)}", number)
     if column.counts.complete:
         return decided(True, "no other values")
     distinct = Distinct.of(column.distinct) if column.distinct else None
     if distinct is not None and distinct.estimate() * (1 - _distinct_error(distinct)) > len(allowed):
         return decided(False, f"about {distinct.estimate():,} different values")
     return None
+
+
+def _other_type(wanted: tuple[Value, ...], found: tuple[Value, ...]) -> str:
+    """A hint, if a value is in the rule as a text and in the data as a number, or the other way round."""
+    texts = {value_text(one) for one in wanted}
+    same = next((one for one in found if value_text(one) in texts), None)
+    if same is None:
+        return ""
+    kind, how = ("text", "in quotes") if isinstance(same, str) else ("no text", "without quotes")
+    return f"; {value_text(same)} is {kind} in this column: write it {how}"
 
 
 def _regex(_rule: CheckRule, _column: ColumnProfile, _now: float) -> Answer | None:
@@ -207,6 +233,8 @@ def _regex(_rule: CheckRule, _column: ColumnProfile, _now: float) -> Answer | No
 def _lengths(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | None:
     if column.lengths is None:
         raise UsageError(f"the column has {column.type.value} values, which have no lengths")
+    if has_rewritten_texts(column):
+        return None
     low, high = column.lengths.minimum, column.lengths.maximum
     text = f"lengths of {low:,.0f}" + (f" to {high:,.0f}" if high != low else "")
     return decided(inside(rule.wanted, low) and inside(rule.wanted, high), text)

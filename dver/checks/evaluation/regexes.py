@@ -6,6 +6,7 @@ from typing import Final
 
 from dver.checks.data_access import DataAccess
 from dver.checks.evaluation.answer import Answer, decided
+from dver.checks.evaluation.column_answers import has_rewritten_texts
 from dver.checks.suite.rules import CheckRule
 from dver.checks.wording import values_text
 from dver.formats.profile import ColumnProfile, ColumnType
@@ -19,6 +20,8 @@ def regex_answer(rule: CheckRule, column: ColumnProfile, data: DataAccess) -> An
     """The answer, if the profile has all values. Raises UsageError for an invalid expression."""
     counts = column.counts
     if counts is None or not counts.complete or column.type is not ColumnType.TEXT or not counts.values:
+        return None
+    if has_rewritten_texts(column):
         return None
     texts = {str(value): times for value, times in counts.values}
     if any(len(one) >= _TEXT_MAX for one in texts):

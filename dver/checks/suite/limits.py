@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Final, TypeVar
 
 from dver.checks.suite.rules import AtMost, Between
@@ -78,7 +79,7 @@ def share(node: Node, what: str) -> float:
     if match is None:
         fix = "write 5 % for a share" if not isinstance(node.value, (tuple, Mapping)) else None
         raise error_at(node.mark, f"{what}: expected a percentage, not {_shown(node)}", fix=fix)
-    return float(match[1]) / 100
+    return float(Decimal(match[1]) / 100)  # 0.7 / 100 of floats is not the nearest one to 0.007
 
 
 def at_most(node: Node, what: str) -> AtMost:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from dver.core.errors import CorruptError
-from dver.core.phrasing import count
+from dver.core.phrasing import count, quoted
 from dver.profiles.reading.errors import RowsRead, arrow_errors, bad_row, bad_table
 from dver.profiles.reading.plain import TextFile
 from dver.profiles.scan.rows import ScannedColumns, TableScan, batch_rows
@@ -44,21 +44,31 @@ def _scan(file: TextFile, settings: ProfileSettings, delimiter: str, block: int)
     read = RowsRead()
     with arrow_errors(file.name, read):
         header = _header(file, delimiter, block)
+        scan = TableScan(settings, expected_rows=_expected_rows(file), columns=len(header), infer=True)
+        scan.add_columns(header, [None] * len(header))
+        last = None
         try:
-            scan = TableScan(settings, expected_rows=_expected_rows(file), columns=len(header), infer=True)
-            scan.add_columns(header, [None] * len(header))
-            size = batch_rows(len(header))
-            threads = file.about_size > block  # a thread that parses ahead costs more than a small file
-            for batch in _batches(file, len(header), delimiter, block, threads=threads):
-                for start in range(0, batch.num_rows, size):
-                    piece = batch.slice(start, size)
-                    scan.add(piece.columns, piece.num_rows)
+            for batch in _rows_of(file, len(header), delimiter, block):
+                scan.add(batch.columns, batch.num_rows)
                 read.rows = scan.rows
-            return scan.finish()
+                last = batch.columns[-1][-1].as_py()
         except pa.ArrowInvalid as error:
             if "straddling" in str(error):
                 raise _RowTooLongError from error
-            raise _located(file, len(header), delimiter, block) or error from error
+            if "Empty CSV file" not in str(error):  # which is a header without a newline
+                raise _located(file, len(header), delimiter, block) or error from error
+        if last and _is_open(file, last):
+            raise bad_row(file.name, scan.rows, "a quote is not closed", "close it with a second quote")
+        return scan.finish()
+
+
+def _rows_of(file: TextFile, columns: int, delimiter: str, block: int) -> Iterator[RecordBatch]:
+    """The rows in pieces that are profiled at a time."""
+    size = batch_rows(columns)
+    threads = file.about_size > block  # a thread that parses ahead costs more than a small file
+    for batch in _batches(file, columns, delimiter, block, threads=threads):
+        for start in range(0, batch.num_rows, size):
+            yield batch.slice(start, size)
 
 
 def _batches(
@@ -93,17 +103,28 @@ def _header(file: TextFile, delimiter: str, block: int) -> list[str]:
     with file.open() as content:
         start = content.read(block)
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise bad_table(file.name, "it is UTF-16, and dver reads UTF-8")
+        raise bad_table(file.name, "it is UTF-16, and dver reads UTF-8", _converting(file, "UTF-16"))
     try:
         text = start.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").lstrip("\r\n")
         python_csv.field_size_limit(1 << 30)
         header = next(python_csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
         "".join(header).encode()
     except UnicodeEncodeError as error:
-        raise bad_table(file.name, "its header is not UTF-8") from error
+        raise bad_table(file.name, "its header is not UTF-8", _converting(file, "LATIN1")) from error
     if not header:
         raise bad_table(file.name, "it is empty: it has no header", fix="write the names of the columns")
     return header
+
+
+def _is_open(file: TextFile, last: str) -> bool:
+    """Is the quote before the `last` value open? Arrow takes all that follows an open quote as one value.
+
+    A compressed file is read again for that, so only if the value has several lines.
+    """
+    if file.compression and "\n" not in last:
+        return False
+    value = b'"' + last.encode().replace(b'"', b'""')
+    return file.end(len(value)) == value
 
 
 def _expected_rows(file: TextFile) -> int:
@@ -122,11 +143,19 @@ def _located(file: TextFile, columns: int, delimiter: str, block: int) -> Corrup
         for batch in _batches(file, columns, delimiter, block, threads=False, binary=True):
             for column in batch.columns:
                 if (at := _first_not_utf8(column)) is not None:
-                    return bad_row(file.name, rows + at + 1, "it is not UTF-8", "convert the file: iconv -t UTF-8")
+                    return bad_row(file.name, rows + at + 1, "it is not UTF-8", _converting(file, "LATIN1"))
             rows += batch.num_rows
     except pa.ArrowInvalid as error:
         return _ragged(file.name, str(error), columns)
     return None
+
+
+def _converting(file: TextFile, encoding: str) -> str:
+    """How to get UTF-8. The encoding of text that is not UTF-8 is a guess, so the user is to look at the result."""
+    if file.compression:
+        return f"convert it to UTF-8: decompress it, and use iconv -f {encoding} -t UTF-8"
+    name = quoted(file.name)
+    return f"if it is {encoding}, convert it: iconv -f {encoding} -t UTF-8 {name} > {quoted(file.name + '.utf8')}"
 
 
 def _first_not_utf8(column: Any) -> int | None:

@@ -25,6 +25,18 @@ class TextFile:
 
         return pa.input_stream(str(self.path), compression=COMPRESSIONS.get(self.compression))
 
+    def end(self, size: int) -> bytes:
+        """The last bytes of the plain content, at most `size`."""
+        if not self.compression:
+            with self.path.open("rb") as file:
+                file.seek(max(0, self.path.stat().st_size - size))
+                return file.read()
+        found = b""
+        with self.open() as content:
+            while piece := content.read(max(size, 1 << 20)):
+                found = (found + piece)[-size:]
+        return found
+
     @property
     def about_size(self) -> int:
         """About how large the plain content is."""
