@@ -86,8 +86,7 @@ def _body(proposed: ProposedVersion) -> str:
 
 
 def _condition(condition: RuleCondition) -> str:
-    said = {True: "holds", False: "does not hold", None: "nothing to compare with"}[condition.holds]
-    return f"- `{_code(condition.text)}` {said}: `{_code(condition.found)}`"
+    return f"- `{_code(condition.text)}` {condition.answer}: `{_code(condition.found)}`"
 
 
 def _code(text: str) -> str:

@@ -364,6 +364,7 @@ def test_json_has_the_verdict(project: ModelClone) -> None:
         "text": "auc >= prod.auc - 0.01",
         "holds": True,
         "found": "0.4 >= 0.29",
+        "is_missing": False,
     }
 
 

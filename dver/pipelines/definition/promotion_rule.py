@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isnan
 from typing import Final, TypeAlias
 
 from dver.core.display import Displayed
@@ -49,12 +50,8 @@ class RuleSyntaxError(ValueError):
     """The text is no rule. Its message says why."""
 
 
-class _UnknownValue(Exception):
+class _MissingValue(Exception):
     """A value that a condition needs does not exist. Its message says which."""
-
-
-class _EmptyStage(Exception):
-    """A condition compares with a stage that no version is in."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,9 +61,18 @@ class RuleCondition(Displayed):
     text: str
     """As in the rule, such as `auc >= prod.auc - 0.01`."""
     holds: bool | None
-    """None if it compares with an empty stage."""
+    """None if it compares with an empty stage; False if a value is missing."""
     found: str
     """The values, such as `0.91 >= 0.89`, or why there are none."""
+    is_missing: bool = False
+    """Whether a value that it needs does not exist. Then the rule does not promote."""
+
+    @property
+    def answer(self) -> str:
+        """Whether it holds, in words."""
+        if self.is_missing:
+            return "has a missing value"
+        return {True: "holds", False: "does not hold", None: "nothing to compare with"}[self.holds]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -122,13 +128,15 @@ class PromotionRule:
         return frozenset(found - {NEW, CHECKS})
 
     def evaluate(self, values: RuleValues) -> PromotionVerdict:
-        """Decide about a new version. A comparison without a value does not hold; one with an empty stage is unknown.
+        """Decide about a new version. A comparison with an empty stage is unknown.
 
-        An unknown rule promotes: there is nothing that the new version could be worse than.
+        An unknown rule promotes: there is nothing that the new version could be worse than. A rule with a missing value
+        never promotes, also where the value decides nothing: `not` and `or` would promote for a misspelt name.
         """
         conditions: list[RuleCondition] = []
         holds = _holds(self._tree, values, conditions)
-        return PromotionVerdict(holds is not False, tuple(conditions))
+        is_missing = any(one.is_missing for one in conditions)
+        return PromotionVerdict(holds is not False and not is_missing, tuple(conditions))
 
 
 def _without_keyword(text: str) -> str:
@@ -232,11 +240,12 @@ def _holds(tree: ast.expr, values: RuleValues, conditions: list[RuleCondition]) 
 def _compared(tree: ast.Compare, values: RuleValues) -> RuleCondition:
     text = _shown(tree)
     try:
-        numbers = [_number(part, values) for part in (tree.left, *tree.comparators)]
-    except _EmptyStage as error:
-        return RuleCondition(text, holds=None, found=str(error))
-    except (_UnknownValue, ArithmeticError) as error:
-        return RuleCondition(text, holds=False, found=str(error))
+        found = [_number(part, values) for part in (tree.left, *tree.comparators)]
+    except (_MissingValue, ArithmeticError) as error:
+        return RuleCondition(text, holds=False, found=str(error), is_missing=True)
+    numbers = [one for one in found if one is not None]
+    if len(numbers) < len(found):
+        return RuleCondition(text, holds=None, found=_empty_stages(tree, values))
     signs = [_COMPARISONS[type(one)] for one in tree.ops]
     pairs = zip(signs, pairwise(numbers), strict=True)
     holds = all(compare(left, right) for (_, compare), (left, right) in pairs)
@@ -246,33 +255,53 @@ def _compared(tree: ast.Compare, values: RuleValues) -> RuleCondition:
     return RuleCondition(text, holds, shown)
 
 
-def _number(tree: ast.expr, values: RuleValues) -> float:
+def _empty_stages(tree: ast.expr, values: RuleValues) -> str:
+    stages = dict.fromkeys(path[0] for path in _names(tree) if len(path) > 1)
+    empty = [one for one in stages if one in values.stages and values.stages[one] is None]
+    return f"no version is in {' or '.join(empty)} yet"
+
+
+def _number(tree: ast.expr, values: RuleValues) -> float | None:
+    """The value of an expression; None if it needs one of an empty stage.
+
+    All names are evaluated before that counts, so a misspelt one is noticed in the first version. Raises _MissingValue
+    and ArithmeticError.
+    """
+    found = _value(tree, values)
+    if found is not None and isnan(found):
+        raise _MissingValue(f"`{_shown(tree)}` is not a number")
+    return found
+
+
+def _value(tree: ast.expr, values: RuleValues) -> float | None:
     match tree:
-        case ast.Constant(value=int() | float() as number):
-            return float(number)
+        case ast.Constant(value=int() | float() as constant):
+            return float(constant)
         case ast.BinOp(left=left, op=op, right=right):
-            return _ARITHMETIC[type(op)](_number(left, values), _number(right, values))
+            return _calculated(_ARITHMETIC[type(op)], [left, right], values)
         case ast.UnaryOp(op=op, operand=part):
-            number = _number(part, values)
-            return -number if isinstance(op, ast.USub) else number
+            return _calculated(operator.neg if isinstance(op, ast.USub) else operator.pos, [part], values)
         case ast.Call(func=ast.Name(id=name), args=args):
-            return float(_FUNCTIONS[name](*(_number(part, values) for part in args)))
+            return _calculated(_FUNCTIONS[name], args, values)
     path = _path(tree)
     assert path is not None, "the rule was checked when it was parsed"
     return _metric(path, values)
 
 
-def _metric(path: tuple[str, ...], values: RuleValues) -> float:
+def _calculated(function: Callable[..., float], parts: Sequence[ast.expr], values: RuleValues) -> float | None:
+    found = [_number(part, values) for part in parts]
+    return None if None in found else float(function(*found))
+
+
+def _metric(path: tuple[str, ...], values: RuleValues) -> float | None:
     if len(path) == 1 or (path[0] != NEW and path[0] not in values.stages):
         return _lookup(".".join(path), values.new)
     version = values.new if path[0] == NEW else values.stages[path[0]]
-    if version is None:
-        raise _EmptyStage(f"no version is in {path[0]} yet")
-    return _lookup(".".join(path[1:]), version)
+    return None if version is None else _lookup(".".join(path[1:]), version)
 
 
 def _lookup(name: str, version: ComparedVersion) -> float:
-    """The metric `name` of a version: a whole `FILE:KEY`, a key, or the last part of one."""
+    """The metric `name` of a version: a whole `FILE:KEY`, a key, or the last part of one. Raises _MissingValue."""
     if name in version.metrics:
         return version.metrics[name]
     keys = {full: full.rpartition(":")[2] for full in version.metrics}
@@ -282,6 +311,6 @@ def _lookup(name: str, version: ComparedVersion) -> float:
     if len({version.metrics[full] for full in found}) == 1:
         return version.metrics[found[0]]
     if found:
-        raise _UnknownValue(f"{version.label} has several metrics {name!r}: {', '.join(sorted(found))}")
+        raise _MissingValue(f"{version.label} has several metrics {name!r}: {', '.join(sorted(found))}")
     known = ", ".join(sorted(version.metrics)[:5]) or "none"
-    raise _UnknownValue(f"{version.label} has no metric {name!r}; it has: {known}")
+    raise _MissingValue(f"{version.label} has no metric {name!r}; it has: {known}")

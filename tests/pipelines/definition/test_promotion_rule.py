@@ -87,8 +87,34 @@ def test_a_metric_of_two_files_must_be_named_whole() -> None:
     assert decide('new["b.json:auc"] > 0.8', new=two).promote
 
 
-def test_a_division_by_zero_is_a_reason() -> None:
-    assert not decide("1 / (auc - auc) > 1").promote
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not f1 > 0.5",
+        "not (rmse > prod.rmse)",
+        "auc > 0.5 or f1 > 0.5",
+        "not (f1 > 0.5 and auc > 0.5)",
+        "not 1 / (auc - auc) > 1",
+        "1 / (auc - auc) > 1",
+        "not 1e308 * 10 - 1e308 * 10 > 0",
+    ],
+)
+def test_a_rule_with_a_missing_value_never_promotes(text: str) -> None:
+    verdict = decide(text)
+    assert not verdict.promote
+    assert "has a missing value" in [one.answer for one in verdict.conditions]
+
+
+@pytest.mark.parametrize("text", ["prod.auc <= aux", "prod.auc + aux > 0", "not max(prod.auc, 1 / (auc - auc)) > 1"])
+def test_a_missing_value_counts_while_the_stage_is_empty(text: str) -> None:
+    verdict = decide(text, stages={"prod": None})
+    assert not verdict.promote
+    assert verdict.conditions[0].is_missing
+
+
+def test_a_metric_that_is_not_a_number_is_missing() -> None:
+    verdict = decide("not min(1, auc) < 0.5", new=ComparedVersion("v2.0.0", {"eval.json:auc": float("nan")}))
+    assert (verdict.promote, verdict.conditions[0].found) == (False, "`auc` is not a number")
 
 
 def test_a_rule_names_its_stages() -> None:

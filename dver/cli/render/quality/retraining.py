@@ -7,8 +7,6 @@ from dver.core.phrasing import join_limited, quoted
 from dver.retraining.record import RetrainingRecord
 from dver.retraining.result import RetrainingOutcome, RetrainingResult, RetrainingStep
 
-_SAID = {True: "holds", False: "does not hold", None: "nothing to compare with"}
-
 
 def step_text(step: RetrainingStep, record: RetrainingRecord) -> str | None:
     """A line about a finished step; None for one that the result tells about."""
@@ -25,7 +23,7 @@ def step_text(step: RetrainingStep, record: RetrainingRecord) -> str | None:
 def print_retraining(ctx: Context, result: RetrainingResult) -> None:
     """Print how a retraining ended."""
     if result.verdict is not None:
-        ctx.table([(one.text, one.found, _SAID[one.holds]) for one in result.verdict.conditions], indent=2)
+        ctx.table([(one.text, one.found, one.answer) for one in result.verdict.conditions], indent=2)
     ctx.say(_outcome_text(result))
     if result.pull_request is not None:
         ctx.say(result.pull_request)
