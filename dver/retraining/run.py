@@ -13,9 +13,11 @@ from dver.experiments.selection import find_experiment
 from dver.formats.experiment import Experiment
 from dver.git.git_repo import CommitId
 from dver.git.registry.references import read_artifact
+from dver.git.registry.state import RegisteredArtifact
 from dver.git.revisions import head
 from dver.gitflow.registry_changes import ChangeOptions, default_git_remote
 from dver.models.registration_plan import AlreadyRegisteredError
+from dver.models.stage_plan import earlier_version
 from dver.models.version_choice import NEXT
 from dver.ops.exp.run import ExperimentOptions, run
 from dver.ops.model.assign import assign
@@ -86,15 +88,22 @@ class _Retraining:
         if self._record.experiment is None:
             self._train()
         if self._record.version is None and not self._register():
-            latest = read_artifact(self._repo.git, self._found.artifact).latest
+            latest = self._registered_artifact().latest
             why = f"the trained model is that of {latest.version}" if latest is not None else None
             return self._end(RetrainingOutcome.UNCHANGED, why=why)
+        if self._was_promoted():
+            return self._promote()
         decision = self._decide()
         if self._job is not None:
             return self._propose(decision, self._job)
         if not decision.verdict.promote:
             return self._end(RetrainingOutcome.REJECTED, decision, why="the rule in dver.yaml does not promote it")
         return self._promote(decision)
+
+    def _was_promoted(self) -> bool:
+        """Whether an interrupted call promoted the version: compared with itself, it could not be better."""
+        current = self._registered_artifact().stages.get(self._found.definition.stage)
+        return self._resumed and current is not None and current.version == self._record.version
 
     def _begin(self) -> RetrainingResult | None:
         """Bring the data. The result if there is nothing to do."""
@@ -151,7 +160,7 @@ class _Retraining:
 
         An interrupted call registered it, or an earlier one that the rule of then did not promote.
         """
-        known = read_artifact(self._repo.git, self._found.artifact)
+        known = self._registered_artifact()
         commit, stage = self._experiment().commit, self._found.definition.stage
         of_commit = next((one for one in known.versions if one.commit == commit and one.is_active), None)
         found = of_commit or known.latest
@@ -164,13 +173,18 @@ class _Retraining:
         self._on_step(RetrainingStep.COMPARE, self._record)
         return decision
 
-    def _promote(self, decision: Decision) -> RetrainingResult:
+    def _promote(self, decision: Decision | None = None) -> RetrainingResult:
+        """Assign the version to the stage. After an interrupted call, this pushes the tag if it is not pushed yet."""
         artifact, stage = self._found.artifact, self._found.definition.stage
         rule = self._found.definition.promote.text
         change = self._change(f"Promoted: {rule}")
         assign(self._repo, artifact, stage, self._record.version, change, progress=self._progress)
         self._on_step(RetrainingStep.PROMOTE, self._record)
-        return self._end(RetrainingOutcome.PROMOTED, decision)
+        result = self._end(RetrainingOutcome.PROMOTED, decision)
+        if decision is not None:
+            return result
+        earlier = earlier_version(self._registered_artifact(), stage)
+        return replace(result, before=earlier.version if earlier is not None else None)
 
     def _propose(self, decision: Decision, job: CiJob) -> RetrainingResult:
         assert self._record.version is not None, "the version was registered before"
@@ -215,6 +229,9 @@ class _Retraining:
     def _change(self, message: str) -> ChangeOptions:
         push = self._options.push or self._options.pull_request
         return ChangeOptions(push, self._options.git_remote, message)
+
+    def _registered_artifact(self) -> RegisteredArtifact:
+        return read_artifact(self._repo.git, self._found.artifact)
 
     def _experiment(self) -> Experiment:
         assert self._record.experiment is not None, "the model was trained before"

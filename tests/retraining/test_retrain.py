@@ -193,8 +193,7 @@ def test_a_failed_stage_ends_it_and_the_next_call_continues_with_training(projec
     assert result.data == ("data/train",)
 
 
-@pytest.mark.parametrize("step", [RetrainingStep.DATA, RetrainingStep.TRAIN, RetrainingStep.REGISTER])
-def test_ctrl_c_after_a_step_loses_nothing_and_repeats_nothing(project: ModelClone, step: RetrainingStep) -> None:
+def interrupt_after(project: ModelClone, step: RetrainingStep) -> None:
     (project.root / "live/b.csv").write_text("4\n")
 
     def interrupt(done: RetrainingStep, _: RetrainingRecord) -> None:
@@ -203,6 +202,11 @@ def test_ctrl_c_after_a_step_loses_nothing_and_repeats_nothing(project: ModelClo
 
     with Repository.open(project.root) as repo, pytest.raises(KeyboardInterrupt):
         retrain(repo, "churn", RetrainingOptions(), on_step=interrupt)
+
+
+@pytest.mark.parametrize("step", [RetrainingStep.DATA, RetrainingStep.TRAIN, RetrainingStep.REGISTER])
+def test_ctrl_c_after_a_step_loses_nothing_and_repeats_nothing(project: ModelClone, step: RetrainingStep) -> None:
+    interrupt_after(project, step)
     done: list[RetrainingStep] = []
     with Repository.open(project.root) as repo:
         result = retrain(repo, "churn", RetrainingOptions(), on_step=lambda one, _: done.append(one))
@@ -213,20 +217,32 @@ def test_ctrl_c_after_a_step_loses_nothing_and_repeats_nothing(project: ModelClo
 
 
 def test_a_version_registered_right_before_a_kill_is_found_again(project: ModelClone) -> None:
-    (project.root / "live/b.csv").write_text("4\n")
-
-    def stop(done: RetrainingStep, record: RetrainingRecord) -> None:
-        if done is RetrainingStep.REGISTER:
-            raise KeyboardInterrupt
-
-    with Repository.open(project.root) as repo, pytest.raises(KeyboardInterrupt):
-        retrain(repo, "churn", RetrainingOptions(), on_step=stop)
+    interrupt_after(project, RetrainingStep.REGISTER)
     with Repository.open(project.root) as repo:
         place = repo.layout.worktree_dir
         record = read_record(place, "churn")
         assert record is not None
         write_record(place, RetrainingRecord(record.artifact, record.data, record.experiment))
     assert run(project).version == "v0.0.2"
+
+
+def test_a_version_promoted_right_before_ctrl_c_is_not_compared_with_itself(project: ModelClone) -> None:
+    edit(project, "auc >= prod.auc - 0.01", "auc > prod.auc")
+    interrupt_after(project, RetrainingStep.PROMOTE)
+    assert in_stage(project) == "v0.0.2"
+    result = run(project)
+    assert (result.outcome, result.version, result.before) == (RetrainingOutcome.PROMOTED, "v0.0.2", "v0.0.1")
+    assert run(project).outcome is RetrainingOutcome.NO_NEW_DATA
+    assert project.tags() == ["churn#prod#1", "churn#prod#2", "churn@v0.0.1", "churn@v0.0.2"]
+
+
+def test_a_promotion_that_was_not_pushed_is_pushed_by_the_next_call(project: ModelClone, tmp_path: Path) -> None:
+    git("init", "--quiet", "--bare", tmp_path / "origin.git", cwd=tmp_path)
+    project.git("remote", "add", "origin", os.fspath(tmp_path / "origin.git"))
+    project.dver("remote", "add", "-d", "store", os.fspath(tmp_path / "store"))
+    interrupt_after(project, RetrainingStep.PROMOTE)
+    assert run(project, push=True).outcome is RetrainingOutcome.PROMOTED
+    assert {"churn@v0.0.2", "churn#prod#2"} <= set(git("tag", cwd=tmp_path / "origin.git").split())
 
 
 def test_restart_forgets_the_finished_steps(project: ModelClone) -> None:
