@@ -9,6 +9,7 @@ from pathlib import Path
 from dver.core.phrasing import join_limited
 from dver.core.progress import Progress
 from dver.gates.errors import FailedChecksError
+from dver.git import gitignore, index
 from dver.git.registry.references import read_artifact
 from dver.models.artifact_content import CommitContents
 from dver.ops.share.pull import pull
@@ -41,6 +42,21 @@ def bring_new_data(repo: Repository, found: FoundRetraining, progress: Progress,
             _add_with_copies(repo, path, planned, progress)
     is_new = _differs_from_latest(repo, found.artifact)
     return tuple(path for one in found.definition.data if is_new(path := found.path(one.path)))
+
+
+def ignore_collected(repo: Repository, found: FoundRetraining) -> None:
+    """Have Git ignore the directories that new files are copied from, unless it tracks files there.
+
+    The experiment has all files that Git does not ignore, and is pushed with the version: raw rows would be, too.
+    """
+    sources = (one.collected_from for one in found.definition.data)
+    for path in (os.fsencode(found.path(one)) for one in sources if one is not None):
+        if index.ignored(repo.git, [path]) or index.tracked_under(repo.git, path):
+            continue
+        directory, name = os.path.split(path)
+        ignore_file = os.path.join(directory, gitignore.FILE)
+        gitignore.edit(repo.git.worktree / os.fsdecode(ignore_file), add=[gitignore.pattern(name)])
+        repo.stage([ignore_file])
 
 
 def _planned_copies(repo: Repository, found: FoundRetraining, one: NewDataSource) -> tuple[FileCopy, ...]:

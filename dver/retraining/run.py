@@ -28,7 +28,7 @@ from dver.repo import Repository
 from dver.retraining.alarm import why_not_asked
 from dver.retraining.decision import Decision, decide
 from dver.retraining.definitions import FoundRetraining, find_retraining
-from dver.retraining.new_data import bring_new_data
+from dver.retraining.new_data import bring_new_data, ignore_collected
 from dver.retraining.proposal import ProposedVersion, branch_of, job_for_pull_requests, propose
 from dver.retraining.record import RetrainingRecord, delete_record, read_record, write_record
 from dver.retraining.result import RetrainingOptions, RetrainingOutcome, RetrainingResult, RetrainingStep
@@ -122,6 +122,7 @@ class _Retraining:
         return None
 
     def _train(self) -> None:
+        ignore_collected(self._repo, self._found)
         options = ExperimentOptions(
             self._free_name(),
             f"Retrain {self._found.artifact}",

@@ -101,6 +101,48 @@ def test_the_workspace_keeps_its_model_until_the_experiment_is_applied(project: 
     assert (project.root / "model.pkl").read_text() == "1\n2\n3\n4\n"
 
 
+def test_git_gets_no_file_of_the_directory_with_new_files(project: ModelClone) -> None:
+    (project.root / "live/b.csv").write_text("4\n")
+    result = run(project)
+    committed = project.git("ls-tree", "-r", "--name-only", "churn@v0.0.2").split()
+    assert not [one for one in committed if one.startswith("live")]
+    assert "/live" in (project.root / ".gitignore").read_text().splitlines()
+    assert result.experiment is not None
+    project.dver("exp", "apply", result.experiment)
+    assert "live" not in project.git("status", "--porcelain", "--untracked-files=all")
+    assert (project.root / "live/b.csv").read_text() == "4\n"
+
+
+def test_a_directory_that_git_ignores_or_tracks_gets_no_line_in_gitignore(project: ModelClone) -> None:
+    (project.root / ".git/info/exclude").write_text("/live/\n")
+    before = (project.root / ".gitignore").read_text()
+    (project.root / "live/b.csv").write_text("4\n")
+    run(project)
+    assert (project.root / ".gitignore").read_text() == before
+    project.git("add", "--force", "live/b.csv")
+    (project.root / ".git/info/exclude").write_text("")
+    (project.root / "live/c.csv").write_text("5\n")
+    run(project)
+    assert (project.root / ".gitignore").read_text() == before
+
+
+def test_new_files_of_a_project_in_a_directory_are_ignored_beside_its_dver_yaml(tmp_path: Path) -> None:
+    root = make_git_repo(tmp_path / "repository")
+    clone = ModelClone(root)
+    clone.dver("init")
+    (root / "team/data/train").mkdir(parents=True)
+    (root / "team/live").mkdir()
+    (root / "team/data/train/a.csv").write_text("1\n")
+    (root / "team/live/b.csv").write_text("2\n")
+    (root / "team/dver.yaml").write_text(PIPELINE)
+    clone.dver("add", "team/data/train")
+    clone.git("add", "--all", ":!team/live")
+    clone.git("commit", "--quiet", "-m", "Begin")
+    run(clone, "team:churn")
+    assert "/live" in (root / "team/.gitignore").read_text().splitlines()
+    assert "live" not in clone.git("ls-tree", "-r", "--name-only", "team=churn@v0.0.1")
+
+
 def test_a_worse_model_is_registered_but_not_promoted(project: ModelClone) -> None:
     edit(project, "auc >= prod.auc - 0.01", "auc < prod.auc")
     (project.root / "live/b.csv").write_text("4\n")
@@ -360,6 +402,10 @@ def test_a_missing_directory_of_new_files_is_named(project: ModelClone) -> None:
         ("promote: auc >= prod.auc - 0.01 and checks.pass", "stage: dev", "`promote` is missing"),
         ("auc >= prod.auc - 0.01 and checks.pass", "auc", "no comparison"),
         ("from: live", "from: ../live", "outside"),
+        ("from: live", "from: data", "contains the other"),
+        ("from: live", "from: .", "contains the other"),
+        ("from: live", "from: data/train/new", "contains the other"),
+        ("from: live", "from: ./data/train", "contains the other"),
         ("promote:", "stage: 'a b'\n    promote:", "no name of a stage"),
         ("promote:", "promoted: x\n    promote:", "unknown key"),
         ("  churn:\n    data:", "  'chu rn':\n    data:", "no name of an artifact"),

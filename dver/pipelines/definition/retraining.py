@@ -75,10 +75,18 @@ def _source(node: Node, what: str) -> NewDataSource:
     found = mapping(node, f"{what}: `data`", _DATA_KEYS)
     if "path" not in found:
         raise error_at(node.mark, f"{what}: `data` has no `path`", fix="name the tracked data")
-    collected = found.get("from")
-    return NewDataSource(
-        _path(found["path"], f"{what}: `path`"), None if collected is None else _path(collected, f"{what}: `from`")
-    )
+    path = _path(found["path"], f"{what}: `path`")
+    if found.get("from") is None:
+        return NewDataSource(path)
+    collected = _path(found["from"], f"{what}: `from`")
+    if _contains(path, collected) or _contains(collected, path):
+        fix = "collect new files in a directory of their own, such as `from: live`"
+        raise error_at(found["from"].mark, f"{what}: one of {path!r} and {collected!r} contains the other", fix=fix)
+    return NewDataSource(path, collected)
+
+
+def _contains(directory: str, path: str) -> bool:
+    return directory == "." or f"{path}/".startswith(f"{directory}/")
 
 
 def _path(node: Node, what: str) -> str:
