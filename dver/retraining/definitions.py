@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from dver.core.errors import DverError, UsageError
 from dver.core.phrasing import join_limited, quoted
+from dver.monitoring.references import monitor_name
 from dver.pipelines.definition.retraining import RetrainingDefinition
 from dver.pipelines.workspace.pipelines import pipelines_of_workspace
 from dver.repo import Repository
@@ -27,6 +28,11 @@ class FoundRetraining:
     def path(self, relative: str) -> str:
         """A path of the definition, relative to the top of the Git worktree."""
         return posixpath.normpath(posixpath.join(self.folder, relative))
+
+    @property
+    def monitor(self) -> str:
+        """The monitor whose alarms ask for it; by default the one of `dver monitor --model`."""
+        return self.definition.monitor or monitor_name(self.artifact)
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ class _Retraining:
         _refuse_without_commit(self._repo)
         found, options = self._found, self._options
         if options.if_alert:
-            why = why_not_asked(self._repo, found.definition.monitor or found.definition.artifact, found.artifact)
+            why = why_not_asked(self._repo, found.monitor, found.artifact)
             if why is not None:
                 return self._end(RetrainingOutcome.NO_ALARM, why=why)
         data = bring_new_data(self._repo, found, self._progress, download=options.pull)

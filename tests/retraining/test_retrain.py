@@ -308,9 +308,9 @@ def window(recorded: str, *, alarm: bool) -> MonitoredWindow:
     return MonitoredWindow(recorded, recorded, recorded, recorded, 10, "data/train", 1, drifted, data=Oid.of(b""))
 
 
-def record(project: ModelClone, *windows: MonitoredWindow) -> None:
+def record(project: ModelClone, *windows: MonitoredWindow, monitor: str = "churn") -> None:
     with Repository.open(project.root) as repo:
-        record_windows(repo, "churn", windows)
+        record_windows(repo, monitor, windows)
 
 
 def now(seconds: float = 0) -> str:
@@ -327,6 +327,18 @@ def test_if_alert_waits_for_an_alarm(project: ModelClone) -> None:
     assert project.tags() == ["churn#prod#1", "churn@v0.0.1"]
     record(project, window(now(3600), alarm=True))
     assert run(project, if_alert=True).outcome is RetrainingOutcome.PROMOTED
+
+
+def test_if_alert_finds_the_monitor_that_dver_monitor_names_after_the_model(project: ModelClone) -> None:
+    edit(project, "  churn:", "  team/Churn:")
+    project.git("commit", "--quiet", "--all", "-m", "Rename")
+    project.model("register", "team/Churn")
+    project.dver("monitor", "data/train", "--model", "team/Churn")
+    shown = project.dver("retrain", "--if-alert")
+    assert "the newest window of the monitor 'team-churn' has no alarm" in shown.out
+    record(project, window(now(3600), alarm=True), monitor="team-churn")
+    (project.root / "live/b.csv").write_text("4\n")
+    assert run(project, None, if_alert=True).outcome is RetrainingOutcome.PROMOTED
 
 
 def test_a_newer_window_without_an_alarm_calls_it_off(project: ModelClone) -> None:
@@ -407,6 +419,7 @@ def test_a_missing_directory_of_new_files_is_named(project: ModelClone) -> None:
         ("from: live", "from: data/train/new", "contains the other"),
         ("from: live", "from: ./data/train", "contains the other"),
         ("promote:", "stage: 'a b'\n    promote:", "no name of a stage"),
+        ("promote:", "monitor: Churn\n    promote:", "no name of a monitor"),
         ("promote:", "promoted: x\n    promote:", "unknown key"),
         ("  churn:\n    data:", "  'chu rn':\n    data:", "no name of an artifact"),
     ],

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from dver.core.display import Displayed
+from dver.formats.monitor_history import NAME_PATTERN
 from dver.formats.registry_tag import is_artifact_name, is_stage_name
 from dver.pipelines.definition.promotion_rule import PromotionRule, RuleSyntaxError
-from dver.pipelines.definition.yaml_fields import mapping, one_or_more, optional_text, text
+from dver.pipelines.definition.yaml_fields import mapping, one_or_more, text
 from dver.pipelines.definition.yaml_tree import Mark, Node, error_at
 
 _KEYS: Final = ("data", "targets", "monitor", "stage", "promote")
@@ -38,7 +39,7 @@ class RetrainingDefinition(Displayed):
     stage: str = _STAGE
     """The stage of the registry that the new version is assigned to."""
     monitor: str | None = None
-    """The monitor whose alarms ask for it; by default the one with the artifact's name."""
+    """The monitor whose alarms ask for it; by default the one of `dver monitor --model`."""
     targets: tuple[str, ...] = ()
     """The stages to run; by default all."""
 
@@ -64,7 +65,7 @@ def _definition(name: str, node: Node) -> RetrainingDefinition:
         tuple(_source(one, what) for one in one_or_more(found.get("data"), f"{what}: `data`")),
         _rule(found["promote"], what),
         _stage(found.get("stage"), what),
-        optional_text(found, "monitor"),
+        _monitor(found.get("monitor"), what),
         tuple(text(one, f"{what}: `targets`") for one in one_or_more(found.get("targets"), f"{what}: `targets`")),
     )
 
@@ -103,6 +104,16 @@ def _rule(node: Node, what: str) -> PromotionRule:
         raise error_at(
             node.mark, f"{what}: `promote`: {error}", fix="write it like `auc >= prod.auc - 0.01 and checks.pass`"
         ) from error
+
+
+def _monitor(node: Node | None, what: str) -> str | None:
+    if node is None or node.value is None:
+        return None
+    name = text(node, f"{what}: `monitor`")
+    if NAME_PATTERN.fullmatch(name) is None:
+        fix = "use lower-case letters, digits, `.`, `_` and `-`"
+        raise error_at(node.mark, f"{what}: {name!r} is no name of a monitor", fix=fix)
+    return name
 
 
 def _stage(node: Node | None, what: str) -> str:
