@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dver.formats.registry_tag import TagDetails
 from dver.gates.recorded_checks import checks_passed
+from dver.git.registry.events import read_registry_tags
 from dver.git.registry.references import read_artifact
 from dver.git.registry.state import ArtifactVersion, RegisteredArtifact
 from dver.models.planned_tags import readable_details
@@ -26,18 +27,20 @@ def decide(repo: Repository, artifact: str, version: str, stage: str, rule: Prom
     registered = read_artifact(repo.git, artifact)
     new = next(one for one in registered.versions if one.version == version)
     details = _details(new)
+    known = {stage, *_stages_of_registry(repo)}
     values = RuleValues(
         ComparedVersion(version, details.metrics),
-        {name: _in_stage(registered, name) for name in rule.stages if _is_stage(registered, name, stage)},
-        checks_pass=checks_passed(details.checks),
+        {name: _in_stage(registered, name) for name in rule.stages | (rule.prefixes & known)},
+        checks_passed(details.checks),
+        stage,
     )
     current = registered.stages.get(stage)
     return Decision(rule.evaluate(values), current.version if current is not None else None)
 
 
-def _is_stage(registered: RegisteredArtifact, name: str, stage: str) -> bool:
-    """Whether the first part of a name is a stage, and not of a nested metric such as `test.loss`."""
-    return name == stage or name in registered.stages
+def _stages_of_registry(repo: Repository) -> set[str]:
+    """The stages that had a version of any artifact. Other names are likelier misspelt than stages yet to be used."""
+    return {event.tag.stage for event in read_registry_tags(repo.git).events if event.tag.stage is not None}
 
 
 def _in_stage(registered: RegisteredArtifact, name: str) -> ComparedVersion | None:

@@ -431,6 +431,48 @@ def test_a_mistake_in_the_section_is_named_with_its_place(project: ModelClone, o
     assert "dver.yaml:" in f"{caught.value.what}{caught.value.why}"
 
 
+def test_a_rule_may_name_any_stage(project: ModelClone) -> None:
+    edit(project, "auc >= prod.auc - 0.01", "auc < staging.auc")
+    (project.root / "live/b.csv").write_text("4\n")
+    shown = project.dver("retrain", rc=1)
+    assert 'is it `stage["staging"].auc`?' in shown.out
+    edit(project, "promote: auc < staging.auc", 'promote: \'auc < stage["staging"].auc')
+    edit(project, "checks.pass", "checks.pass'")
+    shown = project.dver("retrain", "--force")
+    assert "no version is in staging yet" in shown.out
+    assert "promoted: churn v0.0.2" in shown.out
+
+
+def test_a_stage_that_another_model_used_is_known(project: ModelClone) -> None:
+    edit(project, "auc >= prod.auc - 0.01", "auc < staging.auc")
+    edit(project, "  churn: {path", "  other: {path: model.pkl}\n  churn: {path")
+    project.git("commit", "--quiet", "--all", "-m", "Another model")
+    project.model("register", "other")
+    project.model("assign", "other", "staging")
+    (project.root / "live/b.csv").write_text("4\n")
+    assert run(project).outcome is RetrainingOutcome.PROMOTED
+
+
+def test_a_rule_compares_with_a_stage_that_has_a_hyphen(project: ModelClone) -> None:
+    edit(project, "promote: auc >= prod.auc - 0.01", "stage: pre-prod\n    promote: auc > stage['pre-prod'].auc")
+    project.model("assign", "churn", "pre-prod")
+    (project.root / "live/b.csv").write_text("4\n")
+    shown = project.dver("retrain", "--quiet")
+    assert "stage['pre-prod'].auc  0.4 > 0.3" in shown.out
+    assert "promoted: churn v0.0.2 is in pre-prod instead of v0.0.1" in shown.out
+
+
+def test_quiet_prints_the_verdict_and_the_outcome_only(project: ModelClone) -> None:
+    edit(project, "auc >= prod.auc - 0.01 and checks.pass", "auc < prod.auc")
+    (project.root / "live/b.csv").write_text("4\n")
+    shown = project.dver("retrain", "--quiet", rc=1)
+    assert shown.out.splitlines() == [
+        "  auc < prod.auc  0.4 < 0.3  does not hold",
+        "not promoted: churn v0.0.2; v0.0.1 stays in prod",
+    ]
+    assert shown.err == ""
+
+
 def test_json_has_the_verdict(project: ModelClone) -> None:
     (project.root / "live/b.csv").write_text("4\n")
     said = json.loads(project.dver("retrain", "--json").out)

@@ -1,27 +1,25 @@
 """Rules that decide whether a new version is promoted: `auc >= prod.auc - 0.01 and checks.pass`.
 
 A rule compares metrics of the new version (`auc`, or `new.auc`) with numbers and with the version in a stage of the
-registry (`prod.auc`, or `prod["eval.json:roc auc"]` for names that are no words). It is a small part of Python's
-expressions, and evaluated here: no code of a rule is ever run.
+registry (`prod.auc`). It is a small part of Python's expressions, and evaluated here: no code of a rule is ever run.
 """
 
 from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isnan
 from typing import Final, TypeAlias
 
 from dver.core.display import Displayed
+from dver.formats.registry_tag import is_stage_name
+from dver.pipelines.definition.rule_names import CHECKS, NEW, STAGE, RuleName, name_of, names_in
 
-NEW: Final = "new"
-"""The prefix of the new version, which may be left out."""
-CHECKS: Final = "checks"
 _CHECKS_NAME: Final = f"{CHECKS}.pass"
-_CHECKS_PATH: Final = (CHECKS, "passed")
+_CHECKS_PARTS: Final = (CHECKS, "passed")
 """The same for Python, which has a keyword `pass`."""
 MAX_LENGTH: Final = 1000
 _MAX_DEPTH: Final = 50
@@ -100,6 +98,16 @@ class RuleValues:
     stages: Mapping[str, ComparedVersion | None]
     """The version in each stage that the rule names; None for an empty stage."""
     checks_pass: bool
+    target: str = ""
+    """The stage that is decided about."""
+
+    def is_stage(self, prefix: str) -> bool:
+        """Whether the first part of a name is a stage, and not of a nested metric. An empty stage may be neither."""
+        if prefix not in self.stages:
+            return False
+        keys = (full.rpartition(":")[2] for full in self.new.metrics)
+        is_metric = any(key.startswith(f"{prefix}.") for key in keys)
+        return prefix == self.target or self.stages[prefix] is not None or not is_metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +131,13 @@ class PromotionRule:
 
     @property
     def stages(self) -> frozenset[str]:
-        """The stages of the registry that it names."""
-        found = {path[0] for path in _names(self._tree) if len(path) > 1}
-        return frozenset(found - {NEW, CHECKS})
+        """The names that are written as stages, such as `stage["pre-prod"]`."""
+        return frozenset(name.stage for name in names_in(self._tree) if name.stage is not None)
+
+    @property
+    def prefixes(self) -> frozenset[str]:
+        """The first parts of other names: stages, or parts of nested metrics."""
+        return frozenset(name.prefix for name in names_in(self._tree) if name.prefix is not None)
 
     def evaluate(self, values: RuleValues) -> PromotionVerdict:
         """Decide about a new version. A comparison with an empty stage is unknown.
@@ -140,11 +152,11 @@ class PromotionRule:
 
 
 def _without_keyword(text: str) -> str:
-    return text.replace(_CHECKS_NAME, ".".join(_CHECKS_PATH))
+    return text.replace(_CHECKS_NAME, ".".join(_CHECKS_PARTS))
 
 
 def _shown(tree: ast.expr) -> str:
-    return ast.unparse(tree).replace(".".join(_CHECKS_PATH), _CHECKS_NAME)
+    return ast.unparse(tree).replace(".".join(_CHECKS_PARTS), _CHECKS_NAME)
 
 
 def _check_condition(tree: ast.expr, depth: int) -> None:
@@ -162,7 +174,7 @@ def _check_condition(tree: ast.expr, depth: int) -> None:
                 raise RuleSyntaxError(f"`{_shown(tree)}` compares in another way than < <= > >= == !=")
             for part in (left, *others):
                 _check_number(part, depth - 1)
-        case _ if _path(tree) == _CHECKS_PATH:
+        case _ if name_of(tree) == RuleName(_CHECKS_PARTS):
             pass
         case _:
             raise RuleSyntaxError(f"`{_shown(tree)}` is no comparison, such as `auc > 0.9`")
@@ -188,31 +200,18 @@ def _check_number(tree: ast.expr, depth: int) -> None:
             for part in args:
                 _check_number(part, depth - 1)
         case _:
-            path = _path(tree)
-            if path is None or path[0] == CHECKS:
-                raise RuleSyntaxError(f"`{_shown(tree)}` is no number or metric")
+            _check_name(tree)
 
 
-def _path(tree: ast.expr) -> tuple[str, ...] | None:
-    """The parts of a name: `auc`, `prod.auc`, `prod["eval.json:auc"]`; None for another expression."""
-    match tree:
-        case ast.Name(id=name):
-            return (name,)
-        case ast.Attribute(value=value, attr=name):
-            before = _path(value)
-            return None if before is None else (*before, name)
-        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
-            return (name, key)
-    return None
-
-
-def _names(tree: ast.expr) -> Iterator[tuple[str, ...]]:
-    if (path := _path(tree)) is not None:
-        yield path
-        return
-    for part in ast.iter_child_nodes(tree):
-        if isinstance(part, ast.expr):
-            yield from _names(part)
+def _check_name(tree: ast.expr) -> None:
+    """Raise RuleSyntaxError unless `tree` is the name of a metric."""
+    name = name_of(tree)
+    if name is not None and not name.parts:
+        raise RuleSyntaxError(f"`{_shown(tree)}` is a stage: name a metric of it, such as `{_shown(tree)}.auc`")
+    if name is None or (name.stage is None and name.parts[0] == CHECKS):
+        raise RuleSyntaxError(f"`{_shown(tree)}` is no number or metric")
+    if name.stage is not None and not is_stage_name(name.stage):
+        raise RuleSyntaxError(f"{name.stage!r} is no name of a stage")
 
 
 def _holds(tree: ast.expr, values: RuleValues, conditions: list[RuleCondition]) -> bool | None:
@@ -256,9 +255,15 @@ def _compared(tree: ast.Compare, values: RuleValues) -> RuleCondition:
 
 
 def _empty_stages(tree: ast.expr, values: RuleValues) -> str:
-    stages = dict.fromkeys(path[0] for path in _names(tree) if len(path) > 1)
-    empty = [one for one in stages if one in values.stages and values.stages[one] is None]
+    stages = dict.fromkeys(_stage_of(name, values) for name in names_in(tree))
+    empty = [one for one in stages if one is not None and values.stages[one] is None]
     return f"no version is in {' or '.join(empty)} yet"
+
+
+def _stage_of(name: RuleName, values: RuleValues) -> str | None:
+    if name.prefix is not None and values.is_stage(name.prefix):
+        return name.prefix
+    return name.stage
 
 
 def _number(tree: ast.expr, values: RuleValues) -> float | None:
@@ -283,9 +288,9 @@ def _value(tree: ast.expr, values: RuleValues) -> float | None:
             return _calculated(operator.neg if isinstance(op, ast.USub) else operator.pos, [part], values)
         case ast.Call(func=ast.Name(id=name), args=args):
             return _calculated(_FUNCTIONS[name], args, values)
-    path = _path(tree)
-    assert path is not None, "the rule was checked when it was parsed"
-    return _metric(path, values)
+    metric = name_of(tree)
+    assert metric is not None, "the rule was checked when it was parsed"
+    return _metric(metric, values)
 
 
 def _calculated(function: Callable[..., float], parts: Sequence[ast.expr], values: RuleValues) -> float | None:
@@ -293,11 +298,20 @@ def _calculated(function: Callable[..., float], parts: Sequence[ast.expr], value
     return None if None in found else float(function(*found))
 
 
-def _metric(path: tuple[str, ...], values: RuleValues) -> float | None:
-    if len(path) == 1 or (path[0] != NEW and path[0] not in values.stages):
-        return _lookup(".".join(path), values.new)
-    version = values.new if path[0] == NEW else values.stages[path[0]]
-    return None if version is None else _lookup(".".join(path[1:]), version)
+def _metric(name: RuleName, values: RuleValues) -> float | None:
+    stage = _stage_of(name, values)
+    if stage is not None:
+        version = values.stages[stage]
+        parts = name.parts if name.prefix is None else name.parts[1:]
+        return None if version is None else _lookup(".".join(parts), version)
+    parts = name.parts[1:] if len(name.parts) > 1 and name.parts[0] == NEW else name.parts
+    try:
+        return _lookup(".".join(parts), values.new)
+    except _MissingValue as error:
+        if name.prefix is None:
+            raise
+        explicit = f'{STAGE}["{name.prefix}"].{name.parts[-1]}'
+        raise _MissingValue(f"{error}; no version was ever in a stage {name.prefix!r}: is it `{explicit}`?") from error
 
 
 def _lookup(name: str, version: ComparedVersion) -> float:

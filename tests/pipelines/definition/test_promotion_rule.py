@@ -118,7 +118,34 @@ def test_a_metric_that_is_not_a_number_is_missing() -> None:
 
 
 def test_a_rule_names_its_stages() -> None:
-    assert PromotionRule.parse("auc > prod.auc and auc > canary.auc and new.ms < 3").stages == {"prod", "canary"}
+    rule = PromotionRule.parse('auc > prod.auc and test.loss < stage["pre-prod"].test.loss and new.ms < 3')
+    assert rule.prefixes == {"prod", "test"}
+    assert rule.stages == {"pre-prod"}
+
+
+@pytest.mark.parametrize(
+    "text", ['auc > stage["pre-prod"].auc', 'test.loss < stage["pre-prod"]["eval.json:test.loss"]']
+)
+def test_a_stage_may_have_a_hyphen(text: str) -> None:
+    verdict = decide(text, stages={"pre-prod": OLD})
+    assert (verdict.promote, verdict.conditions[0].holds) == (True, True)
+    first = decide(text, stages={"pre-prod": None})
+    assert (first.promote, first.conditions[0].found) == (True, "no version is in pre-prod yet")
+
+
+def test_an_unknown_stage_may_be_misspelt_and_never_promotes() -> None:
+    verdict = decide("auc > prd.auc")
+    assert not verdict.promote
+    assert "v2.0.0 has no metric 'prd.auc'" in verdict.conditions[0].found
+    assert verdict.conditions[0].found.endswith("no version was ever in a stage 'prd': is it `stage[\"prd\"].auc`?")
+    assert decide('auc > stage["prd"].auc', stages={"prd": None}).promote
+
+
+def test_a_nested_metric_counts_more_than_an_empty_stage_of_its_name() -> None:
+    assert decide("test.loss < 0.3", stages={"test": None}).promote is False
+    assert decide("test.loss < 0.3", stages={"test": None}, target="test").promote is True
+    assert decide("test.loss < 0.45", stages={"test": OLD}).promote is False
+    assert decide("new.test.loss < 0.45", stages={"test": OLD}).promote is True
 
 
 @pytest.mark.parametrize(
@@ -136,6 +163,9 @@ def test_a_rule_names_its_stages() -> None:
         "auc > [1][0]",
         "auc > 'text'",
         "auc > checks.pass",
+        'auc > stage["prod"]',
+        'auc > stage["pre prod"].auc',
+        'auc > stage["prod"]["auc"]["test"]',
         "abs(auc, 2) > 1",
         "max(auc) > 1",
         "auc > 1 if auc else 2",

@@ -19,7 +19,6 @@ _REJECTED = 1
 
 
 @options.command(
-    acts=True,
     examples=[
         ("dver retrain churn", "Train churn on new data, and promote it if the rule allows it."),
         ("dver retrain churn --if-alert", "Only if the monitor has an alarm that no version has followed."),
@@ -64,7 +63,7 @@ def command(
 
     def say_step(step: RetrainingStep, record: RetrainingRecord) -> None:
         text = step_text(step, record)
-        if text and not as_json:
+        if text and not (as_json or ctx.quiet):
             ctx.say(text)
 
     with Repository.open(ctx.cwd) as repo:
