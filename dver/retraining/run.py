@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dver.ci.hosts.job import CiJob
-from dver.core.errors import RepositoryError
+from dver.core.errors import ConflictError, RepositoryError
+from dver.core.phrasing import quoted
 from dver.core.progress import SILENT, Progress
 from dver.experiments.journal import Journal
 from dver.experiments.selection import find_experiment
@@ -87,6 +88,8 @@ class _Retraining:
                 return ended
         if self._record.experiment is None:
             self._train()
+        if self._record.version is not None and not self._is_registered():
+            self._record = replace(self._record, version=None)
         if self._record.version is None and not self._register():
             latest = self._registered_artifact().latest
             why = f"the trained model is that of {latest.version}" if latest is not None else None
@@ -99,6 +102,18 @@ class _Retraining:
         if not decision.verdict.promote:
             return self._end(RetrainingOutcome.REJECTED, decision, why="the rule in dver.yaml does not promote it")
         return self._promote(decision)
+
+    def _is_registered(self) -> bool:
+        """Whether the tag of the recorded version still exists. Raises ConflictError for a deregistered version."""
+        name, version = self._found.artifact, self._record.version
+        found = next((one for one in self._registered_artifact().versions if one.version == version), None)
+        if found is not None and not found.is_active:
+            raise ConflictError(
+                f"{name} {version} was deregistered",
+                why="an unfinished retraining had registered it, and cannot promote it",
+                fix=f"begin again: dver retrain {quoted(name)} --restart",
+            )
+        return found is not None
 
     def _was_promoted(self) -> bool:
         """Whether an interrupted call promoted the version: compared with itself, it could not be better."""

@@ -287,6 +287,27 @@ def test_a_promotion_that_was_not_pushed_is_pushed_by_the_next_call(project: Mod
     assert {"churn@v0.0.2", "churn#prod#2"} <= set(git("tag", cwd=tmp_path / "origin.git").split())
 
 
+def test_a_version_whose_tag_was_deleted_is_registered_again(project: ModelClone) -> None:
+    interrupt_after(project, RetrainingStep.REGISTER)
+    project.git("tag", "-d", "churn@v0.0.2")
+    result = run(project)
+    assert (result.outcome, result.version, result.experiment) == (
+        RetrainingOutcome.PROMOTED,
+        "v0.0.2",
+        "retrain-churn-1",
+    )
+    assert in_stage(project) == "v0.0.2"
+
+
+def test_a_version_deregistered_after_ctrl_c_says_how_to_begin_again(project: ModelClone) -> None:
+    interrupt_after(project, RetrainingStep.REGISTER)
+    project.model("deregister", "churn", "v0.0.2")
+    shown = project.dver("retrain", "churn", rc=4)
+    assert "churn v0.0.2 was deregistered" in shown.err
+    assert "dver retrain churn --restart" in shown.err
+    assert run(project, restart=True).outcome is RetrainingOutcome.PROMOTED
+
+
 def test_restart_forgets_the_finished_steps(project: ModelClone) -> None:
     (project.root / "live/b.csv").write_text("4\n")
     with Repository.open(project.root) as repo:
