@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from pyarrow import csv, feather, parquet
 from workspaces import Project
 
 from dver.core.errors import ConflictError, DverError, MissingObjectError, UsageError
-from dver.monitoring import live_data, window_performance
+from dver.core.oid import Oid
+from dver.formats.monitor_history import MonitoredMetric
+from dver.monitoring import baseline_rows, live_data, window_performance
 from dver.monitoring.history import read_history
 from dver.monitoring.references import split_revision
 from dver.ops.maintain.gc import gc
@@ -27,6 +31,7 @@ from dver.ops.share.remote import add as add_remote
 from dver.profile_cache.kept_objects import kept_for
 from dver.profile_cache.profiles import known_profile
 from dver.profiles.tables import profile_table
+from dver.repo import Repository
 
 OUTPUTS = {"prediction": "prediction", "score": "score", "target": "target"}
 
@@ -386,6 +391,56 @@ def test_the_reference_may_be_a_table_that_git_tracks(project: Project) -> None:
     with pytest.raises(UsageError, match="no data at"):
         run_monitor(project, "live.csv", reference=f"nope.csv@{commit}")
     project.git("reset", "--quiet", "--hard", "HEAD~1")
+
+
+@pytest.fixture
+def divided(tmp_path: Path) -> Project:
+    """A project whose reference is a directory, with the tag v1, and live data without targets."""
+    project = Project.make(tmp_path / "divided")
+    for name, seed in (("a/c.csv", 1), ("a/e.csv", 3), ("a/same.csv", 3), ("a/b/d.csv", 4)):
+        write_rows(project.root / "data" / name, rows(500, seed=seed))
+    project.save("data")
+    project.git("tag", "v1")
+    live(project, without=("target",))
+    return project
+
+
+def metrics_of(project: Project, reference: str) -> tuple[MonitoredMetric, ...]:
+    found = run_monitor(project, "live.csv", reference=reference, record=False, **OUTPUTS).windows[0].window
+    assert found.notes == ()
+    return found.metrics
+
+
+def test_a_directory_of_another_revision_is_a_reference_as_the_workspace_is(divided: Project) -> None:
+    expected = metrics_of(divided, "data")
+    assert all(one.lower is not None for one in expected)
+    assert metrics_of(divided, "data@v1") == expected
+    write_rows(divided.root / "data/a/c.csv", rows(100, seed=9))
+    (divided.root / "data/a/e.csv").unlink()
+    assert metrics_of(divided, "data@v1") == expected
+    shutil.rmtree(divided.root / "data")
+    assert metrics_of(divided, "data@v1") == expected
+    assert metrics_of(divided, "data") == expected
+
+
+def test_only_changed_files_of_a_reference_are_read_from_the_store(
+    divided: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[bytes] = []
+
+    def refuse_copies(repo: Repository, files: list[tuple[bytes, Oid]]) -> AbstractContextManager[dict[Oid, bytes]]:
+        copied.extend(path for path, _ in files)
+        if files:
+            raise MissingObjectError("an object is missing")
+        return nullcontext({})
+
+    monkeypatch.setattr(baseline_rows, "copies_on_disk", refuse_copies)
+    assert metrics_of(divided, "data@v1")
+    write_rows(divided.root / "data/a/c.csv", rows(100, seed=9))
+    window = run_monitor(divided, "live.csv", reference="data@v1", **OUTPUTS).windows[0].window
+    assert copied == [b"a/c.csv"]
+    assert window.metrics == ()
+    assert "the data of data is not here; dver fetch --rev v1 data" in window.notes[0]
 
 
 def test_a_path_may_have_an_at_sign(tmp_path: Path) -> None:
