@@ -31,8 +31,13 @@ def monitor_history(repo: Repository, name: str, *, limit: int | None = None) ->
     return MonitorHistory(name, kept, len(found) - len(kept))
 
 
+def refuse_foreign_history_page(to: Path) -> None:
+    """Raise ConflictError if `to` exists and is not a page of monitors."""
+    refuse_foreign_page(to, MARK, "monitors")
+
+
 def write_history_page(history: MonitorHistory, to: Path) -> None:
     """Write a page with charts over time. Raises ConflictError instead of overwriting another file."""
-    refuse_foreign_page(to, MARK, "monitors")
+    refuse_foreign_history_page(to)
     to.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(to, render_history(history.name, history.windows), durable=False)

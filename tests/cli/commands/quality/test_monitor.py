@@ -146,6 +146,20 @@ def test_pages_are_written_and_foreign_files_are_kept(project: Project, capsys: 
     assert Path("mine.html").read_text() == "mine"
 
 
+def test_a_page_that_would_overwrite_a_file_is_refused_before_windows_are_recorded(project: Project) -> None:
+    Path("mine.html").write_text("mine")
+    assert run_main(*COMPARE, "--html", "mine.html", "--on-alarm", "touch ran") == 4
+    assert Path("mine.html").read_text() == "mine"
+    assert not Path("dver.monitor").exists()
+    assert not Path("ran").exists()
+
+
+def test_a_page_that_cannot_be_written_loses_no_alarm(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main(*COMPARE, "--html", "live.csv/page.html", "--on-alarm", "touch ran") not in (0, 1)
+    assert "amount  distribution: " in capsys.readouterr().out
+    assert Path("ran").exists()
+
+
 def test_on_alarm_runs_after_the_window_is_recorded(project: Project) -> None:
     assert run_main(*COMPARE, "--on-alarm", 'cp "$DVER_MONITOR_HISTORY" seen; env | grep ^DVER_MONITOR > said') == 1
     said = dict(line.split("=", 1) for line in Path("said").read_text().splitlines())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,9 @@ from dver.cli.render.terminal import printable
 from dver.core.errors import UsageError
 from dver.formats.monitor_history import DIRECTORY, SUFFIX
 from dver.repo import Repository
+
+if TYPE_CHECKING:
+    from dver.ops.quality.monitor import MonitorResult
 
 
 @options.command(
@@ -52,6 +56,10 @@ def command(
     if on_alarm is not None and no_record:
         raise UsageError("--on-alarm and --no-record exclude each other", fix="leave one of them out")
     chosen = options_of(given, record=not no_record)
+    if page is not None:
+        from dver.ops.quality.monitor_history import refuse_foreign_history_page
+
+        refuse_foreign_history_page(ctx.cwd / page)  # before windows are recorded
     with Repository.open(ctx.cwd) as repo:
         from dver.ops.quality.monitor import monitor
         from dver.ops.quality.monitor_definition import request_for
@@ -59,20 +67,30 @@ def command(
         request = request_for(repo, chosen, cwd=ctx.cwd)
         result = monitor(repo, live, request, cwd=ctx.cwd, progress=ctx.progress)
         root = repo.root
-    if page is not None:
-        from dver.ops.quality.monitor_history import MonitorHistory, write_history_page
-
-        write_history_page(MonitorHistory(result.name, result.history), ctx.cwd / page)
-        ctx.note(f"wrote {printable(page)}")
-    if as_json:
-        ctx.emit_json(result_json(result))
-    else:
-        print_monitor_result(ctx, result)
-    if on_alarm is not None and result.alarm:
-        from dver.ops.quality.alarm_command import run_alarm_command
-
-        windows = [one.window for one in result.windows]
-        history = root / DIRECTORY / f"{result.name}{SUFFIX}"
-        ctx.flush()
-        run_alarm_command(on_alarm, result.name, windows, history, cwd=ctx.cwd, out=2 if as_json else None)
+    try:
+        if page is not None:
+            _write_page(ctx, result, page)
+    finally:  # an alarm of recorded windows is never lost
+        if as_json:
+            ctx.emit_json(result_json(result))
+        else:
+            print_monitor_result(ctx, result)
+        if on_alarm is not None and result.alarm:
+            _run_command(ctx, on_alarm, result, root, out=2 if as_json else None)
     return 1 if result.alarm else 0
+
+
+def _write_page(ctx: Context, result: MonitorResult, page: str) -> None:
+    from dver.ops.quality.monitor_history import MonitorHistory, write_history_page
+
+    write_history_page(MonitorHistory(result.name, result.history), ctx.cwd / page)
+    ctx.note(f"wrote {printable(page)}")
+
+
+def _run_command(ctx: Context, command: str, result: MonitorResult, root: Path, *, out: int | None) -> None:
+    from dver.ops.quality.alarm_command import run_alarm_command
+
+    windows = [one.window for one in result.windows]
+    history = root / DIRECTORY / f"{result.name}{SUFFIX}"
+    ctx.flush()
+    run_alarm_command(command, result.name, windows, history, cwd=ctx.cwd, out=out)
