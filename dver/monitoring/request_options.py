@@ -26,8 +26,8 @@ class MonitorOptions(TypedDict, total=False):
         reference: `PATH` or `PATH@REV`, data of the project. Its profile is enough.
         model: `NAME`, `NAME@VERSION` or `NAME#STAGE`: the reference is the model's training data.
         input: Which input of the model's stages, if there are several.
-        name: Of the monitor; by default that of the model or of the reference. Without these two, it names an entry of
-            `monitors` in a `dver.yaml`.
+        name: Of the monitor; by default that of the model or of the reference. If it is that of an entry of `monitors`
+            in a `dver.yaml`, options that are not given are from there.
         at: The time of the live data.
         time: The column with times. By default the times of files are used.
         window: `hour`, `day`, `week`, `month`, or a number of rows.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from workspaces import Project, write
 
-from dver.core.errors import UsageError
+from dver.core.errors import PipelineError, UsageError
 from dver.monitoring.request import MonitorRequest
 from dver.ops.quality.monitor_definition import request_for
 
@@ -59,9 +59,34 @@ def test_scores_of_classes_are_joined_with_given_ones(project: Project) -> None:
     assert found.outputs.class_scores == (("a", "p_a"), ("b", "other"), ("3", "p_c"))
 
 
-def test_a_reference_on_the_command_line_ignores_dver_yaml(project: Project) -> None:
-    found = request(project, {"dver.yaml": ONE}, reference="other.csv", name="a")
-    assert (found.reference, found.outputs.target) == ("other.csv", None)
+@pytest.mark.parametrize("given", [{"reference": "other.csv"}, {"model": "churn@v2"}])
+def test_a_reference_on_the_command_line_replaces_that_of_the_named_monitor(
+    project: Project, given: dict[str, str]
+) -> None:
+    found = request(project, {"dver.yaml": ONE}, name="a", **given)
+    assert (found.reference, found.model) == (given.get("reference"), given.get("model"))
+    assert (found.name, found.outputs.target) == ("a", "y")
+    assert found.settings.columns["x"].threshold == 0.2
+
+
+@pytest.mark.parametrize("name", [None, "new"])
+def test_a_reference_without_a_defined_monitor_needs_no_dver_yaml(project: Project, name: str | None) -> None:
+    for files in ({"dver.yaml": ONE}, {"dvc.yaml": b"stages: {}\n"}):
+        found = request(project, files, reference="other.csv", name=name)
+        assert (found.name, found.reference, found.outputs.target) == (name, "other.csv", None)
+
+
+@pytest.mark.parametrize("given", [{}, {"reference": "other.csv"}])
+def test_a_mistake_in_the_file_that_may_have_the_monitor_is_shown(project: Project, given: dict[str, str]) -> None:
+    files = {"dver.yaml": ONE, "team/dver.yaml": b"monitors: {b: {reference: data.csv, tagret: y}}\n"}
+    with pytest.raises(PipelineError, match="tagret"):
+        request(project, files, name="b", **given)
+    assert request(project, files, name="a", **given).outputs.target == "y"
+
+
+def test_the_only_monitor_beside_a_file_with_a_mistake_needs_a_name(project: Project) -> None:
+    with pytest.raises(PipelineError, match="tagret"):
+        request(project, {"dver.yaml": ONE, "team/dver.yaml": b"monitors: {b: {reference: data.csv, tagret: y}}\n"})
 
 
 @pytest.mark.parametrize(
