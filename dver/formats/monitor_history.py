@@ -184,7 +184,11 @@ def contents_in(content: bytes) -> frozenset[Oid]:
 def decode_history(content: bytes) -> tuple[MonitoredWindow, ...]:
     """Decode a history. Raises CorruptError with the line, and NewerVersionError for a format of a later dver."""
     if len(content) > MAX_SIZE:
-        raise CorruptError("a history that is too large", why=f"{len(content)} bytes, at most {MAX_SIZE} are read")
+        raise CorruptError(
+            "a history that is too large",
+            why=f"it has {len(content):,} bytes or more, and at most {MAX_SIZE:,} are read",
+            fix="delete lines of old windows, or move them into another file of the directory: it is a history, too",
+        )
     lines = content.split(b"\n")
     return sort_windows(_window_at(number, line) for number, line in enumerate(lines, 1) if line.strip())
 

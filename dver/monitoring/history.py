@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,9 @@ from dver.repo import Repository
 
 _ATTRIBUTES: Final = b"*.jsonl merge=union\n"
 """Git's own driver merges histories: also where dver's drivers are not installed."""
+
+_STEM_MAX: Final = 90
+"""Of a name that gets a number: names have at most 100 characters."""
 
 
 def checked_name(name: str) -> str:
@@ -153,7 +157,8 @@ def record_windows(
 
     A window replaces the one with its id. If nothing but the time of recording differs, the earlier line stays, so that
     repeating a command changes nothing. With `keep_times`, a recorded window also keeps its start and end: they are the
-    dates of files, which differ in each clone. Raises UsageError if the directory of histories is a symbolic link.
+    dates of files, which differ in each clone. Raises UsageError if the directory of histories is a symbolic link, and
+    for a history that would be too large to be read.
     """
     path = history_file(repo, name)
     if path.parent.is_symlink():  # a clone may contain links that lead out of the project
@@ -168,9 +173,12 @@ def record_windows(
         added = [one for one in windows if not (one.id in known and _same(one, known[one.id]))]
         replaced = {one.id for one in added}
         found = sort_windows([*(one for one in before if one.id not in replaced), *added])
+        content = encode_history(found)
+        if len(content) > MAX_SIZE:
+            raise _too_large(repo, name, len(content), alone=len(encode_history(windows)) > MAX_SIZE)
         path.parent.mkdir(exist_ok=True)
         attributes = path.parent / ".gitattributes"
-        files = {path: encode_history(found)}
+        files = {path: content}
         if not attributes.exists():
             files[attributes] = _ATTRIBUTES
         changed = {file: content for file, content in files.items() if not _has(file, content)}
@@ -178,6 +186,24 @@ def record_windows(
             write_all_atomic(changed)
         index.stage(repo.git, [_relative(repo, file) for file in files])
     return found
+
+
+def _too_large(repo: Repository, name: str, size: int, *, alone: bool) -> UsageError:
+    """The error for a history of `size` bytes; `alone` says that the new windows alone are too large."""
+    old, new = (
+        quoted(repo.layout.shown(_relative(repo, history_file(repo, one)))) for one in (name, _unused_name(repo, name))
+    )
+    fix = f"rename the history, so that a new one begins: git mv {old} {new}"
+    return UsageError(
+        f"the history of {name!r} would be too large",
+        why=f"it would have {size:,} bytes, and at most {MAX_SIZE:,} are read",
+        fix="compare fewer windows at a time, or leave columns out with --ignore" if alone else fix,
+    )
+
+
+def _unused_name(repo: Repository, name: str) -> str:
+    names = (f"{name[:_STEM_MAX]}-{number}" for number in count(1))
+    return next(one for one in names if not history_file(repo, one).exists())
 
 
 def _with_times_of(one: MonitoredWindow, other: MonitoredWindow | None) -> MonitoredWindow:

@@ -11,6 +11,8 @@ from support import git
 from workspaces import Project
 
 from dver.core.errors import CorruptError, UsageError
+from dver.formats import monitor_history
+from dver.monitoring import history
 from dver.monitoring.history import existing_history, latest_alarm, monitor_names, read_history, record_windows
 from dver.repo import Repository
 
@@ -123,6 +125,34 @@ def test_a_history_is_not_written_through_a_link(repo: Repository, tmp_path: Pat
     with pytest.raises(UsageError, match="symbolic link"):
         record_windows(repo, "churn", [window(1)])
     assert list(outside.iterdir()) == []
+
+
+def test_a_history_that_would_be_too_large_is_refused_and_can_be_renamed(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (history, monitor_history):
+        monkeypatch.setattr(module, "MAX_SIZE", 1000)
+    record_windows(repo, "churn", [window(day) for day in range(1, 6)])
+    before = lines(repo)
+    with pytest.raises(UsageError, match="would be too large") as error:
+        record_windows(repo, "churn", [window(6)])
+    assert lines(repo) == before
+    assert str(error.value.fix).endswith("git mv dver.monitor/churn.jsonl dver.monitor/churn-1.jsonl")
+    git("mv", "dver.monitor/churn.jsonl", "dver.monitor/churn-1.jsonl", cwd=repo.root)
+    assert record_windows(repo, "churn", [window(6)]) == (window(6),)
+    assert len(read_history(repo, "churn-1")) == 5
+    with pytest.raises(UsageError, match="would be too large") as error:
+        record_windows(repo, "churn", [window(day) for day in range(1, 9)])
+    assert "fewer windows" in str(error.value.fix)
+
+
+def test_a_history_that_is_too_large_says_what_repairs_it(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    record_windows(repo, "churn", [window(day) for day in range(1, 6)])
+    for module in (history, monitor_history):
+        monkeypatch.setattr(module, "MAX_SIZE", 500)
+    with pytest.raises(CorruptError, match="too large") as error:
+        read_history(repo, "churn")
+    assert "move them into another file" in str(error.value.fix)
 
 
 def test_the_error_of_a_damaged_history_names_what_has_a_whole_version(tmp_path: Path) -> None:
