@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,8 @@ from dver.formats.monitor_history import MonitoredWindow
 
 NAMED: Final = 100
 """The most names of columns and metrics that a command gets: an environment has a limited size."""
+_LIST_SIZE_MAX: Final = 64 << 10
+"""The most bytes of a list of names. Linux starts no program with a variable of 128 KiB or more."""
 
 
 def alarm_environment(name: str, windows: Sequence[MonitoredWindow], history: Path) -> Mapping[str, str]:
@@ -27,11 +30,18 @@ def alarm_environment(name: str, windows: Sequence[MonitoredWindow], history: Pa
         "DVER_MONITOR_WINDOW": last.id,
         "DVER_MONITOR_TIME": last.end,
         "DVER_MONITOR_WINDOWS": str(len(alarmed)),
-        "DVER_MONITOR_COLUMNS": json.dumps(columns[:NAMED]),
+        "DVER_MONITOR_COLUMNS": _list_of_names(columns),
         "DVER_MONITOR_COLUMN_COUNT": str(len(columns)),
-        "DVER_MONITOR_METRICS": json.dumps(metrics[:NAMED]),
+        "DVER_MONITOR_METRICS": _list_of_names(metrics),
         "DVER_MONITOR_HISTORY": os.fspath(history),
     }
+
+
+def _list_of_names(names: Sequence[str]) -> str:
+    """A JSON list of the first names."""
+    sizes = accumulate(len(json.dumps(one)) + len(", ") for one in names[:NAMED])
+    fitting = sum(size <= _LIST_SIZE_MAX for size in sizes)
+    return json.dumps(names[:fitting])
 
 
 def run_alarm_command(

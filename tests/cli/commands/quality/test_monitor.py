@@ -184,6 +184,16 @@ def test_the_name_of_a_column_is_never_a_command(project: Project) -> None:
     assert not Path("hacked").exists()
 
 
+def test_very_long_names_of_columns_are_cut_from_the_list_of_a_command(project: Project) -> None:
+    table = rows(500, seed=2)
+    names = [f"{at}{'é' * 3000}" for at in range(60)]
+    write_rows(project.root / "live.csv", table | {name: [1] * 500 for name in names})
+    assert run_main(*COMPARE, "--on-alarm", "env | grep ^DVER_MONITOR_COLUMN > said") == 1
+    said = dict(line.split("=", 1) for line in Path("said").read_text().splitlines())
+    assert json.loads(said["DVER_MONITOR_COLUMNS"]) == names[:3]
+    assert said["DVER_MONITOR_COLUMN_COUNT"] == "60"
+
+
 def test_a_command_that_fails_is_reported_and_the_window_stays(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
