@@ -160,7 +160,7 @@ def open_engine(
         sources = [
             _source_of(links[at], profiled=profiled)
             if at in links
-            else _arrow_source(connection, path, scratch / f"table{at}.arrow", at)
+            else _arrow_source(connection, path, scratch / f"table{at}", at)
             for at, (path, _) in enumerate(files)
         ]
         yield Engine(connection, {os.fspath(link): files[at][1] for at, link in links.items()}), sources
@@ -225,12 +225,14 @@ def _is_arrow(name: str) -> bool:
     return kind in ARROW and not compression
 
 
-def _arrow_source(connection: DuckDBPyConnection, path: Path, copy: Path, at: int) -> str:
+def _arrow_source(connection: DuckDBPyConnection, path: Path, stem: Path, at: int) -> str:
     from pyarrow import ArrowException
     from pyarrow.dataset import dataset
 
+    link, copy = stem.with_name(f"{stem.name}.link"), stem.with_name(f"{stem.name}.arrow")
+    link.symlink_to(os.path.abspath(path))  # Arrow refuses names that are not UTF-8
     try:
-        connection.register(f"arrow{at}", dataset(os.fspath(_valid_arrow(path, copy)), format="ipc"))
+        connection.register(f"arrow{at}", dataset(os.fspath(_valid_arrow(link, copy)), format="ipc"))
     except ArrowException as error:
         raise CorruptError(
             "a table cannot be read", why=_first_line(error), fix="check that its content fits its suffix"

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import gzip
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +266,24 @@ def test_only_suffixes_of_tables_have_profiles(tmp_path: Path):
     (tmp_path / "a.txt").write_bytes(b"")
     with pytest.raises(UsageError, match="not a table"):
         profile_table(tmp_path / "a.txt", "a.txt")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".jsonl", ".parquet", ".arrow", ".arrows"])
+def test_a_file_may_have_a_name_that_is_not_utf_8(tmp_path: Path, suffix: str) -> None:
+    table = pa.table({"a": range(5)})
+    plain = tmp_path / f"plain{suffix}"
+    match suffix:
+        case ".parquet":
+            pq.write_table(table, plain)
+        case ".arrow" | ".arrows":
+            write = pa.ipc.new_file if suffix == ".arrow" else pa.ipc.new_stream
+            with write(str(plain), table.schema) as writer:
+                writer.write_table(table)
+        case ".jsonl":
+            plain.write_text("".join(f'{{"a": {at}}}\n' for at in range(5)))
+        case _:
+            content = b"a\n" + b"".join(b"%d\n" % at for at in range(5))
+            plain.write_bytes(gzip.compress(content) if suffix == ".csv.gz" else content)
+    expected = profile_table(plain, plain.name)
+    odd = plain.rename(tmp_path / os.fsdecode(b"\xff" + suffix.encode()))
+    assert profile_table(odd, odd.name) == expected

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +28,16 @@ def test_an_arrow_file_whose_indices_are_wrong_is_refused(tmp_path: Path) -> Non
         open_engine([(tmp_path / "a.arrow", "a.arrow")], tmp_path, arrow=True),
     ):
         pass
+
+
+@pytest.mark.parametrize("create", [pa.ipc.new_file, pa.ipc.new_stream])
+def test_an_arrow_file_may_have_a_name_that_is_not_utf_8(create: Callable[..., Any], tmp_path: Path) -> None:
+    table = pa.table({"a": [1, 2]})
+    with create(str(tmp_path / "a.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    odd = (tmp_path / "a.arrow").rename(tmp_path / os.fsdecode(b"\xff.arrow"))
+    with open_engine([(odd, odd.name)], tmp_path, arrow=True) as (engine, (source,)):
+        assert engine.rows(f"SELECT * FROM {source}") == [(1,), (2,)]
 
 
 @pytest.mark.parametrize("run", [Engine.answer, Engine.rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,8 @@ class TextFile:
         """The plain content, as a stream of Arrow."""
         import pyarrow as pa
 
-        return pa.input_stream(str(self.path), compression=COMPRESSIONS.get(self.compression))
+        file = pa.OSFile(os.fsencode(self.path))  # Arrow encodes a text itself, and refuses some names of Linux
+        return pa.input_stream(file, compression=COMPRESSIONS.get(self.compression))
 
     def end(self, size: int) -> bytes:
         """The last bytes of the plain content, at most `size`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,10 +80,12 @@ def open_typed(path: Path, name: str) -> TypedTable:
 
 class _ParquetTable:
     def __init__(self, path: Path) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         self._path = path
-        self._columns = pq.read_metadata(path).num_columns
+        with pa.OSFile(os.fsencode(path)) as file:  # Arrow encodes a text itself, and refuses some names of Linux
+            self._columns = pq.read_metadata(file).num_columns
         self._file = self._opened(())
         schema = self._file.schema_arrow
         self._leaves = _leaf_places(schema, self._file.metadata.num_columns)
@@ -121,12 +124,12 @@ class _ParquetTable:
         return [schema.field(at).name for at, repeats in zip(sorted(texts), few, strict=True) if repeats]
 
     def _opened(self, dictionaries: Sequence[str]) -> Any:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         size = max(_BUFFER_MIN, min(_BUFFER_MAX, _BUFFERS // max(self._columns, 1)))
-        return pq.ParquetFile(
-            self._path, buffer_size=size, pre_buffer=False, memory_map=False, read_dictionary=list(dictionaries)
-        )
+        file = pa.OSFile(os.fsencode(self._path))
+        return pq.ParquetFile(file, buffer_size=size, pre_buffer=False, read_dictionary=list(dictionaries))
 
 
 class _ArrowTable:
@@ -161,7 +164,7 @@ class _ArrowTable:
         import pyarrow as pa
 
         options = pa.ipc.IpcReadOptions(use_threads=False, included_fields=chosen)
-        source = pa.memory_map(str(self._path))
+        source = pa.memory_map(os.fsencode(self._path))
         return (
             pa.ipc.open_stream(source, options=options) if self._stream else pa.ipc.open_file(source, options=options)
         )
