@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
+from math import isinf
 from typing import TYPE_CHECKING, Any, Final
 
 from dver.formats.profile import ColumnProfile, NumberSummary, Value, ValueCounts
@@ -145,7 +146,10 @@ def cells_of_numbers(
     low = min(reference.numbers.minimum, live.numbers.minimum)
     high = max(reference.numbers.maximum, live.numbers.maximum)
     count = int(np.ceil(np.log2(samples[0].count + samples[1].count) + 1))
-    edges = np.linspace(low, high, count + 1) if high > low else np.array([low, low + 1])
+    if isinf(high - low):  # halves of numbers have a difference that is finite
+        edges = np.linspace(low / 2, high / 2, count + 1) * 2
+    else:
+        edges = np.linspace(low, high, count + 1) if high > low else np.array([low, low + 1])
     counts = [np.diff(np.append(one.shares_below(edges[:-1]), 1.0)) * one.count for one in samples]
     return Cells(counts[0], counts[1])
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from drifting import table_of
 
@@ -14,6 +17,8 @@ from dver.core.errors import CorruptError, UsageError
 from dver.drift.comparison import compare
 from dver.drift.result import ColumnDrift, DriftKind, DriftMethod
 from dver.drift.settings import ColumnSettings, DriftSettings
+from dver.formats.profile import CollectionProfile
+from dver.profiles.tables import profile_table
 
 SIZE = 3000
 
@@ -234,6 +239,23 @@ def test_extreme_numbers_are_compared() -> None:
     huge = np.where(draws(1) > 0, 1.0, -1.0) * np.random.default_rng(3).random(SIZE) * 1e140
     assert not compared(huge, huge[::-1].copy()).drifted
     assert compared(huge, huge / 10).drifted
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "method", [DriftMethod.KS, DriftMethod.WASSERSTEIN, DriftMethod.JENSEN_SHANNON, DriftMethod.PSI]
+)
+def test_numbers_whose_range_is_no_number_are_compared(tmp_path: Path, method: DriftMethod) -> None:
+    def profiled(values: Any) -> CollectionProfile:
+        pq.write_table(pa.table({"x": values}), tmp_path / "x.parquet")
+        found = profile_table(tmp_path / "x.parquet", "x.parquet").table
+        assert found is not None
+        return found
+
+    whole = np.random.default_rng(3).uniform(-1, 1, SIZE) * 1.7e308
+    reference, settings = profiled(whole), DriftSettings(numbers=method)
+    assert not compare(reference, profiled(whole[::-1]), settings).drifted
+    assert compare(reference, profiled(whole / 2), settings).drifted
 
 
 @pytest.mark.parametrize(
