@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from dver.core.display import Displayed
 from dver.formats.monitor_history import MonitoredWindow
 from dver.formats.profile import Profile
+from dver.monitoring.common_collections import common_collections
 from dver.monitoring.drifted_columns import WindowDrift, compare_profiles
 from dver.monitoring.live_data import LiveWindow
 from dver.monitoring.performance import WindowPerformance
@@ -39,8 +40,11 @@ def find_drift(
     """Compare the profile of each window with the reference, and drop it: a profile may have megabytes."""
     base = None if baseline is None else baseline.found.profile
     for one in windows:
-        drift = compare_profiles(reference.found.profile, one.profile, request.settings, request.outputs, base)
-        yield DriftedWindow(replace(one, profile=Profile(())), drift)
+        common = common_collections(reference.found.profile, one.profile)
+        drift = compare_profiles(common.reference, common.live, request.settings, request.outputs, base)
+        drift.notes[:0] = common.notes
+        rows = sum(part.rows for part in common.live.collections)
+        yield DriftedWindow(replace(one, profile=Profile(()), rows=rows), drift)
 
 
 def compared_window(

@@ -334,6 +334,26 @@ def test_files_of_a_directory_are_one_window(project: Project) -> None:
     assert window.metrics
 
 
+@pytest.mark.parametrize("options", [{}, {"window": "day", "time": "at"}])
+def test_tables_beside_other_files_are_compared_with_a_table(project: Project, options: dict[str, str]) -> None:
+    live(project, "live/a.csv")
+    live(project, "live/b.csv", seed=3)
+    (project.root / "live/readme.md").write_text("Live data\n")
+    window = run_monitor(project, "live", **OUTPUTS, **options).windows[0].window
+    assert (window.rows, window.columns, window.drifted) == (1000, 5, ())
+    assert window.notes == (() if options else ("not in the reference: text",))
+    assert window.labeled == 1000
+
+
+def test_a_table_is_compared_with_the_tables_of_a_reference_that_has_other_files(project: Project) -> None:
+    write_rows(project.root / "train/a.csv", rows(1000))
+    (project.root / "train/readme.md").write_text("Training data\n")
+    live(project)
+    window = run_monitor(project, "live.csv", reference="train").windows[0].window
+    assert (window.rows, window.columns, window.drifted) == (500, 5, ())
+    assert window.notes == ("not in the live data: text",)
+
+
 def test_the_same_live_data_again_replaces_its_window(project: Project) -> None:
     path = live(project)
     run_monitor(project, "live.csv", at="2026-11-01")
