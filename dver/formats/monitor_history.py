@@ -21,6 +21,8 @@ from dver.core.oid import Oid
 VERSION: Final = 1
 MAX_SIZE: Final = 64 << 20
 """The largest history in bytes: 100,000 windows with some drifted columns each."""
+COLUMNS_MAX: Final = 100
+"""The most drifted columns of a window that a history lists."""
 DIRECTORY: Final = "dver.monitor"
 """The directory of histories, at the top of a project."""
 SUFFIX: Final = ".jsonl"
@@ -106,6 +108,8 @@ class MonitoredWindow(Displayed):
     columns: int = 0
     """The number of compared columns."""
     drifted: tuple[MonitoredColumn, ...] = ()
+    more_drifted: int = 0
+    """Drifted columns that are not in `drifted`: a history lists 100 of a window."""
     metrics: tuple[MonitoredMetric, ...] = ()
     sources: tuple[str, ...] = ()
     """The live files and directories, as they were named."""
@@ -129,10 +133,23 @@ class MonitoredWindow(Displayed):
         return bool(self.drifted) or any(one.alarm for one in self.metrics)
 
     @property
+    def drifted_count(self) -> int:
+        """The number of columns that drifted."""
+        return len(self.drifted) + self.more_drifted
+
+    @property
     def alarms(self) -> tuple[str, ...]:
         """A line for each column that drifted, and for each metric outside of its limits."""
         columns = (f"{one.name}: {', '.join(one.kinds)}" for one in self.drifted)
-        return (*columns, *(alarm_text(one) for one in self.metrics if one.alarm))
+        more = (f"{self.more_drifted:,} more columns",) if self.more_drifted else ()
+        return (*columns, *more, *(alarm_text(one) for one in self.metrics if one.alarm))
+
+    def with_fewer_columns(self) -> MonitoredWindow:
+        """The window as a history has it: with a limited number of columns, those of the model's output first."""
+        if len(self.drifted) <= COLUMNS_MAX:
+            return self
+        listed = tuple(sorted(self.drifted, key=lambda one: not one.role)[:COLUMNS_MAX])
+        return replace(self, drifted=listed, more_drifted=self.drifted_count - COLUMNS_MAX)
 
 
 def alarm_text(metric: MonitoredMetric) -> str:
@@ -237,7 +254,7 @@ def _window(said: dict[str, Any]) -> MonitoredWindow:
     if not 0 < len(_text(window.id)) <= _ID_MAX or window.end < window.start:
         raise _corrupt("its id or its times are not valid")
     _text(window.reference)
-    for number in (window.rows, window.columns, window.labeled or 0):
+    for number in (window.rows, window.columns, window.more_drifted, window.labeled or 0):
         _whole(number)
     return window
 

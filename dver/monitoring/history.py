@@ -157,8 +157,8 @@ def record_windows(
 
     A window replaces the one with its id. If nothing but the time of recording differs, the earlier line stays, so that
     repeating a command changes nothing. With `keep_times`, a recorded window also keeps its start and end: they are the
-    dates of files, which differ in each clone. Raises UsageError if the directory of histories is a symbolic link, and
-    for a history that would be too large to be read.
+    dates of files, which differ in each clone. Of very many drifted columns, the first are recorded. Raises UsageError
+    if the directory of histories is a symbolic link, and for a history that would be too large to be read.
     """
     path = history_file(repo, name)
     if path.parent.is_symlink():  # a clone may contain links that lead out of the project
@@ -168,6 +168,7 @@ def record_windows(
     with repo.exclusive():
         before = read_history(repo, name)
         known = {one.id: one for one in before}
+        windows = [one.with_fewer_columns() for one in windows]
         if keep_times:
             windows = [_with_times_of(one, known.get(one.id)) for one in windows]
         added = [one for one in windows if not (one.id in known and _same(one, known[one.id]))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,21 @@ def test_a_history_that_would_be_too_large_is_refused_and_can_be_renamed(
     with pytest.raises(UsageError, match="would be too large") as error:
         record_windows(repo, "churn", [window(day) for day in range(1, 9)])
     assert "fewer windows" in str(error.value.fix)
+
+
+def test_of_very_many_drifted_columns_the_first_and_the_outputs_are_recorded(repo: Repository) -> None:
+    columns = [replace(DRIFTED, name=f"column{at}") for at in range(10_000)]
+    columns[5_000] = replace(columns[5_000], role="target")
+    given = window(1, drifted=tuple(columns), columns=10_000)
+    (found,) = record_windows(repo, "churn", [given])
+    assert read_history(repo, "churn") == (found,)
+    assert [one.name for one in found.drifted] == ["column5000", *(f"column{at}" for at in range(99))]
+    assert (found.more_drifted, found.drifted_count) == (9_900, 10_000)
+    assert found.alarms[-1] == "9,900 more columns"
+    before = lines(repo)
+    assert len(before[0]) < 20_000
+    record_windows(repo, "churn", [replace(given, recorded="2026-11-30T13:00:00Z")])
+    assert lines(repo) == before
 
 
 def test_a_history_that_is_too_large_says_what_repairs_it(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def _summary(windows: Sequence[MonitoredWindow], alarms: int) -> Inline:
 
 
 def _charts(windows: Sequence[MonitoredWindow]) -> Iterator[str]:
-    drifted = [ChartPoint(time_label(one), float(len(one.drifted)), alarm=bool(one.drifted)) for one in windows]
+    drifted = [ChartPoint(time_label(one), float(one.drifted_count), alarm=bool(one.drifted)) for one in windows]
     yield chart_html("drifted columns", f"of {windows[-1].columns:,}", drifted, scale_with=(0.0, 1.0))
     for name in RANGES:
         found = [next((metric for metric in one.metrics if metric.name == name), None) for one in windows]
@@ -83,7 +83,7 @@ def _window_row(one: MonitoredWindow, names: Sequence[str]) -> tuple[Inline, ...
         metric = found.get(name)
         text = "" if metric is None else f"{'~' if metric.estimated else ''}{metric.value:.4g}"
         values.append((Toned(text, _tone(metric)),) if metric is not None and metric.alarm else (text,))
-    drifted = f"{len(one.drifted):,} of {one.columns:,}"
+    drifted = f"{one.drifted_count:,} of {one.columns:,}"
     return (
         (time_label(one),),
         (f"{one.rows:,}",),
@@ -108,7 +108,7 @@ def _alarm_blocks(one: MonitoredWindow) -> Iterator[Block]:
         yield ReportTable(
             (("column",), ("what",), ("method",), ("statistic",), ("threshold",), ("p-value",)),
             tuple(_column_row(column) for column in one.drifted[:_ROWS]),
-            len(one.drifted),
+            one.drifted_count,
             right=frozenset((3, 4, 5)),
         )
     if one.notes:

@@ -84,7 +84,7 @@ def _rows(ctx: Context, windows: Sequence[MonitoredWindow]) -> Iterator[Sequence
     yield ("time", "rows", "drifted", *names, "live data")
     for one in windows:
         found = {metric.name: metric for metric in one.metrics}
-        drifted = f"{len(one.drifted):,} of {one.columns:,}"
+        drifted = f"{one.drifted_count:,} of {one.columns:,}"
         cells = [_cell(ctx, found.get(name)) for name in names]
         sources = ", ".join(one.sources[:2]) + (" …" if len(one.sources) > 2 else "")
         yield (
@@ -129,7 +129,7 @@ def _column_text(one: MonitoredColumn, types: str) -> str:
 def charts(windows: Sequence[MonitoredWindow], width: int) -> Iterator[str]:
     """A line for the drifted columns and for each metric: its lowest value, bars over time, its highest value."""
     last = windows[-max(5, min(_WINDOWS, width - _LABEL)) :]
-    yield _chart("drifted", [float(len(one.drifted)) for one in last], from_zero=True)
+    yield _chart("drifted", [float(one.drifted_count) for one in last], from_zero=True)
     for name in _metric_names(last):
         found = ({metric.name: metric.value for metric in one.metrics} for one in last)
         yield _chart(name, [one.get(name) for one in found])

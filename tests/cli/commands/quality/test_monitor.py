@@ -123,6 +123,16 @@ def test_the_history_is_shown_with_a_chart(project: Project, capsys: pytest.Capt
     assert window["alarms"] == ["amount: distribution"]
 
 
+def test_columns_that_a_history_does_not_list_are_counted(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"new{at}" for at in range(150)]
+    write_rows(project.root / "live.csv", rows(500, seed=2) | {name: [1] * 500 for name in names})
+    assert run_main(*COMPARE, "--html", "page.html") == 1
+    assert "… and 140 more" in capsys.readouterr().out
+    assert "150 of 155" in Path("page.html").read_text()
+    assert run_main("monitor", "history", "train") == 0
+    assert "150 of 155" in capsys.readouterr().out
+
+
 def test_charts_fit_a_narrow_terminal() -> None:
     windows = [window(day) for day in range(1, 29)]
     lines = list(charts(windows, 40))
