@@ -43,7 +43,8 @@ def cells_test(method: DriftMethod, cells: Cells, judged_cells: Cells, variance:
     scale = _SCALES[method]
     limit = float(chdtri(freedom, alpha)) * variance / scale if freedom else judged
     p_value = float(chdtrc(freedom, scale * judged / variance)) if freedom else 1.0
-    return CellsTest(_statistic(method, whole, cells), _statistic(method, limit + whole - judged, cells), p_value)
+    threshold = max(0.0, limit + whole - judged)  # `judged` is larger where whole sides have no value in common
+    return CellsTest(_statistic(method, whole, cells), _statistic(method, threshold, cells), p_value)
 
 
 def statistic_of(method: DriftMethod, cells: Cells) -> float:

@@ -241,6 +241,12 @@ def test_extreme_numbers_are_compared() -> None:
     assert compared(huge, huge / 10).drifted
 
 
+def test_a_threshold_is_never_negative() -> None:
+    found = compared(draws(1), draws(2) + 99, DriftSettings(numbers=DriftMethod.PSI))
+    assert found.drifted
+    assert found.threshold == 0
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "method", [DriftMethod.KS, DriftMethod.WASSERSTEIN, DriftMethod.JENSEN_SHANNON, DriftMethod.PSI]
