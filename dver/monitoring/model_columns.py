@@ -15,6 +15,8 @@ CLASSES_MAX: Final = 1000
 """The most classes of a classifier."""
 _NULLS: Final = "'NA', 'N/A', 'n/a', '#N/A', 'NULL', 'null', 'nan', 'NaN', ''"
 """Texts that are no class: what profiles take for null in CSV files, and numbers that are none."""
+_WHOLE_NUMBER: Final = r"^(0|-?[1-9][0-9]{0,14})\.0+$"
+"""A whole number as a column of floating-point numbers has it. Numbers with more digits may be rounded."""
 _CLASSES_OF_NUMBERS: Final = 20
 """A target with more different numbers than this is that of a regression, unless a task is given."""
 
@@ -88,6 +90,14 @@ def class_sql(value: str) -> str:
         f"CASE WHEN {number} IS NOT NULL THEN CAST({number} AS VARCHAR) "
         f"WHEN lower({text}) = 'true' THEN '1.0' WHEN lower({text}) = 'false' THEN '0.0' ELSE {text} END"
     )
+
+
+def key_sql(value: str) -> str:
+    """SQL that is the key of an expression as text, as it is written: large numbers stay exact, and 007 is not 7.
+
+    Only 7.0 is 7: a column of whole numbers with a null is often written as floating-point numbers.
+    """
+    return f"regexp_replace(CAST({value} AS VARCHAR), '{_WHOLE_NUMBER}', '\\1')"
 
 
 def class_of(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from dver.core.errors import CorruptError, UsageError
 from dver.core.phrasing import join_limited
 from dver.monitoring.column_names import unknown_column
-from dver.monitoring.model_columns import CLASSES_MAX, ModelColumns, class_sql
+from dver.monitoring.model_columns import CLASSES_MAX, ModelColumns, class_sql, key_sql
 from dver.tables.engine import Engine, open_engine, quoted_name
 
 ROW: Final = "dver row"
@@ -123,7 +123,7 @@ def _create_joined(
         here, other = _column(columns.key, known, shown, "key"), _column(columns.key, there, labels.name, "key")
         _refuse_repeated(engine, "live", here, shown, columns.key)
         _refuse_repeated(engine, "labels", other, labels.name, columns.key)
-        joined = f"{class_sql(f't.{other}')} = {class_sql(f'live.{here}')}"
+        joined = f"{key_sql(f't.{other}')} = {key_sql(f'live.{here}')}"
     engine.run(
         f'CREATE TEMP TABLE scored AS SELECT live."{ROW}" AS row, "{WINDOW}" AS win, {target} AS y, {selected} '
         f"FROM live LEFT JOIN labels AS t ON {joined}"
@@ -170,7 +170,7 @@ def _refuse_other_count(engine: Engine, shown: str, labels: str) -> None:
 
 
 def _refuse_repeated(engine: Engine, table: str, column: str, shown: str, key: str) -> None:
-    ((repeated,),) = engine.rows(f"SELECT count({column}) - count(DISTINCT {class_sql(column)}) FROM {table}")
+    ((repeated,),) = engine.rows(f"SELECT count({column}) - count(DISTINCT {key_sql(column)}) FROM {table}")
     if repeated:
         raise CorruptError(
             f"{shown!r} has {repeated:,} rows too many for the key {key!r}",

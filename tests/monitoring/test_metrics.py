@@ -290,8 +290,11 @@ def test_the_positive_class_of_texts_must_be_named() -> None:
     assert output_of(("-1.0", "1.0"), PREDICTED).positive == "1.0"
 
 
-def joined(tmp_path: Path, labels: dict[str, Any], *, key: str | None) -> dict[str, float]:
-    live = write(tmp_path / "live.parquet", {"id": [7, 8, 9], "prediction": [1, 0, 1], "score": [0.9, 0.2, 0.6]})
+def joined(
+    tmp_path: Path, labels: dict[str, Any], *, key: str | None, ids: Any = (7, 8, 9), name: str = "live.parquet"
+) -> dict[str, float]:
+    tmp_path.mkdir(exist_ok=True)
+    live = write(tmp_path / name, {"id": list(ids), "prediction": [1, 0, 1], "score": [0.9, 0.2, 0.6]})
     (tmp_path / "scratch").mkdir()
     columns = ModelColumns(prediction="prediction", score="score", target="target", key=key)
     with open_scored([live], columns, tmp_path / "scratch", labels=write(tmp_path / "labels.csv", labels)) as rows:
@@ -301,6 +304,42 @@ def joined(tmp_path: Path, labels: dict[str, Any], *, key: str | None) -> dict[s
 def test_labels_are_joined_by_key(tmp_path: Path) -> None:
     found = joined(tmp_path, {"id": [9, 7], "target": [0, 1]}, key="id")
     assert found["accuracy"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("ids", "others"),
+    [
+        ([7_123_456_789_012_345_600, 1, 2], [7_123_456_789_012_345_700]),
+        (["50", "1", "2"], ["5e1"]),
+        (["7", "1", "2"], ["007"]),
+        (["1", "2", "3"], ["true"]),
+        (["a", "b", "c"], [None]),
+    ],
+)
+def test_keys_that_are_written_differently_are_different(tmp_path: Path, ids: list[Any], others: list[Any]) -> None:
+    for name in ("live.parquet", "live.csv"):
+        with pytest.raises(UsageError, match="no row"):
+            joined(tmp_path / name.partition(".")[2], {"id": others, "target": [1]}, key="id", ids=ids, name=name)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [7_123_456_789_012_345_600, 7_123_456_789_012_345_601, 7_123_456_789_012_345_602],
+        ["NA", "null", "nan"],
+        ["5e1", "50", "050"],
+        ["1", "true", "True"],
+    ],
+)
+@pytest.mark.parametrize("name", ["live.parquet", "live.csv"])
+def test_similar_keys_are_no_repetition(tmp_path: Path, ids: list[Any], name: str) -> None:
+    found = joined(tmp_path, {"id": ids[::-1], "target": [1, 0, 0]}, key="id", ids=ids, name=name)
+    assert found["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_whole_numbers_are_one_key_in_each_type(tmp_path: Path) -> None:
+    found = joined(tmp_path, {"id": [9, 7, 0], "target": [0, 1, 0]}, key="id", ids=[7.0, 0.0, None])
+    assert found["accuracy"] == 1.0
 
 
 def test_labels_are_joined_by_order(tmp_path: Path) -> None:
