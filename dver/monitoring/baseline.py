@@ -54,12 +54,15 @@ def metric_limits(rows: ScoredRows, output: ModelOutput, window_rows: int) -> Ma
     """The limits for windows of `window_rows` rows, by metric. Empty if the reference is too small.
 
     A metric varies more in fewer rows. So the parts of the reference have as many rows as the window, and at most a
-    tenth of the reference.
+    tenth of the reference. Only rows with a target count, and the rest after the last whole part is left out.
     """
-    size = min(max(window_rows, 1), rows.count() // PARTS)
+    rows = rows.with_targets()
+    count = rows.count()
+    size = min(max(window_rows, 1), count // PARTS)
     if size == 0:
         return {}
     parts = realized_metrics(rows, output, by=f"row // {size}")
+    parts.pop(count // size, None)
     found = {}
     for name in RANGES:
         values = [metrics[name] for metrics in parts.values() if name in metrics]
@@ -85,7 +88,7 @@ def _calibration(rows: ScoredRows, of_class: str, column: str) -> Calibration:
     found = rows.rows(
         f"SELECT count(*), avg(s), avg(t), sum(s * (1 - s)) FROM (SELECT {column} AS s, "
         f"CAST(y = {quoted_text(of_class)} AS DOUBLE) AS t, ntile({_BINS}) OVER (ORDER BY {column}) AS bin "
-        f"FROM scored WHERE y IS NOT NULL AND {column} BETWEEN 0 AND 1) GROUP BY bin"
+        f"FROM {rows.table} WHERE y IS NOT NULL AND {column} BETWEEN 0 AND 1) GROUP BY bin"
     )
     total = sum(number for number, *_ in found)
     if not total:

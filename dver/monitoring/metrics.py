@@ -72,7 +72,7 @@ def _confusion(rows: ScoredRows, by: str, is_positive: str, predicted: str, know
     for group, *matrix in rows.rows(
         f"SELECT {by} AS g, sum({is_positive}) FILTER ({predicted}), sum(1 - {is_positive}) FILTER ({predicted}), "
         f"sum({is_positive}) FILTER (NOT ({predicted})), sum(1 - {is_positive}) FILTER (NOT ({predicted})) "
-        f"FROM scored WHERE {known} AND p IS NOT NULL GROUP BY g"
+        f"FROM {rows.table} WHERE {known} AND p IS NOT NULL GROUP BY g"
     ):
         tp, fp, fn, tn = (float(one or 0) for one in matrix)
         found[int(group)] = _defined(
@@ -91,7 +91,7 @@ def _areas(rows: ScoredRows, by: str, is_positive: str, known: str, score: str =
         "SELECT g, sum(pos * (below + neg / 2)) AS pairs, sum(pos) AS positives, sum(neg) AS negatives FROM ("
         f"SELECT g, pos, neg, coalesce(sum(neg) OVER (PARTITION BY g ORDER BY {score} "
         "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS below FROM ("
-        f"SELECT {by} AS g, {score}, sum({is_positive}) AS pos, sum(1 - {is_positive}) AS neg FROM scored "
+        f"SELECT {by} AS g, {score}, sum({is_positive}) AS pos, sum(1 - {is_positive}) AS neg FROM {rows.table} "
         f"WHERE {known} AND {score} IS NOT NULL GROUP BY g, {score})) GROUP BY g"
     )
     return {
@@ -103,7 +103,7 @@ def _log_losses(rows: ScoredRows, by: str, positive: str) -> GroupMetrics:
     """Only where all scores are probabilities."""
     found = rows.rows(
         f"SELECT {by} AS g, -avg(ln(greatest(CASE WHEN y = {positive} THEN s ELSE 1 - s END, {_SMALLEST}))) "
-        "FROM scored WHERE y IS NOT NULL AND s IS NOT NULL GROUP BY g HAVING min(s) >= 0 AND max(s) <= 1"
+        f"FROM {rows.table} WHERE y IS NOT NULL AND s IS NOT NULL GROUP BY g HAVING min(s) >= 0 AND max(s) <= 1"
     )
     return {int(group): {"log_loss": float(loss)} for group, loss in found}
 
@@ -112,7 +112,7 @@ def _regression(rows: ScoredRows, by: str) -> GroupMetrics:
     found: GroupMetrics = {}
     for group, mae, square, spread in rows.rows(
         f"SELECT {by} AS g, avg(abs(d)), avg(d * d), var_pop(t) FROM (SELECT *, t - q AS d FROM "
-        "(SELECT row, win, TRY_CAST(y AS DOUBLE) AS t, TRY_CAST(p AS DOUBLE) AS q FROM scored) "
+        f"(SELECT row, win, TRY_CAST(y AS DOUBLE) AS t, TRY_CAST(p AS DOUBLE) AS q FROM {rows.table}) "
         "WHERE isfinite(t) AND isfinite(q)) GROUP BY g"
     ):
         found[int(group)] = {"mae": float(mae), "rmse": float(square) ** 0.5}
@@ -125,7 +125,7 @@ def _multiclass(rows: ScoredRows, output: ModelOutput, by: str) -> GroupMetrics:
     """Precision, recall, F1 and the area under the ROC curve are means over the classes."""
     pairs: dict[int, dict[tuple[str, str], int]] = defaultdict(dict)
     for group, target, prediction, number in rows.rows(
-        f"SELECT {by} AS g, y, p, count(*) FROM scored WHERE y IS NOT NULL AND p IS NOT NULL GROUP BY g, y, p"
+        f"SELECT {by} AS g, y, p, count(*) FROM {rows.table} WHERE y IS NOT NULL AND p IS NOT NULL GROUP BY g, y, p"
     ):
         pairs[int(group)][target, prediction] = int(number)
     found = {group: _of_classes(counts) for group, counts in pairs.items()}
@@ -162,7 +162,7 @@ def _estimated_multiclass(rows: ScoredRows, output: ModelOutput, by: str) -> Gro
         for text, column in ((quoted_text(one), column) for one, column in output.score_columns.items())
     )
     for group, total, *by_class in rows.rows(
-        f"SELECT {by} AS g, count(*), {sums} FROM scored WHERE p IS NOT NULL AND {_all_scores(output)} GROUP BY g"
+        f"SELECT {by} AS g, count(*), {sums} FROM {rows.table} WHERE p IS NOT NULL AND {_all_scores(output)} GROUP BY g"
     ):
         cells = [float(one or 0) for one in by_class]
         classes = list(zip(cells[::3], cells[1::3], cells[2::3], strict=True))
@@ -194,7 +194,7 @@ def _class_log_losses(rows: ScoredRows, output: ModelOutput, by: str) -> GroupMe
     of_target = " ".join(f"WHEN {quoted_text(one)} THEN {column}" for one, column in output.score_columns.items())
     columns = output.score_columns.values()
     found = rows.rows(
-        f"SELECT {by} AS g, -avg(ln(greatest(CASE y {of_target} END, {_SMALLEST}))) FROM scored "
+        f"SELECT {by} AS g, -avg(ln(greatest(CASE y {of_target} END, {_SMALLEST}))) FROM {rows.table} "
         f"WHERE y IS NOT NULL AND {_all_scores(output)} GROUP BY g "
         f"HAVING min(least({', '.join(columns)})) >= 0 AND max(abs({' + '.join(columns)} - 1)) < {_SUM_ERROR}"
     )

@@ -31,12 +31,13 @@ class TableFile:
 
 
 class ScoredRows:
-    """The table `scored`: `row` in live data, `win` (the window), `y` (target), `p` (prediction), `s` (score), and
-    `s0`, `s1`... (scores of classes)."""
+    """A table with `row` in live data, `win` (the window), `y` (target), `p` (prediction), `s` (score), and `s0`,
+    `s1`... (scores of classes)."""
 
-    def __init__(self, engine: Engine, columns: ModelColumns) -> None:
+    def __init__(self, engine: Engine, columns: ModelColumns, table: str = "scored") -> None:
         self._engine = engine
         self.columns = columns
+        self.table = table
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -45,18 +46,28 @@ class ScoredRows:
     def classes(self) -> tuple[str, ...]:
         """Different values of targets and predictions, at most one more than a classifier may have."""
         found = self.rows(
-            "SELECT DISTINCT v FROM (SELECT y AS v FROM scored UNION ALL SELECT p FROM scored) "
+            f"SELECT DISTINCT v FROM (SELECT y AS v FROM {self.table} UNION ALL SELECT p FROM {self.table}) "
             f"WHERE v IS NOT NULL LIMIT {CLASSES_MAX + 1}"
         )
         return tuple(sorted(str(one) for (one,) in found))
 
     def labeled(self) -> Mapping[int, int]:
         """The number of rows with a target, by window."""
-        return {int(win): int(n) for win, n in self.rows("SELECT win, count(y) FROM scored GROUP BY win")}
+        return {int(win): int(n) for win, n in self.rows(f"SELECT win, count(y) FROM {self.table} GROUP BY win")}
 
     def count(self) -> int:
         """The number of rows."""
-        return int(self.rows("SELECT count(*) FROM scored")[0][0])
+        return int(self.rows(f"SELECT count(*) FROM {self.table}")[0][0])
+
+    def with_targets(self) -> ScoredRows:
+        """The rows with a target alone, with `row` counted from 0 again."""
+        if not self.rows(f"SELECT 1 FROM {self.table} WHERE y IS NULL LIMIT 1"):
+            return self
+        self._engine.run(
+            "CREATE TEMP TABLE IF NOT EXISTS with_targets AS SELECT * REPLACE "
+            f"(row_number() OVER (ORDER BY row) - 1 AS row) FROM {self.table} WHERE y IS NOT NULL"
+        )
+        return ScoredRows(self._engine, self.columns, "with_targets")
 
 
 @contextmanager

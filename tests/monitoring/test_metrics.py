@@ -247,6 +247,23 @@ def test_a_small_reference_has_no_limits() -> None:
         assert metric_limits(rows, BINARY, 100) == {}
 
 
+@pytest.mark.parametrize("extra", [1, 10, 999])
+def test_rows_after_the_last_whole_part_are_left_out_of_limits(extra: int) -> None:
+    data = columns_of(monitoring_data.reference())
+    longer = {name: np.concatenate([values, values[:extra]]) for name, values in data.items()}
+    with scored(data) as rows, scored(longer) as more:
+        assert metric_limits(more, BINARY, 1000) == metric_limits(rows, BINARY, 1000)
+
+
+def test_rows_without_targets_do_not_count_in_limits() -> None:
+    data = columns_of(monitoring_data.reference())
+    sparse = {name: np.repeat(values, 10) for name, values in data.items()}
+    sparse["target"] = [None if at % 10 else int(one) for at, one in enumerate(sparse["target"])]
+    with scored(data) as rows, scored(sparse) as fewer:
+        for size in (50, 1000):
+            assert metric_limits(fewer, BINARY, size) == metric_limits(rows, BINARY, size)
+
+
 def test_small_windows_have_wide_limits() -> None:
     with scored(columns_of(monitoring_data.reference())) as rows:
         wide, narrow = (metric_limits(rows, BINARY, size)["accuracy"] for size in (50, 1000))
