@@ -36,14 +36,15 @@ def compare_profiles(
     """Compare live data with the reference. Raises UsageError if they have no collection in common.
 
     Columns of the model's output that are missing in the reference, as in training data, are compared with those of
-    `baseline`. Without one, they are not compared. That live data has no target is no drift.
+    `baseline`. Without one, they are not compared. That live data has no target, or no value of it, is no drift.
     """
     result = WindowDrift()
     for one, other in _pairs(reference, live, result.notes):
         prefix = one.name if len(reference.collections) > 1 else ""
         left_out = {name for name in outputs.roles if one.column(name) is None}
-        if outputs.target is not None and other.column(outputs.target) is None:
+        if outputs.target is not None and not _has_values(other, outputs.target):
             left_out.add(outputs.target)
+            other = _without(other, {outputs.target})
         known = _settings_of(settings, one, other, left_out)
         _add(result, compare(_without(one, left_out), _without(other, left_out), known).columns, prefix, outputs)
         base = baseline.table if baseline is not None else None
@@ -91,6 +92,11 @@ def _settings_of(
     """The settings, with those columns only that a collection has: others belong to other collections."""
     known = ({column.name for column in (*one.columns, *other.columns)}) - left_out
     return replace(settings, columns={name: it for name, it in settings.columns.items() if name in known})
+
+
+def _has_values(one: CollectionProfile, name: str) -> bool:
+    column = one.column(name)
+    return column is not None and column.nulls + column.nans < column.count
 
 
 def _without(one: CollectionProfile, names: set[str]) -> CollectionProfile:

@@ -41,30 +41,38 @@ def measure_performance(
 ) -> dict[int, WindowPerformance]:
     """The performance in each window of `live`. `rows` are the numbers of rows by window.
 
-    With targets it is that of the rows that have one. Without, it is estimated, if the model is a classifier with
-    scores that are calibrated on the baseline. Raises UsageError if the classes are not clear.
+    In a window with targets it is that of the rows that have one. In another, it is estimated, if the model is a
+    classifier with scores that are calibrated on the baseline. Raises UsageError if the classes are not clear.
     """
-    classes = {*live.classes(), *(baseline.rows.classes() if baseline.rows is not None else ())}
+    classes = sorted({*live.classes(), *(baseline.rows.classes() if baseline.rows is not None else ())})
+    labeled = {window: number for window, number in live.labeled().items() if number and window in rows}
+    unlabeled = {window: number for window, number in rows.items() if window not in labeled}
+    found = _realized(live, classes, baseline, labeled) if labeled else {}
+    estimated = _estimated(live, classes, baseline, unlabeled) if unlabeled else {}
     if has_targets:
-        output = output_of(sorted(classes), live.columns)
-        return _realized(live, output, baseline, rows)
-    why, output_or_none = _why_not_estimated(live.columns, sorted(classes), baseline)
-    if output_or_none is None:
-        return {window: WindowPerformance(notes=[f"no estimate of the performance: {why}"]) for window in rows}
-    return _with_limits(estimated_metrics(live, output_or_none), output_or_none, baseline, rows, estimated=True)
+        for one in estimated.values():
+            one.labeled = 0
+            one.notes.insert(0, "no row has a label")
+    return {**found, **estimated}
 
 
 def _realized(
-    live: ScoredRows, output: ModelOutput, baseline: PerformanceBaseline, rows: Mapping[int, int]
+    live: ScoredRows, classes: list[str], baseline: PerformanceBaseline, labeled: Mapping[int, int]
 ) -> dict[int, WindowPerformance]:
-    labeled = live.labeled()
-    known = {window: labeled.get(window, 0) for window in rows}
-    found = _with_limits(realized_metrics(live, output), output, baseline, known, estimated=False)
+    output = output_of(classes, live.columns)
+    found = _with_limits(realized_metrics(live, output), output, baseline, labeled, estimated=False)
     for window, one in found.items():
-        one.labeled = known[window]
-        if not one.labeled:
-            one.notes = ["no row has a label"]
+        one.labeled = labeled[window]
     return found
+
+
+def _estimated(
+    live: ScoredRows, classes: list[str], baseline: PerformanceBaseline, rows: Mapping[int, int]
+) -> dict[int, WindowPerformance]:
+    why, output = _why_not_estimated(live.columns, classes, baseline)
+    if output is None:
+        return {window: WindowPerformance(notes=[f"no estimate of the performance: {why}"]) for window in rows}
+    return _with_limits(estimated_metrics(live, output), output, baseline, rows, estimated=True)
 
 
 def _why_not_estimated(

@@ -139,12 +139,18 @@ def _create_joined(
         f'CREATE TEMP TABLE scored AS SELECT live."{ROW}" AS row, "{WINDOW}" AS win, {target} AS y, {selected} '
         f"FROM live LEFT JOIN labels AS t ON {joined}"
     )
-    if columns.key is not None and not engine.rows("SELECT 1 FROM scored WHERE y IS NOT NULL LIMIT 1"):
+    if columns.key is not None and not _is_joined(engine, joined):
         raise UsageError(
             f"no row of {labels.name!r} belongs to a row of {shown!r}",
             why=f"no value of the key {columns.key!r} is in both",
             fix="name the column that identifies rows in both: --key COLUMN",
         )
+
+
+def _is_joined(engine: Engine, joined: str) -> bool:
+    """Does a label belong to a row? It may be null, so that no row has a target."""
+    has_target = engine.rows("SELECT 1 FROM scored WHERE y IS NOT NULL LIMIT 1")
+    return bool(has_target or engine.rows(f"SELECT 1 FROM live JOIN labels AS t ON {joined} LIMIT 1"))
 
 
 def _model_outputs(columns: ModelColumns, known: Sequence[str], shown: str) -> str:

@@ -164,6 +164,43 @@ def test_live_data_may_have_the_labels_itself(project: Project) -> None:
     assert not any(one.estimated for one in window.metrics)
 
 
+def test_windows_without_labels_keep_their_estimates_when_others_are_labeled(project: Project) -> None:
+    table = rows(600, seed=2, days=3)
+    write_rows(project.root / "live.csv", table, without=("target",))
+    write_rows(project.root / "labels.csv", {"id": table["id"][:200], "target": table["target"][:200]})
+    options = {"window": "day", "time": "at", "key": "id", **OUTPUTS}
+    before = run_monitor(project, "live.csv", **options).history
+    after = run_monitor(project, "live.csv", labels="labels.csv", **options).history
+    assert [one.labeled for one in after] == [200, 0, 0]
+    assert not any(one.estimated for one in after[0].metrics)
+    assert [one.metrics for one in after[1:]] == [one.metrics for one in before[1:]]
+    assert after[1].notes == ("no row has a label",)
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+def test_targets_without_a_value_are_no_targets(project: Project, in_file: bool) -> None:
+    table = rows(500, seed=2)
+    empty = {**table, "target": [""] * 500}
+    write_rows(project.root / "live.csv", empty, without=("target",) if in_file else ())
+    write_rows(project.root / "labels.csv", {name: empty[name] for name in ("id", "target")})
+    result = run_monitor(project, "live.csv", key="id", labels="labels.csv" if in_file else None, **OUTPUTS)
+    window = result.windows[0].window
+    assert not result.alarm
+    assert [one.estimated for one in window.metrics] == [True] * 5
+    assert (window.labeled, window.notes) == (0, ("no row has a label",))
+
+
+def test_no_estimate_of_windows_without_labels_says_why(project: Project) -> None:
+    table = rows(400, seed=2, days=2)
+    table["target"] = [*table["target"][:200], *[""] * 200]
+    write_rows(project.root / "live.csv", table)
+    outputs = {"prediction": "prediction", "target": "target"}
+    first, second = run_monitor(project, "live.csv", window="day", time="at", **outputs).history
+    assert first.metrics
+    assert second.notes[0] == "no row has a label"
+    assert "--score COLUMN" in second.notes[1]
+
+
 def test_scores_that_are_not_calibrated_give_no_estimate(project: Project) -> None:
     table = rows(2000)
     table["score"] = [round(one**3, 6) for one in table["score"]]
