@@ -34,6 +34,9 @@ _SMALLEST: Final = "2.220446049250313e-16"
 _SUM_ERROR: Final = 0.001
 """The probabilities of all classes add up to 1, within this."""
 
+_ROUNDING: Final = 1e-6
+"""A probability may be outside of 0 to 1 by this: 32-bit numbers are rounded."""
+
 
 def realized_metrics(rows: ScoredRows, output: ModelOutput, by: str = BY_WINDOW) -> GroupMetrics:
     """The metrics of rows with targets."""
@@ -64,6 +67,13 @@ def estimated_metrics(rows: ScoredRows, output: ModelOutput, by: str = BY_WINDOW
     found = _confusion(rows, by, "s", f"p = {quoted_text(output.positive)}", "s IS NOT NULL")
     _join(found, _areas(rows, by, "s", "s IS NOT NULL"))
     return found
+
+
+def groups_without_probabilities(rows: ScoredRows, output: ModelOutput, by: str = BY_WINDOW) -> frozenset[int]:
+    """The groups with a score that is no probability."""
+    columns = output.score_columns.values()
+    outside = " OR ".join(f"{one} NOT BETWEEN {-_ROUNDING} AND {1 + _ROUNDING}" for one in columns)
+    return frozenset(int(group) for (group,) in rows.rows(f"SELECT DISTINCT {by} FROM {rows.table} WHERE {outside}"))
 
 
 def _confusion(rows: ScoredRows, by: str, is_positive: str, predicted: str, known: str) -> GroupMetrics:

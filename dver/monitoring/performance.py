@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from dver.formats.monitor_history import MonitoredMetric
 from dver.monitoring.baseline import (
@@ -13,9 +14,17 @@ from dver.monitoring.baseline import (
     calibrations_of,
     metric_limits,
 )
-from dver.monitoring.metrics import RANGES, GroupMetrics, estimated_metrics, realized_metrics
+from dver.monitoring.metrics import (
+    RANGES,
+    GroupMetrics,
+    estimated_metrics,
+    groups_without_probabilities,
+    realized_metrics,
+)
 from dver.monitoring.model_columns import ModelColumns, ModelOutput, ModelTask, output_of, shown_class
 from dver.monitoring.scored_rows import ScoredRows
+
+_NO_PROBABILITIES: Final = "{} has a score that is no probability: it is not between 0 and 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +80,14 @@ def _estimated(
 ) -> dict[int, WindowPerformance]:
     why, output = _why_not_estimated(live.columns, classes, baseline)
     if output is None:
-        return {window: WindowPerformance(notes=[f"no estimate of the performance: {why}"]) for window in rows}
-    return _with_limits(estimated_metrics(live, output), output, baseline, rows, estimated=True)
+        return {window: _not_estimated(why) for window in rows}
+    found = _with_limits(estimated_metrics(live, output), output, baseline, rows, estimated=True)
+    invalid = groups_without_probabilities(live, output).intersection(rows)
+    return {**found, **{window: _not_estimated(_NO_PROBABILITIES.format("the live data")) for window in invalid}}
+
+
+def _not_estimated(why: str) -> WindowPerformance:
+    return WindowPerformance(notes=[f"no estimate of the performance: {why}"])
 
 
 def _why_not_estimated(
@@ -93,6 +108,8 @@ def _why_not_estimated(
 
 
 def _why_not_calibrated(rows: ScoredRows, output: ModelOutput) -> str:
+    if groups_without_probabilities(rows, output):
+        return _NO_PROBABILITIES.format("the reference")
     for name, found in calibrations_of(rows, output).items():
         of_class = f" of {shown_class(name)!r}" if output.task is ModelTask.MULTICLASS else ""
         if not found.rows:

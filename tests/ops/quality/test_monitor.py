@@ -211,6 +211,26 @@ def test_scores_that_are_not_calibrated_give_no_estimate(project: Project) -> No
     assert "not calibrated" in window.notes[0]
 
 
+@pytest.mark.parametrize("side", ["the live data", "the reference"])
+def test_scores_that_are_no_probabilities_give_no_estimate(project: Project, side: str) -> None:
+    for name, count, of_side in (("base.csv", 2000, "the reference"), ("live.csv", 400, "the live data")):
+        table = rows(count, seed=count, days=2)
+        if side == of_side:
+            table["score"][-1] = 100 * table["score"][-1] + 1
+        write_rows(project.root / name, table, without=("target",) if name == "live.csv" else ())
+    found = run_monitor(project, "live.csv", reference="base.csv", window="day", time="at", **OUTPUTS).history
+    assert [len(one.metrics) for one in found] == [5 if side == "the live data" else 0, 0]
+    (note,) = found[1].notes
+    assert note.startswith(f"no estimate of the performance: {side} has a score that is no probability")
+
+
+def test_scores_may_be_rounded_above_1(project: Project) -> None:
+    table = rows(500, seed=2)
+    table["score"][0] = 1.0000001
+    write_rows(project.root / "live.csv", table, without=("target",))
+    assert run_monitor(project, "live.csv", **OUTPUTS).windows[0].window.metrics
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
