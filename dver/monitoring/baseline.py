@@ -66,15 +66,18 @@ def metric_limits(rows: ScoredRows, output: ModelOutput, window_rows: int) -> Ma
     found = {}
     for name in RANGES:
         values = [metrics[name] for metrics in parts.values() if name in metrics]
-        if len(values) >= PARTS_MIN:
-            found[name] = limits_of(name, values)
+        if len(values) < PARTS_MIN or not all(map(math.isfinite, values)):
+            continue
+        limits = limits_of(name, values)
+        if math.isfinite(limits.lower) and math.isfinite(limits.upper):
+            found[name] = limits
     return found
 
 
 def limits_of(name: str, values: list[float]) -> MetricLimits:
     """The mean of `values` and three standard deviations to both sides, within the range of the metric `name`."""
-    mean = math.fsum(values) / len(values)
-    spread = DEVIATIONS * math.sqrt(math.fsum((one - mean) ** 2 for one in values) / len(values))
+    mean = math.fsum(one / len(values) for one in values)  # the sum of large values would be infinite
+    spread = DEVIATIONS * math.hypot(*(one - mean for one in values)) / math.sqrt(len(values))
     least, most = RANGES[name]
     return MetricLimits(max(mean - spread, least), mean + spread if most is None else min(mean + spread, most))
 

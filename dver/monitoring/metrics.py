@@ -1,7 +1,8 @@
 """Metrics of a model's performance, each computed by DuckDB for all windows at once.
 
 `by` is SQL for the group of a row: `win` for windows, `row // 1000` for parts of the reference. A metric that has no
-value in a group, such as the precision without a predicted positive, is missing there.
+value in a group, such as the precision without a predicted positive, is missing there. Those of a regression may be
+infinite.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ _SMALLEST: Final = "2.220446049250313e-16"
 _SUM_ERROR: Final = 0.001
 """The probabilities of all classes add up to 1, within this."""
 
+_SQUARED_MAX: Final = "1e150"
+"""The squares of smaller numbers are finite, and so are their sums. DuckDB 1 fails at an infinite variance."""
 _ROUNDING: Final = 1e-6
 """A probability may be outside of 0 to 1 by this: 32-bit numbers are rounded."""
 
@@ -119,9 +122,13 @@ def _log_losses(rows: ScoredRows, by: str, positive: str) -> GroupMetrics:
 
 
 def _regression(rows: ScoredRows, by: str) -> GroupMetrics:
+    """Infinite or NaN, if numbers are too large."""
     found: GroupMetrics = {}
+    spread_sql = (
+        f"CASE WHEN max(abs(t)) < {_SQUARED_MAX} THEN var_pop(t) FILTER (abs(t) < {_SQUARED_MAX}) ELSE 'nan' END"
+    )
     for group, mae, square, spread in rows.rows(
-        f"SELECT {by} AS g, avg(abs(d)), avg(d * d), var_pop(t) FROM (SELECT *, t - q AS d FROM "
+        f"SELECT {by} AS g, avg(abs(d)), avg(d * d), {spread_sql} FROM (SELECT *, t - q AS d FROM "
         f"(SELECT row, win, TRY_CAST(y AS DOUBLE) AS t, TRY_CAST(p AS DOUBLE) AS q FROM {rows.table}) "
         "WHERE isfinite(t) AND isfinite(q)) GROUP BY g"
     ):

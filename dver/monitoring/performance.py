@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from dver.core.phrasing import join_limited
 from dver.formats.monitor_history import MonitoredMetric
 from dver.monitoring.baseline import (
     CALIBRATION_ERROR_MAX,
@@ -138,10 +140,13 @@ def _with_limits(
             by_size[number] = metric_limits(baseline.rows, output, number)
         limits = by_size.get(number, {})
         values = metrics.get(window, {})
-        one = WindowPerformance(
-            tuple(_metric(name, values[name], limits.get(name), estimated) for name in RANGES if name in values)
-        )
-        if values and not limits:
+        known = [name for name in RANGES if name in values]
+        finite = [name for name in known if math.isfinite(values[name])]
+        one = WindowPerformance(tuple(_metric(name, values[name], limits.get(name), estimated) for name in finite))
+        if finite != known:
+            missing = join_limited([name for name in known if name not in finite])
+            one.notes.append(f"no {missing}: predictions or targets are too large numbers")
+        if finite and not limits:
             few = f"the reference has fewer than {PARTS_MIN} parts with labels"
             one.notes.append(f"no limits of the performance: {baseline.why or few}")
         found[window] = one

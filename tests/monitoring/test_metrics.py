@@ -275,6 +275,20 @@ def test_limits_stay_within_the_range_of_a_metric() -> None:
     assert (found.lower, found.upper) == (pytest.approx(0.8), 1.0)
 
 
+def test_limits_of_large_values_are_finite() -> None:
+    found = limits_of("mae", [1e308, 1.1e308, 1e308, 1.1e308, 1e308, 1.1e308])
+    assert (found.lower, found.upper) == (pytest.approx(0.9e308), pytest.approx(1.2e308))
+
+
+@pytest.mark.parametrize("huge", [1e200, 1e308, -1e308])
+def test_numbers_that_are_too_large_have_no_limits(huge: float) -> None:
+    data = {"target": [huge * (at % 7) / 7 for at in range(100)], "prediction": [-huge] * 100}
+    with scored(data, PREDICTED) as rows:
+        limits = metric_limits(rows, ModelOutput(ModelTask.REGRESSION), 10)
+    assert all(np.isfinite([one.lower, one.upper]).all() for one in limits.values())
+    assert "rmse" not in limits
+
+
 def test_a_metric_without_a_value_is_missing() -> None:
     with scored({"target": [0, 0], "prediction": [0, 0], "score": [0.1, 0.2]}) as rows:
         assert realized_metrics(rows, BINARY)[0] == {"accuracy": 1.0, "log_loss": pytest.approx(0.16425, abs=1e-4)}

@@ -309,6 +309,20 @@ def test_the_performance_of_a_regression_needs_labels(project: Project) -> None:
     assert not any(one.alarm for one in found.windows[0].window.metrics if one.name != "r2")
 
 
+@pytest.mark.parametrize("column", ["forecast", "amount"])
+def test_metrics_of_numbers_that_are_too_large_are_left_out(project: Project, column: str) -> None:
+    table = {**rows(1000, seed=2), "forecast": [0.0] * 1000}
+    write_rows(project.root / "base.csv", table)
+    table[column][0] = 1e200
+    write_rows(project.root / "live.csv", table)
+    options = {"prediction": "forecast", "target": "amount"}
+    window = run_monitor(project, "live.csv", reference="base.csv", **options).windows[0].window
+    assert window.notes == ("no rmse, r2: predictions or targets are too large numbers",)
+    assert [one.name for one in window.metrics] == ["mae"]
+    (same,) = run_monitor(project, "live.csv", reference="live.csv", **options).history
+    assert [one.upper is None for one in same.metrics] == [False]
+
+
 # -- windows
 
 
