@@ -88,7 +88,7 @@ def find_windows(
                 notes = (f"{part:,} rows without a time were left out",) if part else ()
                 continue
             profile = profile_table(part.file.path, part.file.name, settings)
-            start, end = _part_times(part, rule, profile, time, given)
+            start, end = _part_times(part, rule, profile, time, given, join_limited(list(live), 2))
             id_ = rule.id_of(part.number, part.first_row)
             yield LiveWindow(
                 id_, start, end, part.rows, sources, profile, _names(profile), tables, part.number, notes=notes
@@ -153,11 +153,13 @@ def _names(profile: Profile) -> frozenset[str]:
     return frozenset(column.name for part in profile.collections for column in part.columns)
 
 
-def _part_times(part: TablePart, rule: WindowRule, profile: Profile, time: str | None, given: str) -> tuple[str, str]:
+def _part_times(
+    part: TablePart, rule: WindowRule, profile: Profile, time: str | None, given: str, shown: str
+) -> tuple[str, str]:
     """The times of a window: of a unit, its beginning and its newest data."""
     if time is None:
         return given, given
-    start, end = _times_in(profile, time, part.file.name)
+    start, end = _times_in(profile, time, shown)
     return (time_text(part.number) if rule.unit is not None else start), end
 
 

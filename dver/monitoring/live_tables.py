@@ -15,9 +15,10 @@ from dver.core.errors import UsageError
 from dver.core.oid import Oid
 from dver.core.phrasing import join_limited
 from dver.monitoring.column_names import unknown_column
-from dver.monitoring.scored_rows import ROW, WINDOW, TableFile, source_of
-from dver.monitoring.window_rule import WindowRule
-from dver.tables.engine import Engine, open_engine
+from dver.monitoring.scored_rows import TableFile
+from dver.monitoring.table_columns import ROW, WINDOW, NamedTable, named_table
+from dver.monitoring.window_rule import WindowRule, time_sql
+from dver.tables.engine import open_engine
 from dver.tables.suffixes import DELIMITERS, is_table_file, table_suffixes
 
 if TYPE_CHECKING:
@@ -60,33 +61,46 @@ def split_tables(
     (scratch / "engine").mkdir()
     files = [(one.path, one.name) for one in tables]
     with open_engine(files, scratch / "engine", ordered=True, arrow=True) as (engine, sources):
-        source = source_of(sources)
-        _check_time(engine, source, time, tables)
+        live = named_table(engine, sources, files)
+        column = None if time is None else _time_column(live, time, tables)
         engine.run(
-            f'CREATE TEMP VIEW live AS SELECT *, {rule.sql(time)} AS "{WINDOW}" FROM '
-            f'(SELECT *, row_number() OVER () - 1 AS "{ROW}" FROM {source})'
+            f'CREATE TEMP VIEW live AS SELECT *, {rule.sql(column)} AS "{WINDOW}" FROM '
+            f'(SELECT *, row_number() OVER () - 1 AS "{ROW}" FROM {live.sql})'
         )
         counts = dict(engine.rows(f'SELECT "{WINDOW}", count(*) FROM live GROUP BY 1'))
         undated = int(counts.pop(None, 0))
         _check_counts(counts, time, tables)
-        suffix = ".csv" if _is_text(tables[0].name) else ".parquet"
+        suffix = ".csv" if any(map(_is_text, tables)) else ".parquet"
         batches = engine.batches(
-            f'SELECT * FROM live WHERE "{WINDOW}" IS NOT NULL ORDER BY "{WINDOW}", "{ROW}"', _BATCH
+            f'SELECT {_values(live, column, tables)}, "{WINDOW}" FROM live WHERE "{WINDOW}" IS NOT NULL '
+            f'ORDER BY "{WINDOW}", "{ROW}"',
+            _BATCH,
         )
         yield undated
-        for number, file, first in _written(batches, scratch, suffix):
+        for number, file, first in _written(batches, live.names, scratch, suffix):
             yield TablePart(number, file, int(counts[number]), first)
 
 
-def _is_text(name: str) -> bool:
+def _is_text(table: TableFile) -> bool:
     """Has the format no types? Then parts are written as text, too, so that types are inferred as in the reference."""
-    return table_suffixes(name)[0] in DELIMITERS
+    return table_suffixes(table.name)[0] in DELIMITERS
 
 
-def _check_time(engine: Engine, source: str, time: str | None, tables: Sequence[TableFile]) -> None:
-    known = engine.columns(source)
-    if time is not None and time not in known:
-        raise unknown_column(time, known, "time", shown=repr(tables[0].name))
+def _values(live: NamedTable, time: str | None, tables: Sequence[TableFile]) -> str:
+    """SQL for the columns of a part. Beside a table of text, the values of all others are text."""
+    columns = [f"c{at}" for at in range(len(live.names))]
+    if not any(map(_is_text, tables)):
+        return ", ".join(columns)
+    texts = {one: f"CAST({one} AS VARCHAR)" for one in columns}
+    if time is not None and not all(map(_is_text, tables)):  # formats write times differently
+        texts[time] = f"CAST({time_sql(time)} AS VARCHAR)"
+    return ", ".join(texts.values())
+
+
+def _time_column(live: NamedTable, time: str, tables: Sequence[TableFile]) -> str:
+    if time not in live.columns:
+        raise unknown_column(time, list(live.columns), "time", shown=repr(tables[0].name))
+    return live.columns[time]
 
 
 def _check_counts(counts: dict[Any, Any], time: str | None, tables: Sequence[TableFile]) -> None:
@@ -105,14 +119,16 @@ def _check_counts(counts: dict[Any, Any], time: str | None, tables: Sequence[Tab
         )
 
 
-def _written(batches: Iterator[RecordBatch], scratch: Path, suffix: str) -> Iterator[tuple[int, TableFile, str]]:
-    """Write sorted rows to a file for each window."""
+def _written(
+    batches: Iterator[RecordBatch], names: Sequence[str], scratch: Path, suffix: str
+) -> Iterator[tuple[int, TableFile, str]]:
+    """Write sorted rows to a file for each window, with `names` for their columns."""
     file = TableFile(scratch / f"window{suffix}", f"window{suffix}")
     open_part: Any = None
     number, first = 0, ""
     try:
         for batch in batches:
-            for found, rows in _by_window(batch):
+            for found, rows in _by_window(batch, names):
                 if open_part is not None and found != number:
                     open_part.close()
                     open_part = None
@@ -129,12 +145,14 @@ def _written(batches: Iterator[RecordBatch], scratch: Path, suffix: str) -> Iter
             open_part.close()
 
 
-def _by_window(batch: RecordBatch) -> Iterator[tuple[int, RecordBatch]]:
-    """Runs of rows with the same window, without the columns that this module added."""
+def _by_window(batch: RecordBatch, names: Sequence[str]) -> Iterator[tuple[int, RecordBatch]]:
+    """Runs of rows with the same window, which the last column has."""
     import numpy as np
+    from pyarrow import RecordBatch
 
-    numbers = batch.column(batch.schema.get_field_index(WINDOW)).to_numpy(zero_copy_only=False)
-    plain = batch.select([one for one in batch.schema.names if one not in (WINDOW, ROW)])
+    *columns, windows = batch.columns
+    numbers = windows.to_numpy(zero_copy_only=False)
+    plain = RecordBatch.from_arrays(columns, names=list(names))
     starts = np.concatenate([[0], np.nonzero(np.diff(numbers))[0] + 1, [len(numbers)]])
     for start, end in pairwise(starts):
         yield int(numbers[start]), plain.slice(int(start), int(end - start))

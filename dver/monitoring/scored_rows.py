@@ -12,11 +12,10 @@ from dver.core.errors import CorruptError, UsageError
 from dver.core.phrasing import join_limited
 from dver.monitoring.column_names import unknown_column
 from dver.monitoring.model_columns import CLASSES_MAX, ModelColumns, class_sql, key_sql
-from dver.tables.engine import Engine, open_engine, quoted_name
+from dver.monitoring.table_columns import ROW, WINDOW, named_table
+from dver.monitoring.window_rule import WindowRule
+from dver.tables.engine import Engine, open_engine
 
-ROW: Final = "dver row"
-WINDOW: Final = "dver window"
-"""The names of columns that this package adds to live data."""
 ONE_WINDOW: Final = "0"
 """The SQL of the window of a row, if all rows are in one window."""
 
@@ -77,39 +76,34 @@ def open_scored(
     scratch: Path,
     *,
     labels: TableFile | None = None,
-    window: str = ONE_WINDOW,
+    rule: WindowRule | None = None,
+    time: str | None = None,
 ) -> Iterator[ScoredRows]:
     """The rows of `live`, with the targets of `labels` if they are in a file of their own.
 
-    `window` is SQL for the number of a row's window: it may use the columns of `live`, and ROW. `scratch` is an empty
-    directory. Raises UsageError for an unknown column, and for labels that do not fit.
+    Without a `rule`, all are in one window. `scratch` is an empty directory. Raises UsageError for an unknown column,
+    and for labels that do not fit.
     """
-    files = [*live, *([labels] if labels is not None else [])]
-    with open_engine([(one.path, one.name) for one in files], scratch, ordered=True, arrow=True) as (engine, sources):
-        source = source_of(sources[: len(live)])
+    files = [(one.path, one.name) for one in (*live, *([labels] if labels is not None else []))]
+    with open_engine(files, scratch, ordered=True, arrow=True) as (engine, sources):
+        table = named_table(engine, sources[: len(live)], files[: len(live)])
+        known, shown = table.columns, join_limited([one.name for one in live], 2)
+        time_column = None if time is None or rule is None else _column(time, known, shown, "time")
+        window = ONE_WINDOW if rule is None else rule.sql(time_column)
         engine.run(
             f'CREATE TEMP VIEW live AS SELECT *, {window} AS "{WINDOW}" FROM '
-            f'(SELECT *, row_number() OVER () - 1 AS "{ROW}" FROM {source})'
+            f'(SELECT *, row_number() OVER () - 1 AS "{ROW}" FROM {table.sql})'
         )
-        known = [one for one in engine.columns("live") if one not in (ROW, WINDOW)]
-        shown = join_limited([one.name for one in live], 2)
         if labels is None:
             _create(engine, columns, known, shown)
         else:
-            _create_joined(engine, columns, known, shown, labels, sources[-1])
+            labeled = named_table(engine, sources[-1:], files[-1:])
+            engine.run(f'CREATE TEMP VIEW labels AS SELECT *, row_number() OVER () - 1 AS "{ROW}" FROM {labeled.sql}')
+            _create_joined(engine, columns, known, shown, labeled.columns, labels.name)
         yield ScoredRows(engine, columns)
 
 
-def source_of(sources: Sequence[str]) -> str:
-    """One source with the rows of all: columns with the same name are one."""
-    return (
-        sources[0]
-        if len(sources) == 1
-        else f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {one}' for one in sources)})"
-    )
-
-
-def _create(engine: Engine, columns: ModelColumns, known: Sequence[str], shown: str) -> None:
+def _create(engine: Engine, columns: ModelColumns, known: Mapping[str, str], shown: str) -> None:
     """The table of rows that have their targets themselves, or have none."""
     selected = _model_outputs(columns, known, shown)
     target = "NULL" if columns.target is None else class_sql(_column(columns.target, known, shown, "target"))
@@ -119,21 +113,25 @@ def _create(engine: Engine, columns: ModelColumns, known: Sequence[str], shown: 
 
 
 def _create_joined(
-    engine: Engine, columns: ModelColumns, known: Sequence[str], shown: str, labels: TableFile, source: str
+    engine: Engine,
+    columns: ModelColumns,
+    known: Mapping[str, str],
+    shown: str,
+    there: Mapping[str, str],
+    labels: str,
 ) -> None:
-    engine.run(f'CREATE TEMP VIEW labels AS SELECT *, row_number() OVER () - 1 AS "{ROW}" FROM {source}')
-    there = [one for one in engine.columns("labels") if one != ROW]
+    """The table of rows with the targets of the view `labels`, whose columns are `there`."""
     if columns.target is None:
         raise UsageError("labels need the name of their column", fix="give it: --target COLUMN")
-    target = class_sql(f"t.{_column(columns.target, there, labels.name, 'target')}")
+    target = class_sql(f"t.{_column(columns.target, there, labels, 'target')}")
     selected = _model_outputs(columns, known, shown)
     if columns.key is None:
-        _refuse_other_count(engine, shown, labels.name)
+        _refuse_other_count(engine, shown, labels)
         joined = f't."{ROW}" = live."{ROW}"'
     else:
-        here, other = _column(columns.key, known, shown, "key"), _column(columns.key, there, labels.name, "key")
+        here, other = _column(columns.key, known, shown, "key"), _column(columns.key, there, labels, "key")
         _refuse_repeated(engine, "live", here, shown, columns.key)
-        _refuse_repeated(engine, "labels", other, labels.name, columns.key)
+        _refuse_repeated(engine, "labels", other, labels, columns.key)
         joined = f"{key_sql(f't.{other}')} = {key_sql(f'live.{here}')}"
     engine.run(
         f'CREATE TEMP TABLE scored AS SELECT live."{ROW}" AS row, "{WINDOW}" AS win, {target} AS y, {selected} '
@@ -141,7 +139,7 @@ def _create_joined(
     )
     if columns.key is not None and not _is_joined(engine, joined):
         raise UsageError(
-            f"no row of {labels.name!r} belongs to a row of {shown!r}",
+            f"no row of {labels!r} belongs to a row of {shown!r}",
             why=f"no value of the key {columns.key!r} is in both",
             fix="name the column that identifies rows in both: --key COLUMN",
         )
@@ -153,7 +151,7 @@ def _is_joined(engine: Engine, joined: str) -> bool:
     return bool(has_target or engine.rows(f"SELECT 1 FROM live JOIN labels AS t ON {joined} LIMIT 1"))
 
 
-def _model_outputs(columns: ModelColumns, known: Sequence[str], shown: str) -> str:
+def _model_outputs(columns: ModelColumns, known: Mapping[str, str], shown: str) -> str:
     prediction, score = "NULL::VARCHAR", "NULL::DOUBLE"
     if columns.prediction is not None:
         prediction = class_sql(f"live.{_column(columns.prediction, known, shown, 'prediction')}")
@@ -170,10 +168,10 @@ def _number(column: str) -> str:
     return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
-def _column(name: str, known: Sequence[str], shown: str, option: str) -> str:
+def _column(name: str, known: Mapping[str, str], shown: str, option: str) -> str:
     if name in known:
-        return quoted_name(name)
-    raise unknown_column(name, known, option, shown=repr(shown))
+        return known[name]
+    raise unknown_column(name, list(known), option, shown=repr(shown))
 
 
 def _refuse_other_count(engine: Engine, shown: str, labels: str) -> None:

@@ -13,7 +13,7 @@ from dver.monitoring.live_tables import new_directory
 from dver.monitoring.performance import PerformanceBaseline, WindowPerformance, measure_performance
 from dver.monitoring.references import Reference
 from dver.monitoring.request import MonitorRequest
-from dver.monitoring.scored_rows import ONE_WINDOW, TableFile, open_scored
+from dver.monitoring.scored_rows import TableFile, open_scored
 from dver.repo import Repository
 
 
@@ -68,11 +68,10 @@ def _measure(
     outputs = request.outputs
     has_targets = labels is not None or outputs.target in windows[0].columns
     columns = outputs if has_targets else replace(outputs, target=None)
-    sql = ONE_WINDOW if request.rule is None else request.rule.sql(request.time)
     sizes = {one.number: one.rows for one in windows}
     with (
         new_directory(scratch, "live") as folder,
-        open_scored(tables, columns, folder, labels=labels, window=sql) as rows,
+        open_scored(tables, columns, folder, labels=labels, rule=request.rule, time=request.time) as rows,
     ):
         found = measure_performance(rows, base, sizes, has_targets=has_targets)
     return [found[one.number] for one in windows]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from dver.core.errors import UsageError
-from dver.monitoring.scored_rows import ROW
+from dver.monitoring.table_columns import ROW
 from dver.tables.engine import quoted_name
 
 _LENGTHS: Final = {"hour": 13, "day": 10, "week": 10, "month": 7}

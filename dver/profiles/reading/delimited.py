@@ -34,6 +34,12 @@ def scan_delimited(file: TextFile, settings: ProfileSettings, delimiter: str) ->
     raise bad_table(file.name, f"a row is longer than {_BLOCKS[-1] >> 20} MB, or a quote is not closed")
 
 
+def delimited_columns(file: TextFile, delimiter: str) -> list[str]:
+    """The names of the columns of a CSV file. Raises CorruptError for a file that cannot be read."""
+    with arrow_errors(file.name, RowsRead()):
+        return _header(file, delimiter, _BLOCKS[0])
+
+
 class _RowTooLongError(Exception):
     """A row does not fit into a block."""
 

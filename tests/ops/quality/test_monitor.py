@@ -556,6 +556,61 @@ def test_a_clone_without_the_data_needs_its_profile_only(project: Project, tmp_p
         (tmp_path / "train.csv").rename(project.root / "train.csv")
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("names", [("x", "X"), ("x", "x"), ("", "x_1"), ("X_1", "x"), ('a"b', "c0")])
+def test_columns_keep_their_names_in_windows(project: Project, names: tuple[str, str], suffix: str) -> None:
+    times = pa.array(one.replace("T", " ") for one in rows(200, days=2)["at"]).cast(pa.timestamp("s"))
+    table = pa.table([pa.array(range(200)), pa.array(["a", "b"] * 100), times], [*names, "at"])
+    write = csv.write_csv if suffix == "csv" else parquet.write_table
+    for name in ("base", "live"):
+        write(table, project.root / f"{name}.{suffix}")
+    options = {"reference": f"base.{suffix}", "time": "at", "ignore": ()}
+    found = run_monitor(project, f"live.{suffix}", window="day", **options).history
+    kinds = {kind for one in found for column in one.drifted for kind in column.kinds}
+    assert not kinds & {"missing column", "new column", "type"}
+
+
+def test_outputs_that_differ_in_case_only_are_told_apart(project: Project) -> None:
+    table = rows(500, seed=2, days=2)
+    live_rows = {"AT": ["2020-01-01"] * 500, "PREDICTION": [1] * 500, "Target": [0] * 500, **table}
+    write_rows(project.root / "live.csv", live_rows)
+    found = run_monitor(project, "live.csv", window="day", time="at", **OUTPUTS).history
+    write_rows(project.root / "live.csv", table)
+    plain = run_monitor(project, "live.csv", window="day", time="at", **OUTPUTS).history
+    assert [(one.id, one.metrics) for one in found] == [(one.id, one.metrics) for one in plain]
+
+
+def test_files_whose_columns_differ_in_case_have_columns_of_their_own(project: Project) -> None:
+    table = rows(200)
+    write_rows(project.root / "a.csv", table)
+    write_rows(project.root / "b.csv", {("Amount" if name == "amount" else name): table[name] for name in table})
+    (window,) = run_monitor(project, "a.csv", "b.csv", window="400").history
+    assert {one.name: one.kinds for one in window.drifted} == {"Amount": ("new column",), "amount": ("nulls",)}
+
+
+@pytest.mark.parametrize("names", [("a.csv", "b.jsonl"), ("b.jsonl", "a.csv"), ("a.csv", "c.parquet")])
+def test_files_of_several_formats_are_divided(project: Project, names: tuple[str, str]) -> None:
+    table = csv.read_csv(live(project, "a.csv", days=2))
+    nested = table.append_column("list", pa.array([[1]] * 500))
+    parquet.write_table(nested, project.root / "c.parquet")
+    lines = (json.dumps({**one, "at": f"{one['at'].isoformat()}Z"}) for one in nested.to_pylist())
+    (project.root / "b.jsonl").write_text("\n".join(lines) + "\n")
+    found = run_monitor(project, *names, window="day", time="at", **OUTPUTS).history
+    assert [(one.id, one.rows, one.labeled) for one in found] == [
+        ("day/2026-11-01", 500, 500),
+        ("day/2026-11-02", 500, 500),
+    ]
+    assert {(column.name, column.kinds) for one in found for column in one.drifted} == {("list", ("new column",))}
+
+
+def test_times_of_texts_in_parquet_are_an_error_that_names_the_file(project: Project) -> None:
+    table = csv.read_csv(live(project))
+    texts = table.set_column(table.schema.names.index("at"), "at", pa.array(rows(500)["at"]))
+    parquet.write_table(texts, project.root / "texts.parquet")
+    with pytest.raises(UsageError, match=r"'at' of 'texts\.parquet' has no times"):
+        run_monitor(project, "texts.parquet", window="day", time="at")
+
+
 @pytest.mark.parametrize("name", ["live.csv.gz", "live.tsv", "live.jsonl", "live.arrow"])
 def test_all_formats_of_profiles_are_divided_and_measured(project: Project, name: str) -> None:
     path = live(project)
