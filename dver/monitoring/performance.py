@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from dver.core.errors import UsageError
 from dver.core.phrasing import join_limited
 from dver.formats.monitor_history import MonitoredMetric
 from dver.monitoring.baseline import (
@@ -53,7 +54,8 @@ def measure_performance(
     """The performance in each window of `live`. `rows` are the numbers of rows by window.
 
     In a window with targets it is that of the rows that have one. In another, it is estimated, if the model is a
-    classifier with scores that are calibrated on the baseline. Raises UsageError if the classes are not clear.
+    classifier with scores that are calibrated on the baseline. Raises UsageError if the classes are not clear, and if
+    targets and predictions have none in common.
     """
     classes = sorted({*live.classes(), *(baseline.rows.classes() if baseline.rows is not None else ())})
     labeled = {window: number for window, number in live.labeled().items() if number and window in rows}
@@ -71,10 +73,25 @@ def _realized(
     live: ScoredRows, classes: list[str], baseline: PerformanceBaseline, labeled: Mapping[int, int]
 ) -> dict[int, WindowPerformance]:
     output = output_of(classes, live.columns)
+    if output.task is ModelTask.MULTICLASS:
+        _refuse_other_classes(live, baseline)
     found = _with_limits(realized_metrics(live, output), output, baseline, labeled, estimated=False)
     for window, one in found.items():
         one.labeled = labeled[window]
     return found
+
+
+def _refuse_other_classes(live: ScoredRows, baseline: PerformanceBaseline) -> None:
+    """Raise UsageError for targets that no prediction is equal to, such as `yes` and `1`."""
+    targets = live.targets()
+    predictions = sorted({*live.predictions(), *(baseline.rows.predictions() if baseline.rows is not None else ())})
+    if predictions and not set(targets).intersection(predictions):
+        sides = [join_limited([shown_class(one) for one in side], 5) for side in (targets, predictions)]
+        raise UsageError(
+            "targets and predictions have no class in common",
+            why=f"the targets are {sides[0]}, and the predictions are {sides[1]}",
+            fix="write the classes alike in both, or name another column: --target COLUMN",
+        )
 
 
 def _estimated(

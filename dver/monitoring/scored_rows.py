@@ -42,11 +42,21 @@ class ScoredRows:
         """All rows of a query."""
         return self._engine.rows(statement)
 
+    def targets(self) -> tuple[str, ...]:
+        """Different targets, at most one more than a classifier may have classes."""
+        return self._values("y")
+
+    def predictions(self) -> tuple[str, ...]:
+        """Different predictions, at most one more than a classifier may have classes."""
+        return self._values("p")
+
     def classes(self) -> tuple[str, ...]:
-        """Different values of targets and predictions, at most one more than a classifier may have."""
+        """Different values of targets and predictions."""
+        return tuple(sorted({*self.targets(), *self.predictions()}))
+
+    def _values(self, column: str) -> tuple[str, ...]:
         found = self.rows(
-            f"SELECT DISTINCT v FROM (SELECT y AS v FROM {self.table} UNION ALL SELECT p FROM {self.table}) "
-            f"WHERE v IS NOT NULL LIMIT {CLASSES_MAX + 1}"
+            f"SELECT DISTINCT {column} FROM {self.table} WHERE {column} IS NOT NULL LIMIT {CLASSES_MAX + 1}"
         )
         return tuple(sorted(str(one) for (one,) in found))
 

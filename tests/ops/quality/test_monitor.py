@@ -272,6 +272,22 @@ def test_the_performance_of_several_classes_is_estimated_and_measured(project: P
         assert {one.estimated for one in metrics.values()} == {name == "live.csv"}
 
 
+def test_classes_that_are_written_differently_are_refused(project: Project) -> None:
+    table = rows(500, seed=2)
+    write_rows(project.root / "live.csv", {**table, "target": ["no", "yes"] * 250})
+    with pytest.raises(UsageError, match="no class in common") as error:
+        run_monitor(project, "live.csv", **OUTPUTS)
+    assert error.value.why == "the targets are no, yes, and the predictions are 0, 1"
+    assert not (project.root / "dver.monitor").exists()
+
+
+def test_predictions_that_are_all_wrong_are_measured(project: Project) -> None:
+    table = rows(50, seed=2)
+    write_rows(project.root / "live.csv", {**table, "prediction": [0] * 50, "target": [1] * 50})
+    window = run_monitor(project, "live.csv", **OUTPUTS).windows[0].window
+    assert {one.name: one.value for one in window.metrics}["accuracy"] == 0
+
+
 def test_a_class_that_never_occurs_is_no_alarm(project: Project) -> None:
     for name, seed, size in (("base.csv", 1, 5_000), ("live.csv", 2, 1_000)):
         table = {**monitoring_data.several_classes(size, seed=seed), "p_d": [0.0] * size}
