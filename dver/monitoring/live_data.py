@@ -58,19 +58,12 @@ def find_windows(
     file was modified.
     """
     rule, time, at = request.rule, request.time, request.at
-    for one in live:
-        if "://" in one:
-            raise UsageError(
-                f"{one!r} is not a file of this machine",
-                why="live data is read from files and directories",
-                fix=f"dver import-url {quoted(one)}; then name the data that it downloads",
-            )
-        if not (cwd / one).exists():
-            raise UsageError(f"no live data at {one!r}", why="it does not exist", fix="name a file or a directory")
+    _refuse_missing(live, cwd)
     if rule is None:
         for one in live:
             yield _whole(repo, one, time, at, cwd)
         return
+    _refuse_repeated(live, cwd)
     sources = tuple(_source(repo, one, cwd) for one in live)
     tables = tuple(table for one in live for table in tables_at(cwd / one, one))
     if not tables:
@@ -94,6 +87,34 @@ def find_windows(
                 id_, start, end, part.rows, sources, profile, _names(profile), tables, part.number, notes=notes
             )
             notes = ()
+
+
+def _refuse_missing(live: Sequence[str], cwd: Path) -> None:
+    for one in live:
+        if "://" in one:
+            raise UsageError(
+                f"{one!r} is not a file of this machine",
+                why="live data is read from files and directories",
+                fix=f"dver import-url {quoted(one)}; then name the data that it downloads",
+            )
+        if not (cwd / one).exists():
+            raise UsageError(f"no live data at {one!r}", why="it does not exist", fix="name a file or a directory")
+
+
+def _refuse_repeated(live: Sequence[str], cwd: Path) -> None:
+    """Raise UsageError for a path that is named twice, or is in a directory that is named: its rows count once."""
+    known: dict[Path, str] = {}
+    for one in live:
+        path = (cwd / one).resolve()
+        if path in known:
+            raise UsageError(
+                f"{one!r} is named twice", why=f"it is the same as {known[path]!r}", fix="name each path once"
+            )
+        known[path] = one
+    for path, one in known.items():
+        above = next((known[parent] for parent in path.parents if parent in known), None)
+        if above is not None:
+            raise UsageError(f"{one!r} is named twice", why=f"{above!r} contains it", fix="name one of the two")
 
 
 def _whole(repo: Repository, one: str, time: str | None, at: str | None, cwd: Path) -> LiveWindow:

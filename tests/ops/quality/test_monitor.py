@@ -748,6 +748,23 @@ def test_missing_live_data_is_refused(project: Project) -> None:
         run_monitor(project)
 
 
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (("in/a.csv", "in/../in/a.csv"), "it is the same as 'in/a.csv'"),
+        (("in/a.csv", "link.csv"), "it is the same as 'in/a.csv'"),
+        (("in/a.csv", "in"), "'in' contains it"),
+    ],
+)
+def test_rows_that_are_named_twice_are_refused(project: Project, names: tuple[str, str], why: str) -> None:
+    live(project, "in/a.csv")
+    (project.root / "link.csv").symlink_to("in/a.csv")
+    with pytest.raises(UsageError, match="is named twice") as error:
+        run_monitor(project, *names, window="200")
+    assert error.value.why == why
+    assert run_monitor(project, *names).history  # each argument is a window
+
+
 def test_labels_of_several_files_need_a_key(project: Project) -> None:
     live(project, "a.csv")
     live(project, "b.csv")
