@@ -242,7 +242,7 @@ def test_extreme_numbers_are_compared() -> None:
 
 
 def test_a_threshold_is_never_negative() -> None:
-    found = compared(draws(1), draws(2) + 99, DriftSettings(numbers=DriftMethod.PSI))
+    found = compared(draws(1, 10_000), draws(2, 3000) + 99, DriftSettings(numbers=DriftMethod.PSI))
     assert found.drifted
     assert found.threshold == 0
 

@@ -56,7 +56,8 @@ def rounded(levels: list[NDArray[Any]], exact: NDArray[Any], ends: tuple[float, 
     import numpy as np
 
     kept = np.unique(np.concatenate(levels))
-    usual = float(np.median(np.diff(kept))) / _GRAINS if len(kept) > 1 else 0.0
+    with np.errstate(over="ignore"):
+        usual = float(np.median(np.diff(kept))) / _GRAINS if len(kept) > 1 else 0.0
     if not 1e-290 < usual < 1e290:
         return levels
     grain = 2.0 ** math.floor(math.log2(usual))
