@@ -36,7 +36,7 @@ def compare_profiles(
     """Compare live data with the reference. Raises UsageError if they have no collection in common.
 
     Columns of the model's output that are missing in the reference, as in training data, are compared with those of
-    `baseline`. Without one, they are not compared. That live data has no target, or no value of it, is no drift.
+    `baseline`. Without one, they are not compared. Rows whose target is not known yet are no drift of it.
     """
     result = WindowDrift()
     for one, other in _pairs(reference, live, result.notes):
@@ -45,6 +45,7 @@ def compare_profiles(
         if outputs.target is not None and not _has_values(other, outputs.target):
             left_out.add(outputs.target)
             other = _without(other, {outputs.target})
+        one, other = (_labeled(side, outputs.target) for side in (one, other))
         known = _settings_of(settings, one, other, left_out)
         _add(result, compare(_without(one, left_out), _without(other, left_out), known).columns, prefix, outputs)
         base = baseline.table if baseline is not None else None
@@ -97,6 +98,15 @@ def _settings_of(
 def _has_values(one: CollectionProfile, name: str) -> bool:
     column = one.column(name)
     return column is not None and column.nulls + column.nans < column.count
+
+
+def _labeled(one: CollectionProfile, target: str | None) -> CollectionProfile:
+    """The collection, with the target of those rows alone that have one."""
+    columns = tuple(
+        replace(column, count=column.count - column.nulls, nulls=0) if column.name == target else column
+        for column in one.columns
+    )
+    return replace(one, columns=columns)
 
 
 def _without(one: CollectionProfile, names: set[str]) -> CollectionProfile:

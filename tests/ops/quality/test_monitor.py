@@ -190,6 +190,15 @@ def test_targets_without_a_value_are_no_targets(project: Project, in_file: bool)
     assert (window.labeled, window.notes) == (0, ("no row has a label",))
 
 
+def test_targets_that_are_not_known_yet_are_no_drift(project: Project) -> None:
+    table = rows(500, seed=2)
+    table["target"] = [*table["target"][:250], *[""] * 250]
+    write_rows(project.root / "live.csv", table)
+    result = run_monitor(project, "live.csv", **OUTPUTS)
+    assert not result.alarm
+    assert result.windows[0].window.labeled == 250
+
+
 def test_no_estimate_of_windows_without_labels_says_why(project: Project) -> None:
     table = rows(400, seed=2, days=2)
     table["target"] = [*table["target"][:200], *[""] * 200]
