@@ -23,9 +23,9 @@ def one_of_each(values: NDArray[Any], level: int) -> NDArray[Any]:
     import numpy as np
 
     number = len(values) >> level
-    groups = values[: number << level].reshape(number, 1 << level)
-    places = draws(values, level, number) & np.uint64((1 << level) - 1)
-    return np.take_along_axis(groups, places.astype("i8")[:, np.newaxis], axis=1)[:, 0]
+    places = np.arange(number) << level
+    places += (draws(values, level, number) & np.uint64((1 << level) - 1)).astype("i8")
+    return np.asarray(values[places])
 
 
 def draws(values: NDArray[Any], level: int, number: int) -> NDArray[Any]:
