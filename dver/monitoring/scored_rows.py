@@ -79,6 +79,10 @@ class ScoredRows:
         return ScoredRows(self._engine, self.columns, "with_targets")
 
 
+class UnrelatedLabelsError(UsageError):
+    """No label belongs to a row."""
+
+
 @contextmanager
 def open_scored(
     live: Sequence[TableFile],
@@ -92,7 +96,7 @@ def open_scored(
     """The rows of `live`, with the targets of `labels` if they are in a file of their own.
 
     Without a `rule`, all are in one window. `scratch` is an empty directory. Raises UsageError for an unknown column,
-    and for labels that do not fit.
+    and for labels that do not fit: UnrelatedLabelsError if none belongs to a row.
     """
     files = [(one.path, one.name) for one in (*live, *([labels] if labels is not None else []))]
     with open_engine(files, scratch, ordered=True, arrow=True) as (engine, sources):
@@ -148,7 +152,7 @@ def _create_joined(
         f"FROM live LEFT JOIN labels AS t ON {joined}"
     )
     if columns.key is not None and not _is_joined(engine, joined):
-        raise UsageError(
+        raise UnrelatedLabelsError(
             f"no row of {labels!r} belongs to a row of {shown!r}",
             why=f"no value of the key {columns.key!r} is in both",
             fix="name the column that identifies rows in both: --key COLUMN",

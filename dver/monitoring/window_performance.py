@@ -13,7 +13,7 @@ from dver.monitoring.live_tables import new_directory
 from dver.monitoring.performance import PerformanceBaseline, WindowPerformance, measure_performance
 from dver.monitoring.references import Reference
 from dver.monitoring.request import MonitorRequest
-from dver.monitoring.scored_rows import TableFile, open_scored
+from dver.monitoring.scored_rows import TableFile, UnrelatedLabelsError, open_scored
 from dver.repo import Repository
 
 
@@ -36,8 +36,41 @@ def performance_of(
     # With a rule, the windows are parts of the same tables, which are read once.
     groups = [windows] if request.rule is not None else [[one] for one in windows]
     with open_baseline(repo, baseline, request.outputs, scratch) as base:
-        measured = [_measure(group, request, labels, base, scratch) for group in groups]
-    return [one for group in measured for one in group]
+        measured = [_measured_or_error(group, request, labels, base, scratch) for group in groups]
+        errors = [one for one in measured if isinstance(one, UnrelatedLabelsError)]
+        if len(errors) == len(groups):
+            raise errors[0]
+        found: list[WindowPerformance] = []
+        for group, one in zip(groups, measured, strict=True):
+            if isinstance(one, UnrelatedLabelsError):
+                one = _without_labels(group, request, base, scratch)
+            found += one
+    return found
+
+
+def _measured_or_error(
+    windows: Sequence[LiveWindow],
+    request: MonitorRequest,
+    labels: TableFile | None,
+    base: PerformanceBaseline,
+    scratch: Path,
+) -> list[WindowPerformance] | UnrelatedLabelsError:
+    try:
+        return _measure(windows, request, labels, base, scratch)
+    except UnrelatedLabelsError as error:
+        return error
+
+
+def _without_labels(
+    windows: Sequence[LiveWindow], request: MonitorRequest, base: PerformanceBaseline, scratch: Path
+) -> list[WindowPerformance]:
+    """The performance in a file of which no label is known yet, while others have some."""
+    found = _measure(windows, request, None, base, scratch)
+    for one in found:
+        if one.labeled is None:
+            one.labeled = 0
+            one.notes.insert(0, "no row has a label")
+    return found
 
 
 def _labels(request: MonitorRequest, windows: int, cwd: Path) -> TableFile | None:

@@ -190,6 +190,19 @@ def test_targets_without_a_value_are_no_targets(project: Project, in_file: bool)
     assert (window.labeled, window.notes) == (0, ("no row has a label",))
 
 
+def test_files_without_labels_are_estimated_when_others_are_labeled(project: Project) -> None:
+    table = rows(600, seed=2)
+    for name, part in {"a.csv": slice(300), "b.csv": slice(300, 600)}.items():
+        write_rows(project.root / name, {key: found[part] for key, found in table.items()}, without=("target",))
+    write_rows(project.root / "labels.csv", {"id": table["id"][:300], "target": table["target"][:300]})
+    first, second = run_monitor(project, "a.csv", "b.csv", key="id", labels="labels.csv", **OUTPUTS).windows
+    assert (first.window.labeled, second.window.labeled) == (300, 0)
+    assert [one.estimated for one in second.window.metrics] == [True] * 5
+    assert second.window.notes == ("no row has a label",)
+    with pytest.raises(UsageError, match=r"no row of 'labels\.csv' belongs to a row of 'b\.csv'"):
+        run_monitor(project, "b.csv", key="id", labels="labels.csv", **OUTPUTS)
+
+
 def test_targets_that_are_not_known_yet_are_no_drift(project: Project) -> None:
     table = rows(500, seed=2)
     table["target"] = [*table["target"][:250], *[""] * 250]
