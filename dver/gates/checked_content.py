@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from dver.profile_cache.data_content import DataContent
 from dver.profile_cache.privacy import private_columns
 from dver.profile_cache.profiles import Found, known_profile, profile_of
 from dver.repo import Repository
-from dver.store.trees.compare import find
+from dver.store.trees.compare import TreeReader, find, join
 from dver.tracking.browse import reader_of
 from dver.tracking.targets import Target, TrackedData
 
@@ -96,3 +97,21 @@ def recorded_content(
     target = Target(data, inside)
     entry = find(data.entry, inside, reader_of(repo, target))
     return RecordedContent(repo, path, entry, target, rev, progress) if entry is not None else None
+
+
+def recorded_paths(
+    repo: Repository, data: Iterable[TrackedData], is_wanted: Callable[[bytes], bool], *, rev: str | None = None
+) -> Iterator[bytes]:
+    """The paths of `data` and of all files and directories in it, as the pointers or locks of `rev` record them.
+
+    Of a directory that is not wanted, only its own path. Raises MissingObjectError for a listing that is not here.
+    """
+    for one in data:
+        yield from _paths(one.entry, one.path, reader_of(repo, Target(one), rev=rev), is_wanted)
+
+
+def _paths(entry: Entry, path: bytes, read: TreeReader, is_wanted: Callable[[bytes], bool]) -> Iterator[bytes]:
+    yield path
+    if entry.kind is Kind.DIRECTORY and is_wanted(path):
+        for one in read(entry.oid):
+            yield from _paths(one, join(path, one.name), read, is_wanted)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from dver.checks.evaluation.evaluate import results_of
@@ -15,7 +16,13 @@ from dver.checks.suite.rules import CheckSuite
 from dver.core.progress import SILENT, Progress
 from dver.formats.profile import Profile
 from dver.formats.tree import Entry
-from dver.gates.checked_content import CheckedContent, RecordedContent, WorkspaceContent, recorded_content
+from dver.gates.checked_content import (
+    CheckedContent,
+    RecordedContent,
+    WorkspaceContent,
+    recorded_content,
+    recorded_paths,
+)
 from dver.gates.kept_results import changing_part, keep_results, known_results, stable_part
 from dver.git.registry.references import ArtifactReference, find_artifact, find_version
 from dver.pipelines.definition.yaml_tree import Node
@@ -24,10 +31,9 @@ from dver.pipelines.lineage import trace
 from dver.pipelines.training_input import training_input, unknown_training_data
 from dver.profile_cache.profiles import Found, keep_profile, profile_of
 from dver.repo import Repository
-from dver.store.trees.compare import find, leaves
-from dver.tracking.browse import reader_of
+from dver.store.trees.compare import find
 from dver.tracking.directory_listings import DirectoryReader
-from dver.tracking.targets import Target, TrackedData, is_at_or_below, target_containing, tracked_in_worktree
+from dver.tracking.targets import TrackedData, is_at_or_below, target_containing, tracked_in_worktree
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +66,19 @@ class DataGate:
         return tuple(one for one in found if is_at_or_below(one.path, data))
 
     def suites_of_recorded(self, data: TrackedData) -> tuple[CheckSuite, ...]:
-        """The suites of files of checks for `data`. Patterns also match its files that are not in the workspace."""
-        below = leaves(data.entry, reader_of(self._repo, Target(data)), path=data.path)
-        return self.suites_of(data.path, files=(path for path, _ in below))
+        """The suites of files of checks for `data`. Patterns match its recorded files, whatever the workspace has.
+
+        Raises PipelineError for mistakes, and MissingObjectError if a pattern needs a listing that is not here.
+        """
+        found = suites_for(self._repo, [data.path], recorded=partial(recorded_paths, self._repo, [data]))
+        return tuple(one for one in found if is_at_or_below(one.path, data.path))
 
     def suites_of_outputs(self, address: Address, rules: Mapping[bytes, Node | None]) -> tuple[CheckSuite, ...]:
-        """The suites of the outputs of a stage: those of files, and the `checks` of each output in dver.yaml."""
-        folder = os.fsencode(address.folder)
-        own = [output_suite(node, path, f"stage {address}", folder) for path, node in rules.items() if node is not None]
-        return (*(one for path in rules for one in self.suites_of(path)), *own)
+        """The suites of the outputs of a stage: those of files, and the `checks` of each output in dver.yaml.
+
+        Patterns match the files of the workspace.
+        """
+        return (*(one for path in rules for one in self.suites_of(path)), *own_suites(address, rules))
 
     def check(self, suites: Iterable[CheckSuite]) -> tuple[CheckedData, ...]:
         """Evaluate `suites` on the workspace. Raises the errors of reading the data."""
@@ -160,6 +170,13 @@ class DataGate:
         return profile_of(
             self._repo, str(top / place), cwd=top, rev=version.commit, keep=False, progress=self._progress
         ).profile
+
+
+def own_suites(address: Address, rules: Mapping[bytes, Node | None]) -> Iterator[CheckSuite]:
+    """The suites that the `checks` of outputs in dver.yaml are. Raises PipelineError for mistakes."""
+    for path, node in rules.items():
+        if node is not None:
+            yield output_suite(node, path, f"stage {address}", os.fsencode(address.folder))
 
 
 def _missing(suite: CheckSuite) -> CheckedData:

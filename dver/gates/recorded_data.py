@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from dver.checks.suite.rules import CheckSuite
 from dver.core.errors import DverError
-from dver.gates.data_checks import DataGate
+from dver.gates.data_checks import DataGate, own_suites
 from dver.pipelines.definition.stage import PipelineFile
 from dver.pipelines.definition.yaml_tree import Node
 from dver.pipelines.engine.graph import Address, worktree_path
@@ -18,11 +18,15 @@ Pipelines = Mapping[str, PipelineFile | DverError]
 
 
 def suites_of_data(checks: DataGate, data: TrackedData, pipelines: Pipelines) -> tuple[CheckSuite, ...]:
-    """The suites of files of checks for `data`, and for an output also those of its stage in dver.yaml."""
+    """The suites of files of checks for `data`, and for an output also those of its stage in dver.yaml.
+
+    Raises PipelineError for mistakes, and MissingObjectError if a pattern needs a listing that is not here.
+    """
+    found = checks.suites_of_recorded(data)
     if data.maker is None:
-        return checks.suites_of(data.path)
+        return found
     address = Address(os.fsdecode(os.path.dirname(data.maker.lock)), data.maker.stage)
-    return checks.suites_of_outputs(address, {data.path: _own_checks(pipelines, address, data.path)})
+    return (*found, *own_suites(address, {data.path: _own_checks(pipelines, address, data.path)}))
 
 
 def _own_checks(pipelines: Pipelines, address: Address, path: bytes) -> Node | None:

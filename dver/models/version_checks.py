@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dver.checks.result import CheckedData
-from dver.core.errors import DverError, MissingObjectError
+from dver.core.errors import DverError, MissingObjectError, PipelineError
 from dver.core.phrasing import join_limited, quoted
 from dver.core.progress import Progress
 from dver.formats.lock import LockedStage
@@ -61,10 +61,12 @@ def version_checks(
     unknown: dict[str, DverError] = {}
     named: list[TrackedData] = []
     for one in data:
-        suites = suites_of_data(checks, one, pipelines)
-        named += [one] if suites else []
         try:
+            suites = suites_of_data(checks, one, pipelines)
+            named += [one] if suites else []
             checked += checks.check_recorded(suites, one, commit)
+        except PipelineError:
+            raise
         except DverError as error:
             unknown[os.fsdecode(one.path)] = error
     checks.keep()

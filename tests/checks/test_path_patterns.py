@@ -35,6 +35,22 @@ def test_patterns_match_whole_paths(pattern: str, path: str, expected: bool) -> 
     assert PathPattern(pattern).matches(path) is expected
 
 
+@pytest.mark.parametrize(
+    ("pattern", "directory", "expected"),
+    [
+        ("*.csv", "a.csv", False),
+        ("data/*.csv", "data", True),
+        ("data/*.csv", "other", False),
+        ("data/*.csv", "data/deep", False),
+        ("data/**", "data/very/deep", True),
+        ("**/*.csv", "very/deep", True),
+        ("*/deep/x", "data/deep", True),
+    ],
+)
+def test_a_pattern_may_match_below_a_directory(pattern: str, directory: str, expected: bool) -> None:
+    assert PathPattern(pattern).may_match_below(directory) is expected
+
+
 def test_a_reversed_range_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="reversed"):
         PathPattern("data/[z-a].csv")

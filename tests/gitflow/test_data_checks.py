@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -58,6 +59,15 @@ def test_the_staged_content_is_checked_also_if_the_workspace_has_other_content(p
     write(project.root, {"people.csv": b"id,age\n1,30\n"})
     write_suite(project, STRICT)
     assert [one.path for one in problems(project)] == [b"people.csv.dver"]
+
+
+def test_a_pattern_refuses_staged_files_also_if_the_workspace_has_none_of_them(project: Project) -> None:
+    write(project.root, {"dat/a.csv": b"a\n2\n"})
+    add_data(project, "dat")
+    write_suite(project, "checks: {'dat/*.csv': {columns: {a: {max: 1}}}}\n")
+    shutil.rmtree(project.root / "dat")
+    (found,) = problems(project)
+    assert (found.path, found.what) == (b"dat.dver", "its data fails critical checks")
 
 
 def test_results_are_kept_for_the_next_commit(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,31 @@ def test_data_that_cannot_be_checked_is_unknown_and_the_error_names_the_fix(proj
     assert not checks_passed(checks)
 
 
+def test_a_pattern_refuses_a_version_also_where_its_files_are_not(project: Project) -> None:
+    write(project.root, {"dver.yaml": b"artifacts: {churn: {path: dat, type: dataset}}\n", "dat/a.csv": b"a\n2\n"})
+    write_suite(project, "checks: {'dat/*.csv': {columns: {a: {max: 1}}}}\n")
+    add_data(project, "dat", checks=False)
+    project.git("add", "-A")
+    project.commit()
+    shutil.rmtree(project.root / "dat")
+    with pytest.raises(FailedChecksError, match=r"dat/a\.csv fails 1 critical check"):
+        registered(project, require=True)
+    assert not registered(project, require=False).checks["pass"]
+
+
+def test_a_directory_whose_listing_is_not_here_is_unknown(project: Project, tmp_path: Path) -> None:
+    write(project.root, {"dver.yaml": b"artifacts: {churn: {path: dat, type: dataset}}\n", "dat/a.csv": b"a\n1\n"})
+    write_suite(project, "checks: {'dat/*.csv': {columns: {a: {max: 1}}}}\n")
+    add_data(project, "dat")
+    project.git("add", "-A")
+    project.commit()
+    clone = project.clone(tmp_path / "clone", share=False)
+    with pytest.raises(FailedChecksError) as caught:
+        registered(clone, require=True)
+    assert caught.value.fix == "dver fetch dat"
+    assert registered(clone, require=False).checks["unknown"] == ["dat"]
+
+
 def test_without_rules_nothing_is_recorded(project: Project) -> None:
     (project.root / "dver.checks.yaml").unlink()
     write(project.root, {"dver.yaml": PIPELINE.replace(": {checks: {rows: {max: 3}}}", "").encode()})

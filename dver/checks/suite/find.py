@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from dver.checks.result import Severity
 from dver.checks.suite.parse import PatternRules, parse_rules, parse_suite
@@ -20,23 +21,28 @@ from dver.tracking.targets import SUFFIX, is_at_or_below
 
 _NAME: Final = os.fsencode(FILE_NAME)
 
+ListPaths: TypeAlias = Callable[[Callable[[bytes], bool]], Iterable[bytes]]
+"""Lists the files and directories of data. It is called with a function that says whether to list what a directory has,
+so that the listings of other directories need not be here."""
+
 
 def suites_for(
-    repo: Repository, paths: Iterable[bytes] | None = None, *, known: Iterable[bytes] = ()
+    repo: Repository,
+    paths: Iterable[bytes] | None = None,
+    *,
+    known: Iterable[bytes] = (),
+    recorded: ListPaths | None = None,
 ) -> tuple[CheckSuite, ...]:
     """The suites for data at, above or below `paths` (relative to the Git worktree), sorted by path and source.
 
-    Without paths, all suites of the project. A pattern is matched with the files of the workspace, and with `known`
-    paths. Costs a `stat` for each directory above a path if there is no suite. Raises PipelineError for mistakes.
+    Without paths, all suites of the project. A pattern is matched with `paths`, the files of the workspace, and `known`
+    paths; with `recorded`, only with the paths that it lists. Costs a `stat` for each directory above a path if there
+    is no suite. Raises PipelineError for mistakes, and the errors of `recorded`.
     """
-    if paths is None:
-        wanted: list[bytes] | None = None
-        files = suite_files(repo)
-    else:
-        wanted = list(paths)
-        files = _files_above(repo, wanted)
-    paths_known = list(known) if files else []
-    found = [suite for file in files for suite in _suites_of(repo, file, wanted, paths_known)]
+    wanted = list(paths) if paths is not None else None
+    files = suite_files(repo) if wanted is None else _files_above(repo, wanted)
+    candidates = {*known, *(wanted or ())} if files and recorded is None else set()
+    found = [suite for file in files for suite in _suites_of(repo, file, wanted, candidates, recorded)]
     return tuple(sorted(found, key=lambda one: (one.path, one.source)))
 
 
@@ -72,32 +78,69 @@ def _files_above(repo: Repository, paths: Sequence[bytes]) -> list[bytes]:
 
 
 def _suites_of(
-    repo: Repository, file: bytes, wanted: Sequence[bytes] | None, known: Sequence[bytes]
+    repo: Repository,
+    file: bytes,
+    wanted: Sequence[bytes] | None,
+    candidates: Set[bytes],
+    recorded: ListPaths | None,
 ) -> Iterator[CheckSuite]:
     directory = os.path.dirname(file)
     source = repo.layout.shown(file)
     rules: dict[bytes, list[PatternRules]] = {}
     for one in parse_suite(read_regular(repo.layout.absolute(file)), source):
-        for path in _matches(repo, directory, one, [*known, *(wanted or ())]):
+        if not is_pattern(one.pattern):
+            matching: Iterable[bytes] = [os.path.join(directory, os.fsencode(one.pattern))]
+        elif recorded is not None:
+            matching = _recorded_matches(directory, one, recorded)
+        else:
+            matching = _workspace_matches(repo, directory, one, candidates)
+        for path in matching:
             if wanted is None or any(is_at_or_below(path, of) or is_at_or_below(of, path) for of in wanted):
                 rules.setdefault(path, []).append(one)
     for path, found in rules.items():
         yield CheckSuite(path, source, tuple(rule for one in found for rule in one.rules), directory)
 
 
-def _matches(repo: Repository, directory: bytes, rules: PatternRules, known: Sequence[bytes]) -> Iterator[bytes]:
-    """The paths that the pattern of `rules` names. A path without wildcards need not exist."""
-    pattern = rules.pattern
-    if not is_pattern(pattern) or repo.layout.exists(os.path.join(directory, os.fsencode(pattern))):
-        yield os.path.join(directory, os.fsencode(pattern))
-        return
-    matching = _pattern(rules)
-    fixed = os.path.join(directory, *_literal_parts(pattern))
-    candidates = {*known, *_below(repo, fixed)}
-    for path in sorted(candidates):
-        inside = path[len(directory) + 1 :] if directory else path
-        if (not directory or path.startswith(directory + b"/")) and matching.matches(os.fsdecode(inside)):
-            yield path
+def _workspace_matches(
+    repo: Repository, directory: bytes, rules: PatternRules, candidates: Set[bytes]
+) -> Iterable[bytes]:
+    """The paths of the workspace, and of the `candidates`, that the pattern of `rules` names."""
+    literal = os.path.join(directory, os.fsencode(rules.pattern))
+    if repo.layout.exists(literal):
+        return [literal]
+    pattern = _Pattern(directory, _path_pattern(rules))
+    fixed = os.path.join(directory, *_literal_parts(rules.pattern))
+    return sorted(path for path in {*candidates, *_below(repo, fixed)} if pattern.matches(path))
+
+
+def _recorded_matches(directory: bytes, rules: PatternRules, recorded: ListPaths) -> Iterable[bytes]:
+    """The paths among the `recorded` ones that the pattern of `rules` names."""
+    literal = os.path.join(directory, os.fsencode(rules.pattern))
+    pattern = _Pattern(directory, _path_pattern(rules))
+    found = set(recorded(lambda path: is_at_or_below(literal, path) or pattern.may_match_below(path)))
+    return [literal] if literal in found else sorted(path for path in found if pattern.matches(path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A pattern of paths below the directory of a suite."""
+
+    directory: bytes
+    pattern: PathPattern
+
+    def matches(self, path: bytes) -> bool:
+        inside = self._inside(path)
+        return inside is not None and self.pattern.matches(inside)
+
+    def may_match_below(self, path: bytes) -> bool:
+        inside = self._inside(path)
+        return is_at_or_below(self.directory, path) if inside is None else self.pattern.may_match_below(inside)
+
+    def _inside(self, path: bytes) -> str | None:
+        """`path` relative to the directory; None if it is not below it."""
+        if not self.directory:
+            return os.fsdecode(path)
+        return os.fsdecode(path[len(self.directory) + 1 :]) if path.startswith(self.directory + b"/") else None
 
 
 def _literal_parts(pattern: str) -> list[bytes]:
@@ -120,7 +163,7 @@ def _below(repo: Repository, directory: bytes) -> Iterator[bytes]:
         yield from (os.path.join(base, name) for name in (*directories, *files))
 
 
-def _pattern(rules: PatternRules) -> PathPattern:
+def _path_pattern(rules: PatternRules) -> PathPattern:
     try:
         return PathPattern(rules.pattern)
     except ValueError as error:

@@ -26,10 +26,18 @@ class PathPattern:
 
     def matches(self, path: str) -> bool:
         """Whether the pattern matches all of `path`."""
+        return len(self._names) in self._places(path)
+
+    def may_match_below(self, directory: str) -> bool:
+        """Whether the pattern may match a path below `directory`."""
+        return any(one < len(self._names) for one in self._places(directory))
+
+    def _places(self, path: str) -> set[int]:
+        """The positions in the pattern that `path` leads to."""
         places = {0}
         for name in path.split("/"):
             places = {after for one in self._with_skipped(places) for after in self._after(one, name)}
-        return len(self._names) in places
+        return places
 
     def _with_skipped(self, places: set[int]) -> set[int]:
         """The positions in the pattern, and those behind a `**`, which may match no directory."""
