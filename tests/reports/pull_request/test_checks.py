@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,25 @@ def test_a_new_failure_comes_first_and_says_how_the_base_was(project: Project) -
         ("ages", "warning", "failed", True),
     ]
     assert found.summary == ("1 critical check failed, 2 warnings (2 new), checks of 1 path were skipped.",)
+
+
+def test_patterns_match_recorded_files_that_are_not_in_the_workspace(project: Project) -> None:
+    write_suite(project, "checks: {'dat/*.csv': {columns: {a: {max: 1}}}}\n")
+    for files in ({"dat/a.csv": b"a\n1\n"}, {"dat/a.csv": b"a\n2\n", "dat/new.csv": b"a\n3\n"}):
+        write(project.root, files)
+        add_data(project, "dat", checks=False)
+        project.commit()
+    shutil.rmtree(project.root / "dat")
+    failed = [(one["path"], one["rule"], one["before"]) for one in section(project).facts["failed"]]
+    assert failed == [("dat/a.csv", "max", "passed"), ("dat/new.csv", "max", "new data")]
+
+
+def test_rules_without_a_name_are_told_apart_by_what_they_expect(project: Project) -> None:
+    write_suite(project, "checks: {people.csv: {expressions: [id < 2, id < 100, id > 1]}}\n")
+    change(project, b"id,age\n1,30\n")
+    change(project, b"id,age\n2,30\n")
+    failed = [(one["expected"], one["before"]) for one in section(project).facts["failed"]]
+    assert failed == [("id < 2", "passed")]
 
 
 def test_data_that_passes_and_unchanged_data_are_left_out(project: Project) -> None:

@@ -107,19 +107,27 @@ def _failed_checks(
     for suite in suites_of_data(checks, data, pipelines):
         (found,) = checks.check_recorded([suite], data, subject.new.commit)
         bad = [one for one in found.results if not one.ok]
-        before: dict[tuple[str, str | None], bool] | None = None
+        base: CheckedData | None = None
         if bad and old is not None:
             with suppress(DverError):  # the base may be in the remote only
-                (earlier,) = checks.check_recorded([suite], old, subject.old.commit)
-                before = {(one.rule, one.column): one.ok for one in earlier.results}
+                (base,) = checks.check_recorded([suite], old, subject.old.commit)
         for one in bad:
-            state = _state_before(one, before) if old is not None else "new data"
+            state = _state_before(one, base) if old is not None else "new data"
             yield _FailedCheck(found, one, state, data.pointer.checks_skipped)
 
 
-def _state_before(result: RuleResult, before: Mapping[tuple[str, str | None], bool] | None) -> str:
-    ok = before.get((result.rule, result.column)) if before is not None else None
-    return "unknown" if ok is None else "passed" if ok else "failed"
+def _state_before(result: RuleResult, base: CheckedData | None) -> str:
+    """How the same rule ended in the base. Rules without a name differ only in what they expect."""
+    if base is None:
+        return "unknown"
+    same = [one for one in base.results if _rule_of(one) == _rule_of(result)]
+    if not same:
+        return "new data" if base.oid is None else "unknown"
+    return "passed" if all(one.ok for one in same) else "failed"
+
+
+def _rule_of(result: RuleResult) -> tuple[str, str | None, str]:
+    return result.rule, result.column, result.expected
 
 
 def _row(one: _FailedCheck) -> tuple[Inline, ...]:
