@@ -70,7 +70,8 @@ class DataGate:
 
         Raises PipelineError for mistakes, and MissingObjectError if a pattern needs a listing that is not here.
         """
-        found = suites_for(self._repo, [data.path], recorded=partial(recorded_paths, self._repo, [data]))
+        listed = partial(recorded_paths, self._repo, [data])
+        found = suites_for(self._repo, [data.path], recorded=listed, in_workspace=False)
         return tuple(one for one in found if is_at_or_below(one.path, data.path))
 
     def suites_of_outputs(self, address: Address, rules: Mapping[bytes, Node | None]) -> tuple[CheckSuite, ...]:

@@ -32,16 +32,17 @@ def suites_for(
     *,
     known: Iterable[bytes] = (),
     recorded: ListPaths | None = None,
+    in_workspace: bool = True,
 ) -> tuple[CheckSuite, ...]:
     """The suites for data at, above or below `paths` (relative to the Git worktree), sorted by path and source.
 
-    Without paths, all suites of the project. A pattern is matched with `paths`, the files of the workspace, and `known`
-    paths; with `recorded`, only with the paths that it lists. Costs a `stat` for each directory above a path if there
-    is no suite. Raises PipelineError for mistakes, and the errors of `recorded`.
+    Without paths, all suites of the project. A pattern is matched with the paths that `recorded` lists, and, if
+    `in_workspace`, with `paths`, `known` ones and the files of the workspace. Costs a `stat` for each directory above a
+    path if there is no suite. Raises PipelineError for mistakes, and the errors of `recorded`.
     """
     wanted = list(paths) if paths is not None else None
     files = suite_files(repo) if wanted is None else _files_above(repo, wanted)
-    candidates = {*known, *(wanted or ())} if files and recorded is None else set()
+    candidates = {*known, *(wanted or ())} if files and in_workspace else None
     found = [suite for file in files for suite in _suites_of(repo, file, wanted, candidates, recorded)]
     return tuple(sorted(found, key=lambda one: (one.path, one.source)))
 
@@ -81,20 +82,21 @@ def _suites_of(
     repo: Repository,
     file: bytes,
     wanted: Sequence[bytes] | None,
-    candidates: Set[bytes],
+    candidates: Set[bytes] | None,
     recorded: ListPaths | None,
 ) -> Iterator[CheckSuite]:
+    """`candidates` are None if no pattern is to be matched with the workspace."""
     directory = os.path.dirname(file)
     source = repo.layout.shown(file)
     rules: dict[bytes, list[PatternRules]] = {}
     for one in parse_suite(read_regular(repo.layout.absolute(file)), source):
+        matching: set[bytes] = set()
         if not is_pattern(one.pattern):
-            matching: Iterable[bytes] = [os.path.join(directory, os.fsencode(one.pattern))]
-        elif recorded is not None:
-            matching = _recorded_matches(directory, one, recorded)
+            matching.add(_literal(directory, one))
         else:
-            matching = _workspace_matches(repo, directory, one, candidates)
-        for path in matching:
+            matching.update(_workspace_matches(repo, directory, one, candidates) if candidates is not None else ())
+            matching.update(_recorded_matches(directory, one, recorded) if recorded is not None else ())
+        for path in sorted(matching):
             if wanted is None or any(is_at_or_below(path, of) or is_at_or_below(of, path) for of in wanted):
                 rules.setdefault(path, []).append(one)
     for path, found in rules.items():
@@ -105,20 +107,24 @@ def _workspace_matches(
     repo: Repository, directory: bytes, rules: PatternRules, candidates: Set[bytes]
 ) -> Iterable[bytes]:
     """The paths of the workspace, and of the `candidates`, that the pattern of `rules` names."""
-    literal = os.path.join(directory, os.fsencode(rules.pattern))
-    if repo.layout.exists(literal):
-        return [literal]
+    if repo.layout.exists(_literal(directory, rules)):
+        return [_literal(directory, rules)]
     pattern = _Pattern(directory, _path_pattern(rules))
     fixed = os.path.join(directory, *_literal_parts(rules.pattern))
-    return sorted(path for path in {*candidates, *_below(repo, fixed)} if pattern.matches(path))
+    return [path for path in {*candidates, *_below(repo, fixed)} if pattern.matches(path)]
 
 
 def _recorded_matches(directory: bytes, rules: PatternRules, recorded: ListPaths) -> Iterable[bytes]:
     """The paths among the `recorded` ones that the pattern of `rules` names."""
-    literal = os.path.join(directory, os.fsencode(rules.pattern))
+    literal = _literal(directory, rules)
     pattern = _Pattern(directory, _path_pattern(rules))
     found = set(recorded(lambda path: is_at_or_below(literal, path) or pattern.may_match_below(path)))
-    return [literal] if literal in found else sorted(path for path in found if pattern.matches(path))
+    return [literal] if literal in found else [path for path in found if pattern.matches(path)]
+
+
+def _literal(directory: bytes, rules: PatternRules) -> bytes:
+    """The path that the pattern of `rules` is, without wildcards."""
+    return os.path.join(directory, os.fsencode(rules.pattern))
 
 
 @dataclass(frozen=True, slots=True)

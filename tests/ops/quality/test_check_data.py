@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -65,6 +66,27 @@ def test_data_without_rules_is_an_error_that_names_the_verb_that_proposes_some(p
     assert caught.value.fix == "`dver checks init other.csv` proposes rules from the data"
 
 
+def test_each_path_needs_rules(project: Project) -> None:
+    write(project.root, {"other.csv": b"x\n1\n"})
+    with pytest.raises(UsageError, match=r"no checks for other\.csv") as caught:
+        check(project, "parts", "other.csv", "data")
+    assert caught.value.fix == "`dver checks init other.csv` proposes rules from the data"
+    with pytest.raises(UsageError, match=r"no checks for other\.csv"):
+        check(project, "data", "other.csv")
+
+
+def test_a_misspelled_path_is_an_error_beside_others(project: Project) -> None:
+    with pytest.raises(UsageError, match=r"no data at 'people\.cvs'") as caught:
+        check(project, "parts", "people.cvs")
+    assert caught.value.fix == "did you mean 'data/people.csv'?"
+    with pytest.raises(UsageError, match="no data at 'prts' at HEAD"):
+        check(project, "parts", "prts", rev="HEAD")
+
+
+def test_the_pointer_of_data_names_the_data(project: Project) -> None:
+    assert list(failed(check(project, "parts.dver"))) == ["parts"]
+
+
 def test_a_directory_is_one_table_and_rows_name_their_file(project: Project) -> None:
     (checked,) = check(project, "parts", rows=3).checked
     (row,) = checked.results[1].rows
@@ -113,8 +135,6 @@ def test_a_csv_file_with_mixed_line_ends_is_scanned(project: Project) -> None:
 
 def test_a_clone_with_the_profile_alone_answers_what_the_profile_knows(project: Project) -> None:
     check(project)
-    import shutil
-
     shutil.rmtree(project.root / "parts")
     with project.opened() as repo:
         from dver.tracking.targets import tracked_in_worktree
@@ -167,7 +187,42 @@ def test_patterns_match_files_of_the_workspace_and_of_the_revision(project: Proj
     result = {one.path: len(one.results) for one in check(project, "deep").checked}
     assert result == {"deep/b.csv": 2, "deep/one/a.csv": 1}
     (project.root / "dver.checks.yaml").write_text("checks: {'da*/pe?ple.[c]sv': {rows: 3}}\n")
-    assert [one.path for one in check(project, rev="HEAD").checked] == ["data/people.csv", *sorted(result)]
+    assert [one.path for one in check(project).checked] == ["data/people.csv", *sorted(result)]
+    assert [one.path for one in check(project, rev="HEAD").checked] == ["data/people.csv"]
+
+
+def test_patterns_match_the_files_of_a_revision_and_no_others(project: Project) -> None:
+    (project.root / "dver.checks.yaml").write_text("checks: {'parts/*.csv': {rows: 1}}\n")
+    (project.root / "parts/a.csv").unlink()
+    write(project.root, {"parts/new.csv": b"x\n1\n2\n"})
+    recorded = {"parts/a.csv": [], "parts/b.csv": []}
+    assert failed(check(project)) == {"parts/b.csv": [], "parts/new.csv": ["rows"]}
+    assert failed(check(project, rev="HEAD")) == recorded
+    shutil.rmtree(project.root / "parts")
+    assert failed(check(project, rev="HEAD")) == recorded
+    assert failed(check(project, "parts", rev="HEAD")) == recorded
+    assert list(failed(check(project, "parts/b.csv", rev="HEAD"))) == ["parts/b.csv"]
+
+
+def test_patterns_match_recorded_files_of_data_that_is_not_in_the_workspace(project: Project) -> None:
+    (project.root / "dver.checks.yaml").write_text("checks: {'*/*.csv': {rows: 1}}\n")
+    shutil.rmtree(project.root / "parts")
+    assert list(failed(check(project))) == ["data/people.csv", "parts/a.csv", "parts/b.csv"]
+
+
+def test_a_directory_of_data_sets_that_is_not_in_the_workspace_may_have_suites_in_it(project: Project) -> None:
+    write(project.root, {"deep/one/a.csv": b"x\n1\n"})
+    add_data(project, "deep/one/a.csv")
+    (project.root / "deep/one/dver.checks.yaml").write_text("checks: {a.csv: {rows: 1}}\n")
+    project.commit()
+    assert list(failed(check(project, "deep", rev="HEAD"))) == ["deep/one/a.csv"]
+
+
+def test_without_rules_at_a_revision_the_error_lists_its_data(project: Project) -> None:
+    (project.root / "dver.checks.yaml").write_text("checks: {other.csv: {rows: 1}}\n")
+    with pytest.raises(UsageError, match="no checks for data at HEAD") as caught:
+        check(project, "data", rev="HEAD")
+    assert (caught.value.fix or "").startswith("`dver ls -R --rev HEAD data` lists the data")
 
 
 def test_a_suite_in_tracked_data_is_data(project: Project) -> None:
