@@ -19,6 +19,7 @@ from dver.formats.tree import Entry
 from dver.gates import result_format
 from dver.profile_cache.file_profiles import content_format
 from dver.profile_cache.kept_objects import keep_object, kept_object
+from dver.profile_cache.privacy import privacy_digest
 from dver.repo import Repository
 
 
@@ -46,7 +47,7 @@ def changing_part(suite: CheckSuite) -> CheckSuite | None:
 
 def known_results(repo: Repository, suite: CheckSuite, content: Entry) -> tuple[RuleResult, ...] | None:
     """The kept results of a stable part for `content`; None if there are none that are complete and readable."""
-    found = kept_object(repo, _command(suite, content), content.oid)
+    found = kept_object(repo, _command(repo, suite, content), content.oid)
     with suppress(CorruptError):
         results = result_format.decode(found) if found is not None else ()
         return results if results and _is_complete(results) else None
@@ -59,7 +60,7 @@ def keep_results(repo: Repository, suite: CheckSuite, content: Entry, results: t
     Not if a rule could not be evaluated: the reason may be gone the next time, such as data that was not fetched.
     """
     if _is_complete(results):
-        keep_object(repo, _command(suite, content), content, result_format.encode(results), path=suite.path)
+        keep_object(repo, _command(repo, suite, content), content, result_format.encode(results), path=suite.path)
 
 
 def replace_kept(repo: Repository, suite: CheckSuite, content: Entry, found: RuleResults) -> tuple[ReplacedResult, ...]:
@@ -87,8 +88,12 @@ def _is_complete(results: tuple[RuleResult, ...]) -> bool:
     return all(one.outcome is not RuleOutcome.ERROR for one in results)
 
 
-def _command(suite: CheckSuite, content: Entry) -> str:
-    return f"dver check {suite.digest} {PROFILER} {content_format(content, suite.path)}"
+def _command(repo: Repository, suite: CheckSuite, content: Entry) -> str:
+    rules = suite.digest
+    private = privacy_digest(repo)  # results from before a column became private may have its values
+    if private is not None:
+        rules += f"-{private}"
+    return f"dver check {rules} {PROFILER} {content_format(content, suite.path)}"
 
 
 def _part(suite: CheckSuite, *, depends_on_more: bool) -> CheckSuite | None:

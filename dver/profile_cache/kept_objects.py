@@ -62,9 +62,14 @@ class KeptObject:
     files: int
 
     @property
+    def is_of_checks(self) -> bool:
+        """Is it the results of checks, and no profile?"""
+        return self.command.startswith("dver check ")
+
+    @property
     def description(self) -> str:
         """Such as `profile of data/train.csv`."""
-        kind = "profile" if self.command.startswith("dver profile ") else "check result"
+        kind = "check result" if self.is_of_checks else "profile"
         return f"{kind} of {printable(self.path or b'.')}"
 
     @property

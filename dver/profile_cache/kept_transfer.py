@@ -9,6 +9,7 @@ from dver.formats.objectref import ObjectRef
 from dver.pipelines.run_cache.entries import RunCache
 from dver.pipelines.run_cache.share import UnsentRuns
 from dver.profile_cache.kept_objects import KeptObject, kept_below
+from dver.profile_cache.privacy import privacy_digest
 from dver.remote.index.catalog import Catalog
 from dver.remote.transfer.fetch import DownloadResult, fetch
 from dver.remote.transfer.fetch_plan import plan_fetch
@@ -20,13 +21,16 @@ from dver.store.trees.compare import TreeReader
 def unsent_results(repo: Repository, remote: str, roots: Iterable[ObjectRef]) -> UnsentRuns:
     """The results about the data of `roots` that `remote` does not know, as of the last time it was queried.
 
-    Profiles with values of private columns are replaced first, so that they are not sent. Results that are not
-    complete in the store are left out.
+    Profiles with values of private columns are replaced first, so that they are not sent. Results of checks that may
+    have such values, and those that are not complete in the store, are left out.
     """
     listed = list(roots)
     found = _unsent(repo, remote, kept_below(repo, listed))
     if repo.config.private_columns and _replace_private(repo, found):
         found = _unsent(repo, remote, kept_below(repo, listed))
+    private = privacy_digest(repo)
+    if private is not None:
+        found = [one for one in found if not one.is_of_checks or f"-{private} " in one.command]
     whole = [one for one in found if not repo.store.find_missing([one.ref])]
     runs = tuple(run for run, _ in RunCache(repo).runs([one.key for one in whole]))
     return UnsentRuns(runs, tuple({one.item.oid: one.item for one in whole}.values()))

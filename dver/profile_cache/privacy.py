@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from dver.formats.profile import ColumnProfile, Profile
 from dver.repo import Repository
 
@@ -9,6 +12,15 @@ from dver.repo import Repository
 def private_columns(repo: Repository) -> frozenset[str]:
     """The names of columns whose values no profile may have: the setting `profile.private`."""
     return frozenset(repo.config.private_columns)
+
+
+def privacy_digest(repo: Repository) -> str | None:
+    """The SHA-256 of the names of private columns: kept results of checks that name it have no values of them.
+
+    None without private columns.
+    """
+    names = sorted(private_columns(repo))
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest() if names else None
 
 
 def fits(profile: Profile, private: frozenset[str]) -> bool:

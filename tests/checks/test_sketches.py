@@ -144,6 +144,15 @@ def test_a_limit_in_parts_of_a_percent_is_inclusive(tmp_path: Path) -> None:
     assert checked_rule(FileData(path), "columns: {a: {nulls: 0.7 %}}").outcome is PASSED
 
 
+@pytest.mark.parametrize("rule", ["mean", "deviation"])
+def test_the_mean_and_deviation_of_a_private_column_are_not_shown(numbers: Path, rule: str) -> None:
+    texts = [
+        checked_rule(numbers, f"columns: {{id: {{{rule}: {{{limit}}}}}}}", private=frozenset(("id",))).found
+        for limit in ("min: 1", "max: 1")
+    ]
+    assert texts == ["in the range", "outside the range"]
+
+
 def test_integers_that_a_profile_rounds_are_compared_exactly(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", {"x": [2**53 + 1]})
     assert checked_rule(path, f"columns: {{x: {{max: {2**53}}}}}").failed_rows == 1

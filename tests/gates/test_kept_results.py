@@ -100,3 +100,25 @@ def test_check_data_replaces_no_right_result(project: Project) -> None:
     add_data(project, "people.csv", checks=False)
     assert outcomes(project)[:2] == ["passed", "passed"]
     assert checked(project).replaced == ()
+
+
+PRIVATE = "checks: {people.csv: {columns: {name: {min: {value: zz, severity: warning}}}}}\n"
+
+
+def found_texts(project: Project) -> list[str]:
+    """What `dver add` finds in people.csv."""
+    return [result.found for one in add_data(project, "people.csv").checked for result in one.results]
+
+
+def test_results_from_before_a_column_became_private_are_not_used(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project.root, {"people.csv": b"name\nann\nbob\n"})
+    write_suite(project, PRIVATE)
+    assert found_texts(project) == ["smallest value ann"]
+    monkeypatch.setenv("DVER_PROFILE_PRIVATE", "name,phone")
+    assert found_texts(project) == ["100 % failing rows (2 of 2 rows)"]
+    monkeypatch.setattr("dver.gates.data_checks.rule_results", None)
+    assert found_texts(project) == ["100 % failing rows (2 of 2 rows)"]
+    monkeypatch.delenv("DVER_PROFILE_PRIVATE")
+    assert found_texts(project) == ["smallest value ann"]

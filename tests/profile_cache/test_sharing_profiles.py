@@ -13,7 +13,10 @@ from support import git
 from workspaces import Project, write
 
 import dver
+from dver.checks.result import RuleOutcome, RuleResult, Severity
+from dver.checks.suite.find import suites_for
 from dver.formats.profile import PROFILER, Profile
+from dver.gates.kept_results import keep_results
 from dver.ops.maintain.fsck_remote import fsck_remote
 from dver.ops.maintain.gc import gc
 from dver.ops.maintain.gc_remote import gc_remote
@@ -25,6 +28,7 @@ from dver.profile_cache.profiles import Found, NoProfileError, profile_of
 from dver.sharing.transfer_options import TransferOptions
 from dver.tracking.revision_scope import RevisionScope
 
+FAILED, CRITICAL = RuleOutcome.FAILED, Severity.CRITICAL
 FILES = {f"data/{at}.csv": b"a,b\n%d,x\n" % at for at in range(5)}
 
 
@@ -264,6 +268,21 @@ def test_a_profile_with_values_of_a_column_that_became_private_is_never_pushed(
         (kept,) = kept_by_command(repo, f"dver profile {PROFILER} directory")
         (files,) = [one for one in repo.store.tree(kept.item.oid) if one.name == b"files"]
         assert len(repo.store.tree(files.oid)) == 5
+
+
+def test_results_of_checks_from_before_a_column_became_private_are_never_pushed(project: Project) -> None:
+    (project.root / "dver.checks.yaml").write_text("checks: {data/1.csv: {columns: {b: {max: a}}}}\n")
+    entry = profiled(project, "data/1.csv").entry
+    with project.opened() as repo:
+        (suite,) = suites_for(repo)
+        keep_results(repo, suite, entry, (RuleResult("max", FAILED, CRITICAL, "at most a", "greatest value x"),))
+    dver.Project.find(project.root).config.set("profile.private", "b")
+    assert pushed(project).profiles == 1
+    with project.opened() as repo:
+        keep_results(repo, suite, entry, (RuleResult("max", FAILED, CRITICAL, "at most a", "1 row"),))
+    assert pushed(project).profiles == 1
+    dver.Project.find(project.root).config.unset("profile.private")
+    assert pushed(project).profiles == 1
 
 
 def private_names(profile: Profile) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dver.checks.result import RuleOutcome, RuleResult
-from dver.checks.suite.rules import CheckRule
+from dver.checks.suite.rules import CheckRule, RuleKind
 from dver.checks.wording import expected_text
 from dver.core.errors import DverError
 
@@ -45,6 +45,17 @@ def decided(passed: bool, found: str, failed_rows: int | None = None, *, scanned
     """Passed, or failed."""
     outcome = RuleOutcome.PASSED if passed else RuleOutcome.FAILED
     return Answer(outcome, found, None if passed else failed_rows, scanned)
+
+
+def without_values(answer: Answer, rule: CheckRule) -> Answer:
+    """The answer for a private column: without its mean or deviation, which a scan finds. Others have no values."""
+    if (
+        rule.kind not in (RuleKind.MEAN, RuleKind.DEVIATION)
+        or not answer.scanned
+        or answer.outcome is RuleOutcome.ERROR
+    ):
+        return answer
+    return replace(answer, found="in the range" if answer.outcome is RuleOutcome.PASSED else "outside the range")
 
 
 def error_text(error: DverError) -> str:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 from dver.checks.data_access import DataAccess
-from dver.checks.evaluation.answer import Answer, Rows, error_text, failed_to_evaluate
+from dver.checks.evaluation.answer import Answer, Rows, error_text, failed_to_evaluate, without_values
 from dver.checks.evaluation.column_answers import column_answer
 from dver.checks.evaluation.drifting import drift_answer
 from dver.checks.evaluation.regexes import regex_answer
@@ -85,6 +85,8 @@ class _Slot:
             return self.others
         assert self.answer is not None
         answer = self.answer.with_rows(self.rows) if self.rows else self.answer
+        if self.column is not None and self.column.private:
+            answer = without_values(answer, self.rule)
         return (answer.result(self.rule),)
 
 
