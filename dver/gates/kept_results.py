@@ -59,7 +59,7 @@ def keep_results(repo: Repository, suite: CheckSuite, content: Entry, results: t
 
     Not if a rule could not be evaluated: the reason may be gone the next time, such as data that was not fetched.
     """
-    if _is_complete(results):
+    if results and _is_complete(results):
         keep_object(repo, _command(repo, suite, content), content, result_format.encode(results), path=suite.path)
 
 

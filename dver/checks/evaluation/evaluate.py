@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TypeAlias
@@ -18,7 +19,7 @@ from dver.checks.evaluation.table_answers import collection_of, missing_column, 
 from dver.checks.plugins.run import plugin_results
 from dver.checks.result import CheckedData, RuleOutcome, RuleResult
 from dver.checks.suite.rules import CheckRule, CheckSuite, RuleKind
-from dver.core.errors import DverError, LocalIOError
+from dver.core.errors import DverError, LocalIOError, UsageError
 from dver.core.oid import Oid
 from dver.formats.profile import CollectionProfile, ColumnProfile, Profile
 from dver.pipelines.definition.stage import is_pattern
@@ -63,7 +64,9 @@ def evaluate_rules(
     """
     require_libraries()
     evaluation = _Evaluation(data, rows, time.time() if now is None else now)
-    results = [found for rule in suite.rules for found in evaluation.start(rule, profile)]
+    results: list[_Slot] = []
+    for rule in suite.rules:
+        results += evaluation.implied(rule, profile, results) if rule.implied else evaluation.start(rule, profile)
     evaluation.scan(results)
     return [(slot.rule, slot.results()) for slot in results]
 
@@ -112,6 +115,14 @@ class _Evaluation:
             raise
         except DverError as error:
             yield _Slot(rule, None, answer=failed_to_evaluate(error_text(error)))
+
+    def implied(self, rule: CheckRule, profile: Profile, others: Sequence[_Slot]) -> Iterator[_Slot]:
+        """The rule if it fails, and none of the `others` is about the unreadable files of the same collection."""
+        with suppress(UsageError):  # the other rules say why there is no such collection
+            collection = collection_of(profile, rule.collection)
+            known = any(one.rule.kind is RuleKind.UNREADABLE and one.collection is collection for one in others)
+            if collection.unreadable_count and not known:
+                yield _Slot(rule, collection, answer=table_answer(rule, collection, self.data))
 
     def columns(self, rule: CheckRule, collection: CollectionProfile) -> Iterator[_Slot]:
         assert rule.column is not None

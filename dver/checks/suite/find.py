@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from dver.checks.result import Severity
 from dver.checks.suite.parse import PatternRules, parse_rules, parse_suite
 from dver.checks.suite.path_patterns import PathPattern
-from dver.checks.suite.rules import FILE_NAME, CheckSuite
+from dver.checks.suite.rules import FILE_NAME, CheckSuite, with_implied_rules
 from dver.core.files import read_regular
 from dver.git.index import files_named
 from dver.pipelines.definition.stage import is_pattern
@@ -55,7 +55,7 @@ def suite_files(repo: Repository) -> list[bytes]:
 def output_suite(checks: Node, path: bytes, source: str, directory: bytes = b"") -> CheckSuite:
     """The suite of an output: `checks` is its node in dver.yaml, `source` the shown name of the stage, and `directory`
     that of the dver.yaml. Raises PipelineError."""
-    return CheckSuite(path, source, parse_rules(checks, Severity.CRITICAL), directory)
+    return CheckSuite(path, source, with_implied_rules(parse_rules(checks, Severity.CRITICAL)), directory)
 
 
 def _files_above(repo: Repository, paths: Sequence[bytes]) -> list[bytes]:
@@ -100,7 +100,8 @@ def _suites_of(
             if wanted is None or any(is_at_or_below(path, of) or is_at_or_below(of, path) for of in wanted):
                 rules.setdefault(path, []).append(one)
     for path, found in rules.items():
-        yield CheckSuite(path, source, tuple(rule for one in found for rule in one.rules), directory)
+        every = [rule for one in found for rule in one.rules]
+        yield CheckSuite(path, source, with_implied_rules(every), directory)
 
 
 def _workspace_matches(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any, Final, TypeAlias
@@ -112,6 +112,8 @@ class CheckRule:
     """A name that the user gave it, or the plug-in."""
     rank: float | None = None
     """Of a quantile, 0 to 1."""
+    implied: bool = False
+    """Is it added to the rules of a suite? Then it has a result only if it fails."""
 
     @property
     def title(self) -> str:
@@ -132,6 +134,25 @@ class CheckRule:
         said = asdict(self)
         del said["at"]
         return {**said, "kind": self.kind.value, "severity": self.severity.value}
+
+
+def with_implied_rules(rules: Sequence[CheckRule]) -> tuple[CheckRule, ...]:
+    """`rules`, and one for each collection without a rule `unreadable`: that no file of it is unreadable.
+
+    Other rules are about the readable files alone, so they would pass for a directory of damaged ones.
+    """
+    by_collection: dict[str | None, list[CheckRule]] = {}
+    for one in rules:
+        by_collection.setdefault(one.collection, []).append(one)
+    implied = []
+    for collection, found in by_collection.items():
+        if not any(one.kind is RuleKind.UNREADABLE for one in found):
+            severity = max((one.severity for one in found), key=lambda one: one is Severity.CRITICAL)
+            limit = AtMost(number=0)
+            implied.append(
+                CheckRule(RuleKind.UNREADABLE, limit, severity, found[0].at, collection=collection, implied=True)
+            )
+    return (*rules, *implied)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -9,7 +9,7 @@ from checking import add_data
 from workspaces import Project, write
 
 import dver
-from dver.checks.result import RuleOutcome
+from dver.checks.result import RuleOutcome, Severity
 from dver.checks.suite.find import suites_for
 from dver.core.errors import ConflictError, PipelineError, UsageError
 from dver.gates.errors import FailedChecksError
@@ -124,6 +124,34 @@ def test_a_table_that_cannot_be_read_fails_and_the_rest_is_checked(project: Proj
     result = check(project)
     assert failed(result) == {"data/people.csv": ["data"], "parts": ["expression"]}
     assert "row 2" in result.checked[0].results[0].found
+
+
+@pytest.mark.parametrize(
+    ("rules", "severity"),
+    [
+        ("{columns: {x: {max: 5, nulls: 0}}, key: x}", Severity.CRITICAL),
+        ("{rows: {min: 1, severity: warning}}", Severity.WARNING),
+        ("{rows: {change: 500 %}}", Severity.CRITICAL),
+        ("[{collection: a.csv, rows: 1}, {rows: 1}]", Severity.CRITICAL),
+    ],
+)
+def test_a_directory_with_a_table_that_cannot_be_read_fails(project: Project, rules: str, severity: Severity) -> None:
+    write(project.root, {"parts/b.csv": b"x\n999\n3,4\n"})
+    (project.root / "dver.checks.yaml").write_text(f"checks: {{parts: {rules}}}\n")
+    (result,) = (one for one in check(project, "parts").checked[0].results if not one.ok)
+    assert (result.rule, result.severity, result.found) == ("unreadable", severity, "1 of 2 files: b.csv")
+    if severity is Severity.CRITICAL:
+        with pytest.raises(FailedChecksError, match="parts fails 1 critical check"):
+            add_data(project, "parts")
+    else:
+        assert [one.rule for one in add_data(project, "parts").checked[0].warnings] == ["unreadable"]
+
+
+def test_a_rule_about_unreadable_files_decides_how_many_are_allowed(project: Project) -> None:
+    write(project.root, {"parts/b.csv": b"x\n999\n3,4\n"})
+    for rules in ("{rows: 1, unreadable: 1}", "[{rows: 1}, {collection: a.csv, unreadable: 50 %}]"):
+        (project.root / "dver.checks.yaml").write_text(f"checks: {{parts: {rules}}}\n")
+        assert failed(check(project, "parts")) == {"parts": []}
 
 
 def test_a_csv_file_with_mixed_line_ends_is_scanned(project: Project) -> None:
