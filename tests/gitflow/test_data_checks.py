@@ -124,7 +124,7 @@ def _typed(shown: str, project: Project) -> None:
     run_dver(*command[1:], cwd=project.root)
 
 
-@pytest.mark.parametrize("kind", ["data", "output"])
+@pytest.mark.parametrize("kind", ["data", "output", "unreadable"])
 def test_git_commit_is_refused_and_the_fix_overrides(
     project: Project, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +133,10 @@ def test_git_commit_is_refused_and_the_fix_overrides(
     if kind == "data":
         add_data(project, "people.csv")
         write_suite(project, STRICT)
+    elif kind == "unreadable":
+        write(project.root, {"rag.csv": b"a,b\n1\n"})
+        add_data(project, "rag.csv")
+        write_suite(project, "checks: {rag.csv: {rows: 1}}\n")
     else:
         write(project.root, {"dver.yaml": (STAGE % "").encode(), "source.csv": GOOD})
         run(project)
@@ -141,7 +145,7 @@ def test_git_commit_is_refused_and_the_fix_overrides(
     command = ["git", "commit", "-qm", "Data"]
     done = subprocess.run(command, cwd=project.root, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "fails critical checks" in done.stderr
+    assert ("cannot be checked" if kind == "unreadable" else "fails critical checks") in done.stderr
     _typed(done.stderr, project)
     done = subprocess.run(command, cwd=project.root, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 
-from dver.core.errors import MissingObjectError
+from dver.core.errors import CorruptError, MissingObjectError
 from dver.core.phrasing import quoted
 from dver.gates.suite_presence import may_have_checks, pipelines_may_have_checks
 from dver.gitflow.commit.lock_checks import StagedLock, new_outputs
@@ -17,7 +16,7 @@ from dver.tracking.targets import TrackedData
 def check_problems(
     repo: Repository, tracked: Mapping[bytes, TrackedData], locks: Iterable[StagedLock]
 ) -> list[CommitProblem]:
-    """A problem for each staged pointer, and each new output of a lock, whose data fails a critical check.
+    """A problem for each staged pointer and new output of a lock whose data fails a critical check or cannot be read.
 
     Data that was recorded with `--no-checks` is left out. Results are kept, so that the same data is not checked again.
     """
@@ -38,12 +37,16 @@ def _problems(repo: Repository, data: Sequence[TrackedData]) -> Iterator[CommitP
     has_outputs = any(one.maker is not None for one in data)
     pipelines = pipelines_of_workspace(repo) if has_outputs else {}
     for one in data:
-        with suppress(MissingObjectError):  # data that is not here was checked where it was added
+        try:
             checked = checks.check_recorded(suites_of_data(checks, one, pipelines), one)
-            if failed(checked):
-                yield CommitProblem(
-                    one.source, "its data fails critical checks", failures_text(checked), _fix(repo, one)
-                )
+        except MissingObjectError:  # data that is not here was checked where it was added
+            continue
+        except CorruptError as error:
+            why = f"{error.what}: {error.why}" if error.why else error.what
+            yield CommitProblem(one.source, "its data cannot be checked", why, _fix(repo, one))
+            continue
+        if failed(checked):
+            yield CommitProblem(one.source, "its data fails critical checks", failures_text(checked), _fix(repo, one))
     checks.keep()
 
 
