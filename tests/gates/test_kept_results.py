@@ -58,6 +58,20 @@ def test_data_that_is_not_here_fails_no_check(project: Project, tmp_path: Path) 
     assert outcomes(project) == ["passed"]
 
 
+def test_a_rule_without_the_profile_of_the_previous_version_says_how_to_download_it(
+    project: Project, tmp_path: Path
+) -> None:
+    write(project.root, {"people.csv": b"id\n1\n"})
+    write_suite(project, "checks: {people.csv: {rows: {change: 10 %}}}\n")
+    add_data(project, "people.csv")
+    project.commit()
+    clone = project.clone(tmp_path / "clone", share=False)
+    write(clone.root, {"people.csv": b"id\n1\n2\n"})
+    with pytest.raises(FailedChecksError) as caught:
+        add_data(clone, "people.csv")
+    assert "; fix: dver fetch --profiles --rev HEAD people.csv; or, " in (caught.value.why or "")
+
+
 def test_a_rule_that_could_not_be_evaluated_is_evaluated_again(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

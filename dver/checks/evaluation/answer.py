@@ -59,8 +59,9 @@ def without_values(answer: Answer, rule: CheckRule) -> Answer:
 
 
 def error_text(error: DverError) -> str:
-    """What happened and why, in one line."""
-    return f"{error.what}: {error.why}" if error.why else error.what
+    """What happened, why, and how to fix it, in one line."""
+    text = f"{error.what}: {error.why}" if error.why else error.what
+    return f"{text}; fix: {error.fix}" if error.fix else text
 
 
 def failed_to_evaluate(why: str, *, scanned: bool = False) -> Answer:
