@@ -15,7 +15,7 @@ from dver.core.display import Displayed
 from dver.formats.profile import Value
 
 FILE_NAME: Final = "dver.checks.yaml"
-EVALUATION: Final = 1
+EVALUATION: Final = 2
 """The version of how rules are evaluated. Raise it when a rule gets another result for the same data."""
 _CHANGING: Final = re.compile(
     r"""\b(now|today|get_current_\w+|transaction_timestamp|age|random|setseed|uuid\w*|gen_random_uuid)"?\s*\(
