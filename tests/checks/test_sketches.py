@@ -85,6 +85,15 @@ def test_a_private_column_is_checked_by_a_scan(numbers: Path, rules: str) -> Non
     assert result.scanned
 
 
+def test_the_newest_time_of_a_private_column_is_not_known(tmp_path: Path) -> None:
+    path = table(tmp_path / "times.csv", {"at": ["2026-01-01"]})
+    result = checked_rule(FileData(path), "columns: {at: {fresh: 1d}}", private=frozenset(("at",)))
+    assert (result.outcome, result.found) == (
+        RuleOutcome.ERROR,
+        "the column is private, so its newest time is not known",
+    )
+
+
 @pytest.mark.parametrize(
     ("rules", "outcome"),
     [

@@ -241,8 +241,10 @@ def _lengths(rule: CheckRule, column: ColumnProfile, _now: float) -> Answer | No
 
 
 def _fresh(rule: CheckRule, column: ColumnProfile, now: float) -> Answer | None:
-    if column.type is not ColumnType.TIME or column.numbers is None:
+    if column.type is not ColumnType.TIME:
         raise UsageError(f"the column has {column.type.value} values, not times")
+    if column.numbers is None:
+        raise UsageError("the column is private, so its newest time is not known")
     newest = column.numbers.maximum
     fresh = now - newest <= parse_duration(str(rule.wanted))
     return decided(fresh, f"newest {time_text(newest)}")
