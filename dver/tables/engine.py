@@ -15,7 +15,11 @@ from dver.tables.suffixes import ARROW, DELIMITERS, JSON_LINES, PARQUET, table_s
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_CSV: Final = "read_csv({path}, header = true, all_varchar = true, quote = '\"', escape = '\"', delim = '{delim}')"
+_CSV: Final = (
+    "read_csv({path}, header = true, all_varchar = true, quote = '\"', escape = '\"', delim = '{delim}',"
+    " comment = '', skip = 0)"
+)
+"""Nothing of the dialect is guessed: a row that begins with `#` is a row."""
 _JSON: Final = "read_json({path}, format = 'newline_delimited', sample_size = -1)"
 _SOURCES: Final[Mapping[str, str]] = {
     **{suffix: _CSV.replace("{delim}", delimiter) for suffix, delimiter in DELIMITERS.items()},

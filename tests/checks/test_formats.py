@@ -112,6 +112,14 @@ def test_empty_and_repeated_names_of_a_csv_file_are_read_by_position(tmp_path: P
     assert [one.outcome.value for one in found] == ["passed", "error", "passed", "passed"]
 
 
+def test_rows_that_begin_with_a_number_sign_are_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("tag,n,note\n#12,500,a\n#13,600,b\n#14,700,c\n" + "12,1,x\n" * 50)
+    found = checked(path, "expressions: n < 100\nsql: SELECT * FROM data WHERE n > 100", rows=1).results
+    assert [(one.outcome, one.failed_rows) for one in found] == [(RuleOutcome.FAILED, 3)] * 2
+    assert [dict(one.rows[0])["tag"] for one in found] == ["#12"] * 2
+
+
 def test_a_json_text_that_looks_like_a_date_is_text(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"x": "2026-01-01"}\n{"x": "soon"}\n')

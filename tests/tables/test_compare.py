@@ -104,6 +104,12 @@ def test_csv_values_are_compared_as_text(tmp_path: Path) -> None:
     assert (found.added, found.removed) == (1, 1)
 
 
+def test_csv_rows_that_begin_with_a_number_sign_are_compared(tmp_path: Path) -> None:
+    rows = [{"tag": f"#{at}", "n": at, "note": "a"} for at in range(3)] + [{"tag": "12", "n": 1, "note": "x"}] * 50
+    found = compared(tmp_path, rows, rows[1:], suffix=".csv")
+    assert (found.old_rows, found.new_rows, found.removed) == (53, 52, 1)
+
+
 def test_values_that_are_no_numbers_and_nested_values_are_equal_to_themselves(tmp_path: Path) -> None:
     rows = [{"id": 1, "x": float("nan"), "nested": {"a": [1, None]}}]
     assert compared(tmp_path, rows, rows, "id").is_empty
