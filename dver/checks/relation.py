@@ -120,6 +120,8 @@ def _value(name: str) -> str:
 def _cast(column: ColumnProfile, value: str) -> str:
     if column.declared is not None:
         return value
+    if column.type is ColumnType.EMPTY:  # null without a type, so that comparisons with numbers and times are valid
+        return "NULL"
     if column.type is ColumnType.TEXT:  # in JSON, DuckDB takes some texts for dates
         return f"CAST({value} AS VARCHAR)"
     if column.type not in _CASTS:

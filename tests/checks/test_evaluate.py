@@ -221,6 +221,25 @@ def test_a_table_without_rows_has_nothing_that_fails(tmp_path: Path, rules: str)
     assert checked_rule(path, f"columns: {{x: {{{rules}}}}}").outcome is PASSED
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+@pytest.mark.parametrize(
+    "rules", ["key: [x, y]", "expressions: [x > 1, x = y, 'null']", "sql: SELECT x FROM data WHERE x > 3"]
+)
+def test_a_table_without_rows_has_no_row_that_fails_in_a_scan(tmp_path: Path, name: str, rules: str) -> None:
+    path = table(tmp_path / name, {"x": [], "y": []})
+    assert {one.outcome for one in checked(path, rules, rows=1).results} == {PASSED}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_column_of_nulls_is_compared_with_values_of_every_type(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("x,y\n,1\n,2\n" if name == "a.csv" else '{"x": null, "y": 1}\n{"x": null, "y": 2}\n')
+    rules = "expressions: [x > 1, x = 'a', x < TIMESTAMP '2026-01-01', x, length(x) > 3, x = y]"
+    assert {one.found for one in checked(path, rules).results} == {"no failing rows"}
+    assert checked_rule(path, "expressions: x IS NOT NULL").failed_rows == 2
+    assert checked_rule(path, "key: [x, y]").found == "2 nulls in x"
+
+
 def test_infinities_and_nan_are_not_finite_and_infinities_have_an_order(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", {"x": [1.0, float("inf"), float("nan"), 3.0]})
     assert checked_rule(path, "columns: {x: {finite: true}}").found == "1 NaN and 1 infinity"

@@ -48,12 +48,17 @@ def counted(rule: CheckRule, column: ColumnProfile | None) -> Counted | None:
     condition = failing(rule, column)
     if condition is None:
         return None
-    return Counted((f"count_if({condition})", "count(*)"), lambda found: _rows_answer(rule, *found))
+    return Counted((_rows_with(condition), "count(*)"), lambda found: _rows_answer(rule, *found))
 
 
 def raw_columns(rules: Sequence[CheckRule]) -> list[str]:
     """The columns whose texts as written in the file are needed."""
     return list(dict.fromkeys(one.column for one in rules if one.kind is RuleKind.REGEX and one.column is not None))
+
+
+def _rows_with(condition: str) -> str:
+    """SQL of the number of rows with `condition`. `count_if` is null, not 0, where the condition always is."""
+    return f"count(*) FILTER (WHERE {condition}\n)"
 
 
 def _rows_answer(rule: CheckRule, failed: int, rows: int) -> Answer:
@@ -120,7 +125,7 @@ def _key(rule: CheckRule) -> Counted:
     nulls = " OR ".join(f"{one} IS NULL" for one in names)
     every = f"NOT ({nulls})"
     value = names[0] if len(names) == 1 else f"ROW({', '.join(names)})"
-    counts = (f"count_if({nulls})", f"count_if({every})", f"count(DISTINCT {value}) FILTER (WHERE {every})")
+    counts = (_rows_with(nulls), _rows_with(every), f"count(DISTINCT {value}) FILTER (WHERE {every})")
     return Counted(counts, _key_answer)
 
 
@@ -166,8 +171,8 @@ def _quantile(rule: CheckRule, name: str) -> Counted:
     wanted, rank = rule.wanted, rule.rank or 0.0
     assert isinstance(wanted, Between)
     finite = f"CAST({name} AS DOUBLE)"
-    low = "0" if wanted.low is None else f"count_if(isfinite({finite}) AND {finite} < {wanted.low!r})"
-    high = "0" if wanted.high is None else f"count_if(isfinite({finite}) AND {finite} <= {wanted.high!r})"
+    low = "0" if wanted.low is None else _rows_with(f"isfinite({finite}) AND {finite} < {wanted.low!r}")
+    high = "0" if wanted.high is None else _rows_with(f"isfinite({finite}) AND {finite} <= {wanted.high!r}")
 
     def answer(found: Sequence[int]) -> Answer:
         values, below, up_to = found
@@ -179,7 +184,7 @@ def _quantile(rule: CheckRule, name: str) -> Counted:
         limit = wanted.low if too_low else wanted.high
         return decided(False, f"{'below' if too_low else 'above'} {values_text((limit or 0,))}", scanned=True)
 
-    return Counted((f"count_if(isfinite({finite}))", low, high), answer)
+    return Counted((_rows_with(f"isfinite({finite})"), low, high), answer)
 
 
 _CONDITIONS: Final[Mapping[RuleKind, Callable[[CheckRule, ColumnProfile], str]]] = {
