@@ -15,7 +15,15 @@ from dver.core.errors import UsageError
 from dver.formats.profile import CollectionKind, CollectionProfile, ColumnProfile, ColumnType
 from dver.profiles.media.collections import PATH_COLUMN
 from dver.profiles.reading.delimited import NULLS
-from dver.tables.engine import Engine, joined_sources, open_engine, quoted_name, quoted_text
+from dver.tables.engine import (
+    Engine,
+    is_json,
+    joined_sources,
+    open_engine,
+    quoted_name,
+    quoted_text,
+    with_json_types,
+)
 
 _CASTS: Final = {
     ColumnType.BOOLEAN: "TRY_CAST({} AS BOOLEAN)",
@@ -85,8 +93,9 @@ def open_relation(
         raise UsageError(f"the rule needs rows, and {collection.kind.value} have none")
     given = [(one.path, os.path.basename(one.name)) for one in files]
     with open_engine(given, scratch, ordered=ordered, arrow=True, profiled=True) as (engine, sources):
+        read = _with_texts_of_json(engine, sources, collection)
         relation = Relation(
-            engine, tuple(sources), tuple(one.name for one in files), tuple(one.path for one in files), collection
+            engine, tuple(read), tuple(one.name for one in files), tuple(one.path for one in files), collection
         )
         engine.answer(f"CREATE VIEW data AS {relation.union()}")
         yield relation
@@ -112,6 +121,25 @@ def check_names(names: Iterable[str], collection: CollectionProfile) -> None:
             raise UsageError(f"SQL has no name for {name!r}: it is empty, or another one differs only in case")
 
 
+def _with_texts_of_json(engine: Engine, sources: Sequence[str], collection: CollectionProfile) -> list[str]:
+    """`sources`, where columns of JSON are texts: DuckDB would take some for times, and keep the quotes of others.
+
+    Nested columns have the types that DuckDB infers.
+    """
+    types = {
+        one.name: "JSON" if one.type is ColumnType.NESTED else "VARCHAR"
+        for one in sql_columns(collection)
+        if one.declared is None
+    }
+    found = [one for one in sources if is_json(one)]
+    if not found or not types:
+        return list(sources)
+    if "JSON" in types.values():
+        (source,) = joined_sources(found)
+        types.update((name, kind) for name, kind in engine.columns(source).items() if types.get(name) == "JSON")
+    return [with_json_types(one, types) for one in sources]
+
+
 def _value(name: str) -> str:
     """A text of a CSV file; null for the texts that mean null."""
     return f"CASE WHEN {name} IN ({', '.join(map(quoted_text, NULLS))}) THEN NULL ELSE {name} END"
@@ -122,8 +150,6 @@ def _cast(column: ColumnProfile, value: str) -> str:
         return value
     if column.type is ColumnType.EMPTY:  # null without a type, so that comparisons with numbers and times are valid
         return "NULL"
-    if column.type is ColumnType.TEXT:  # in JSON, DuckDB takes some texts for dates
-        return f"CAST({value} AS VARCHAR)"
     if column.type not in _CASTS:
         return value
     cast = _CASTS[column.type].format(value)

@@ -20,7 +20,8 @@ _CSV: Final = (
     " comment = '', skip = 0)"
 )
 """Nothing of the dialect is guessed: a row that begins with `#` is a row."""
-_JSON: Final = "read_json({path}, format = 'newline_delimited', sample_size = -1)"
+_INFERRED: Final = "sample_size = -1"
+_JSON: Final = f"read_json({{path}}, format = 'newline_delimited', {_INFERRED})"
 _SOURCES: Final[Mapping[str, str]] = {
     **{suffix: _CSV.replace("{delim}", delimiter) for suffix, delimiter in DELIMITERS.items()},
     **dict.fromkeys(JSON_LINES, _JSON),
@@ -188,6 +189,17 @@ def joined_sources(sources: Sequence[str]) -> list[str]:
         by_name = ", union_by_name = true" if len(paths) > 1 else ""
         others.append(f"{function}({several}{settings}{by_name})")
     return others
+
+
+def is_json(source: str) -> bool:
+    """Are the rows of a source those of JSON Lines?"""
+    return source.startswith("read_json(")
+
+
+def with_json_types(source: str, types: Mapping[str, str]) -> str:
+    """A source of JSON Lines whose columns are those of `types`, instead of those that DuckDB infers."""
+    columns = ", ".join(f"{quoted_text(name)}: {quoted_text(kind)}" for name, kind in types.items())
+    return source.replace(_INFERRED, f"columns = {{{columns}}}")
 
 
 def is_table(name: str) -> bool:

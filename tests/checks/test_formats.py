@@ -126,6 +126,26 @@ def test_a_json_text_that_looks_like_a_date_is_text(tmp_path: Path) -> None:
     assert checked_rule(path, "columns: {x: {regex: '2026.*|soon'}}").outcome is RuleOutcome.PASSED
 
 
+def test_texts_of_json_are_scanned_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    values = [7, True, *(f"q{at}" for at in range(400))]
+    rows = [{"x": one, "day": f"2026-01-01T00:00:00.{at:03}Z"} for at, one in enumerate(values)]
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    rules = "columns: {x: {regex: 'q?\\d+|true'}, day: {regex: '.*Z'}}\nexpressions: length(x) < 5"
+    assert [one.found for one in checked(path, rules).results] == ["no failing rows"] * 3
+    bad = checked_rule(path, "columns: {x: {regex: 'q.*'}}", rows=3)
+    assert (bad.failed_rows, [dict(one)["x"] for one in bad.rows]) == (2, ["7", "true"])
+
+
+def test_values_of_json_have_the_types_of_the_profile(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"day": f"2026-01-0{at}", "it's": at / 2, "n": {"x y": at}, "l": [at], "B": at > 1} for at in (1, 2)]
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    expressions = ["day < TIMESTAMP '2026-01-02'", '"it\'s" < 1', "n['x y'] = 1", "l[1] = 1 AND len(l) = 1", "NOT B"]
+    found = checked(path, f"expressions: {json.dumps(expressions)}").results
+    assert [one.failed_rows for one in found] == [1] * 5
+
+
 def test_many_files_are_one_table(tmp_path: Path) -> None:
     from contextlib import contextmanager
 
