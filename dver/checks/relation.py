@@ -16,6 +16,7 @@ from dver.formats.profile import CollectionKind, CollectionProfile, ColumnProfil
 from dver.profiles.media.collections import PATH_COLUMN
 from dver.profiles.reading.delimited import NULLS
 from dver.tables.engine import (
+    LONG_ROW,
     Engine,
     is_json,
     joined_sources,
@@ -32,6 +33,7 @@ _CASTS: Final = {
     ColumnType.TIME: "make_timestamp(epoch_us(TRY_CAST({} AS TIMESTAMPTZ)))",
 }
 _SMALL: Final = 2.0**62
+_NUMBER_BYTES: Final = 32
 TEXT_OF: Final = "text of "
 """Columns with this prefix have values as they are written in the file."""
 
@@ -92,7 +94,9 @@ def open_relation(
     if not files:
         raise UsageError(f"the rule needs rows, and {collection.kind.value} have none")
     given = [(one.path, os.path.basename(one.name)) for one in files]
-    with open_engine(given, scratch, ordered=ordered, arrow=True, profiled=True) as (engine, sources):
+    long_rows = _longest_row(collection) > LONG_ROW
+    with open_engine(given, scratch, ordered=ordered, arrow=True, profiled=True, long_rows=long_rows) as opened:
+        engine, sources = opened
         read = _with_texts_of_json(engine, sources, collection)
         relation = Relation(
             engine, tuple(read), tuple(one.name for one in files), tuple(one.path for one in files), collection
@@ -138,6 +142,11 @@ def _with_texts_of_json(engine: Engine, sources: Sequence[str], collection: Coll
         (source,) = joined_sources(found)
         types.update((name, kind) for name, kind in engine.columns(source).items() if types.get(name) == "JSON")
     return [with_json_types(one, types) for one in sources]
+
+
+def _longest_row(collection: CollectionProfile) -> float:
+    """At most how many bytes a row of text has: up to 4 for a character, and some for numbers and quotes."""
+    return sum(4 * one.lengths.maximum if one.lengths else _NUMBER_BYTES for one in collection.columns)
 
 
 def _value(name: str) -> str:

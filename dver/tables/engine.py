@@ -20,6 +20,13 @@ _CSV: Final = (
     " comment = '', skip = 0)"
 )
 """Nothing of the dialect is guessed: a row that begins with `#` is a row."""
+LONG_ROW: Final = 2_000_000
+"""The bytes of a row that DuckDB reads by default."""
+_LONG_ROWS: Final[Mapping[str, str]] = {
+    "read_csv(": ", max_line_size = 67_108_864, buffer_size = 134_217_728",
+    "read_json(": ", maximum_object_size = 67_108_864",
+}
+"""Settings for rows up to the size that profiles read: they take some hundred MB."""
 _INFERRED: Final = "sample_size = -1"
 _JSON: Final = f"read_json({{path}}, format = 'newline_delimited', {_INFERRED})"
 _SOURCES: Final[Mapping[str, str]] = {
@@ -134,13 +141,15 @@ def open_engine(
     ordered: bool = False,
     arrow: bool = False,
     profiled: bool = False,
+    long_rows: bool = False,
 ) -> Iterator[tuple[Engine, list[str]]]:
     """An engine for `files`, each with the name that decides about its format, and a source of rows for each.
 
     `scratch` is an empty directory for links and spilled rows. With `ordered`, a source has the rows in the order of
     its file, which takes more memory. `arrow` also allows Arrow files. `profiled` says that the profiler has read the
-    CSV files, so that their rows are complete: then line ends may be mixed, as the profiler allows. Raises UsageError
-    without the extra `data`, and for a name that is not a table's.
+    CSV files, so that their rows are complete: then line ends may be mixed, as the profiler allows. `long_rows` allows
+    rows of up to 64 MB of text, in more memory. Raises UsageError without the extra `data`, and for a name that is not
+    a table's.
     """
     duckdb = _duckdb()
     links = {
@@ -163,7 +172,7 @@ def open_engine(
         ):
             connection.execute(f"SET {setting} = {value}")
         sources = [
-            _source_of(links[at], profiled=profiled)
+            _source_of(links[at], profiled=profiled, long_rows=long_rows)
             if at in links
             else _arrow_source(connection, path, scratch / f"table{at}", at)
             for at, (path, _) in enumerate(files)
@@ -229,10 +238,12 @@ def _linked(path: Path, name: str, stem: Path) -> Path:
     return link
 
 
-def _source_of(link: Path, *, profiled: bool) -> str:
+def _source_of(link: Path, *, profiled: bool, long_rows: bool) -> str:
     source = _SOURCES[table_suffixes(link.name)[0]]
     if profiled:  # DuckDB's strict mode refuses mixed line ends; the other one cuts rows that are too long
         source = source.replace("read_csv({path}", "read_csv({path}, strict_mode = false")
+    if long_rows:
+        source = source.removesuffix(")") + _LONG_ROWS.get(source[: source.index("(") + 1], "") + ")"
     return source.replace("{path}", quoted_text(os.fspath(link)))
 
 

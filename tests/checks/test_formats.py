@@ -146,6 +146,19 @@ def test_values_of_json_have_the_types_of_the_profile(tmp_path: Path) -> None:
     assert [one.failed_rows for one in found] == [1] * 5
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl"])
+def test_a_cell_of_many_megabytes_is_scanned(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    cell = "é" * (10_000_000 if name.endswith(".jsonl") else 2_000_000)
+    content = f'x,y\n1,"{cell}"\n2,y\n' if ".csv" in name else f'{{"x": 1, "y": "{cell}"}}\n{{"x": 2, "y": "y"}}\n'
+    path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
+    assert [one.found for one in checked(path, "expressions: x > 0\ncolumns: {y: {regex: 'é*|y'}}").results] == [
+        "no failing rows"
+    ] * 2
+    (row,) = checked_rule(path, "expressions: x > 1", rows=1).rows
+    assert len(dict(row)["y"]) == 200
+
+
 def test_many_files_are_one_table(tmp_path: Path) -> None:
     from contextlib import contextmanager
 
