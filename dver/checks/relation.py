@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ _CASTS: Final = {
 }
 _SMALL: Final = 2.0**62
 _NUMBER_BYTES: Final = 32
+_NULL_TEXTS: Final = quoted_text("|".join(map(re.escape, NULLS)))
 TEXT_OF: Final = "text of "
 """Columns with this prefix have values as they are written in the file."""
 
@@ -49,14 +51,16 @@ class Relation:
     """Of the files."""
     paths: tuple[Path, ...]
     collection: CollectionProfile
+    columns: tuple[ColumnProfile, ...]
+    """Those that SQL sees."""
 
     def typed(self, source: str, raw: Sequence[str] = ()) -> str:
-        """A `SELECT` of all columns with their types, and of the columns `raw` also as text."""
+        """A `SELECT` of the columns with their types, and of the columns `raw` also as text."""
         parts = []
         delimited = source.startswith("read_csv(")
         # One CSV file is read by position: DuckDB changes empty names, and names that occur again.
         places = self._places() if delimited and len(self.sources) == 1 else {}
-        for one in sql_columns(self.collection):
+        for one in self.columns:
             name = places.get(one.name, quoted_name(one.name))
             value = _value(name) if delimited else name
             parts.append(f"{_cast(one, value)} AS {quoted_name(one.name)}")
@@ -88,18 +92,31 @@ class Relation:
 
 @contextmanager
 def open_relation(
-    files: Sequence[DataFile], collection: CollectionProfile, scratch: Path, *, ordered: bool = False
+    files: Sequence[DataFile],
+    collection: CollectionProfile,
+    scratch: Path,
+    *,
+    ordered: bool = False,
+    columns: Sequence[ColumnProfile] | None = None,
 ) -> Iterator[Relation]:
-    """The rows of `files` as the view `data`. Raises UsageError for files that are not tables, and CorruptError."""
+    """The rows of `files` as the view `data`, with `columns` or all that SQL has a name for.
+
+    Raises UsageError for files that are not tables, and CorruptError.
+    """
     if not files:
         raise UsageError(f"the rule needs rows, and {collection.kind.value} have none")
     given = [(one.path, os.path.basename(one.name)) for one in files]
     long_rows = _longest_row(collection) > LONG_ROW
     with open_engine(given, scratch, ordered=ordered, arrow=True, profiled=True, long_rows=long_rows) as opened:
         engine, sources = opened
-        read = _with_texts_of_json(engine, sources, collection)
+        seen = sql_columns(collection) if columns is None else columns
         relation = Relation(
-            engine, tuple(read), tuple(one.name for one in files), tuple(one.path for one in files), collection
+            engine,
+            tuple(_with_texts_of_json(engine, sources, seen)),
+            tuple(one.name for one in files),
+            tuple(one.path for one in files),
+            collection,
+            tuple(seen),
         )
         engine.answer(f"CREATE VIEW data AS {relation.union()}")
         yield relation
@@ -125,15 +142,13 @@ def check_names(names: Iterable[str], collection: CollectionProfile) -> None:
             raise UsageError(f"SQL has no name for {name!r}: it is empty, or another one differs only in case")
 
 
-def _with_texts_of_json(engine: Engine, sources: Sequence[str], collection: CollectionProfile) -> list[str]:
+def _with_texts_of_json(engine: Engine, sources: Sequence[str], columns: Sequence[ColumnProfile]) -> list[str]:
     """`sources`, where columns of JSON are texts: DuckDB would take some for times, and keep the quotes of others.
 
     Nested columns have the types that DuckDB infers.
     """
     types = {
-        one.name: "JSON" if one.type is ColumnType.NESTED else "VARCHAR"
-        for one in sql_columns(collection)
-        if one.declared is None
+        one.name: "JSON" if one.type is ColumnType.NESTED else "VARCHAR" for one in columns if one.declared is None
     }
     found = [one for one in sources if is_json(one)]
     if not found or not types:
@@ -150,8 +165,11 @@ def _longest_row(collection: CollectionProfile) -> float:
 
 
 def _value(name: str) -> str:
-    """A text of a CSV file; null for the texts that mean null."""
-    return f"CASE WHEN {name} IN ({', '.join(map(quoted_text, NULLS))}) THEN NULL ELSE {name} END"
+    """A text of a CSV file; null for the texts that mean null.
+
+    Not `IN`: DuckDB joins with a long list, and hundreds of joins take all memory.
+    """
+    return f"CASE WHEN regexp_full_match({name}, {_NULL_TEXTS}) THEN NULL ELSE {name} END"
 
 
 def _cast(column: ColumnProfile, value: str) -> str:

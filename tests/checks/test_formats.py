@@ -159,6 +159,31 @@ def test_a_cell_of_many_megabytes_is_scanned(tmp_path: Path, name: str) -> None:
     assert len(dict(row)["y"]) == 200
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_table_with_thousands_of_columns_is_scanned(tmp_path: Path, suffix: str) -> None:
+    columns = {f"c{at}": [at, 1, 1] for at in range(3000)}
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".jsonl":
+        path.write_text(
+            "".join(json.dumps({name: one[row] for name, one in columns.items()}) + "\n" for row in range(3))
+        )
+    else:
+        table(path, columns)
+    rules = "expressions: [c2999 * 2 = C99 * 2, c98 < 2]\ncolumns: {c2998: {regex: '1|2998'}, 'c12*': {regex: '.*'}}"
+    found = checked(path, rules, rows=1).results
+    assert [one.failed_rows for one in found[-2:]] == [1, 1]
+    assert list(dict(found[-1].rows[0]).items())[:3] == [("row", "1"), ("c0", "0"), ("c1", "1")]
+    assert {one.found for one in found[:-2]} == {"no failing rows"}
+    assert len(found) == 2 + 1 + 111
+
+
+def test_sql_about_thousands_of_columns_of_text_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", {f"c{at}": [1] for at in range(2001)})
+    found = checked(path, "sql: SELECT * FROM data\nexpressions: [COLUMNS(*) > 0, c7 > 1]").results
+    refused = "SQL cannot read a table of text with 2,001 columns"
+    assert [one.found.partition(":")[0] for one in found] == [refused, "100 % failing rows (1 of 1 row)", refused]
+
+
 def test_many_files_are_one_table(tmp_path: Path) -> None:
     from contextlib import contextmanager
 

@@ -8,15 +8,14 @@ from typing import Final
 
 from dver.checks.evaluation.answer import Rows
 from dver.checks.evaluation.conditions import failing, raw_columns
-from dver.checks.relation import Relation, sql_columns
+from dver.checks.evaluation.needed_columns import SHOWN_MAX, named_columns
+from dver.checks.relation import Relation
 from dver.checks.suite.rules import CheckRule, RuleKind
 from dver.core.errors import DverError, LocalIOError
 from dver.formats.profile import ColumnProfile
 from dver.profiles.media.collections import PATH_COLUMN
 from dver.tables.engine import quoted_name, quoted_text
 
-COLUMNS_MAX: Final = 8
-"""The most columns of a row that are shown."""
 _LONGEST: Final = 200
 
 
@@ -29,7 +28,7 @@ def failing_rows(relation: Relation, rule: CheckRule, column: ColumnProfile | No
         condition = _condition(relation, rule, column, number)
         if condition is None:
             return ()
-        return _found(relation, condition, _shown_columns(relation, rule, column), rule, number)
+        return _found(relation, condition, _shown_columns(relation, rule), rule, number)
     except LocalIOError:
         raise
     except DverError:
@@ -44,8 +43,7 @@ def rows_of_query(relation: Relation, query: str, number: int) -> Rows:
 
 def _condition(relation: Relation, rule: CheckRule, column: ColumnProfile | None, number: int) -> str | None:
     if rule.kind is RuleKind.KEY:
-        assert isinstance(rule.wanted, tuple)
-        names = [str(one) for one in rule.wanted]
+        names = named_columns(rule)
         nulls = " OR ".join(f"{quoted_name(one)} IS NULL" for one in names)
         return f"{nulls} OR {_repeated(relation, names, number)}"
     if rule.kind is RuleKind.UNIQUE and column is not None:
@@ -83,13 +81,10 @@ def _found(
     return tuple(found)
 
 
-def _shown_columns(relation: Relation, rule: CheckRule, column: ColumnProfile | None) -> list[str]:
-    first = [column.name] if column is not None else []
-    if rule.kind is RuleKind.KEY:
-        assert isinstance(rule.wanted, tuple)
-        first = [str(one) for one in rule.wanted]
-    others = [one.name for one in sql_columns(relation.collection) if one.name not in first]
-    return [*first, *others[: max(0, COLUMNS_MAX - len(first))]]
+def _shown_columns(relation: Relation, rule: CheckRule) -> list[str]:
+    first = named_columns(rule)
+    others = [one.name for one in relation.columns if one.name not in first]
+    return [*first, *others[: max(0, SHOWN_MAX - len(first))]]
 
 
 def _row(names: Sequence[str], values: Sequence[object]) -> tuple[tuple[str, str], ...]:

@@ -1,21 +1,25 @@
-"""Reads the data for the rules that the profile has no answer to: one pass for all that count rows."""
+"""Reads the data for the rules that the profile has no answer to: one pass for up to 200 that count rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from dver.checks.data_access import DataAccess
 from dver.checks.evaluation.answer import Answer, decided, error_text, failed_to_evaluate
 from dver.checks.evaluation.conditions import Counted, counted, raw_columns
 from dver.checks.evaluation.failing_rows import failing_rows, rows_of_query
+from dver.checks.evaluation.needed_columns import check_width, named_columns, needed_columns
 from dver.checks.relation import Relation, check_names, open_relation
 from dver.checks.suite.rules import CheckRule, RuleKind
 from dver.core.errors import DverError, LocalIOError
 from dver.core.phrasing import count
 from dver.formats.profile import CollectionProfile, ColumnProfile
 
+_RULES_MAX: Final = 200
+"""The most rules of a statement: three thousand take some GB of memory."""
 Asked: TypeAlias = tuple[CheckRule, ColumnProfile | None]
 
 
@@ -23,11 +27,12 @@ def scan(
     rules: Mapping[int, Asked], failed: Mapping[int, Asked], collection: CollectionProfile, data: DataAccess, rows: int
 ) -> tuple[dict[int, Answer], dict[int, tuple[tuple[tuple[str, str], ...], ...]]]:
     """The answers to `rules`, and up to `rows` failing rows of those that fail and of `failed`."""
+    columns = needed_columns([rule for rule, _ in (*rules.values(), *failed.values())], collection)
     try:
         with (
             data.tables(collection.name) as files,
             data.scratch() as scratch,
-            open_relation(files, collection, scratch, ordered=bool(rows)) as relation,
+            open_relation(files, collection, scratch, ordered=bool(rows), columns=columns) as relation,
         ):
             answers = _answers(rules, relation, rows)
             shown = {at: one.rows for at, one in answers.items() if one.rows}
@@ -47,12 +52,13 @@ def _answers(rules: Mapping[int, Asked], relation: Relation, rows: int) -> dict[
     parts: dict[int, Counted] = {}
     for at, (rule, column) in rules.items():
         try:
+            check_width(rule, relation.collection)
             if rule.kind is RuleKind.SQL:
                 answers[at] = _query_answer(rule, relation, rows)
                 continue
             if rule.kind is RuleKind.EXPRESSION:
                 _check_expression(rule, relation)
-            check_names(_names(rule), relation.collection)
+            check_names(named_columns(rule), relation.collection)
             part = counted(rule, column)
             if part is None:
                 answers[at] = failed_to_evaluate("only for tables with a profile of the column")
@@ -62,23 +68,19 @@ def _answers(rules: Mapping[int, Asked], relation: Relation, rows: int) -> dict[
             raise
         except DverError as error:
             answers[at] = failed_to_evaluate(error_text(error))
-    answers.update(_counted_answers(parts, [rule for rule, _ in rules.values()], relation))
+    remaining = iter(parts.items())
+    while some := dict(islice(remaining, _RULES_MAX)):
+        answers.update(_counted_answers(some, {at: rules[at][0] for at in some}, relation))
     return answers
 
 
-def _names(rule: CheckRule) -> list[str]:
-    """The columns that the rule names outside of SQL."""
-    if rule.kind is RuleKind.KEY:
-        assert isinstance(rule.wanted, tuple)
-        return [str(one) for one in rule.wanted]
-    return [] if rule.column is None else [rule.column]
-
-
-def _counted_answers(parts: Mapping[int, Counted], rules: Sequence[CheckRule], relation: Relation) -> dict[int, Answer]:
+def _counted_answers(
+    parts: Mapping[int, Counted], rules: Mapping[int, CheckRule], relation: Relation
+) -> dict[int, Answer]:
     """One statement for all. If it fails, one for each, so that the error is that of the rule."""
-    if not parts:
-        return {}
-    rows = f"({relation.union(raw_columns(rules))})"
+    own = list(rules.values())
+    needed = replace(relation, columns=tuple(needed_columns(own, relation.collection)))
+    rows = f"({needed.union(raw_columns(own))})"
     try:
         aggregates = ", ".join(one for part in parts.values() for one in part.aggregates)
         ((*numbers,),) = relation.engine.answer(f"SELECT {aggregates} FROM {rows}")[1]
@@ -90,7 +92,7 @@ def _counted_answers(parts: Mapping[int, Counted], rules: Sequence[CheckRule], r
         return {
             at: answer
             for at, part in parts.items()
-            for answer in _counted_answers({at: part}, rules, relation).values()
+            for answer in _counted_answers({at: part}, {at: rules[at]}, relation).values()
         }
     found = iter(numbers)
     return {at: part.answer(list(islice(found, len(part.aggregates)))) for at, part in parts.items()}
