@@ -14,7 +14,7 @@ from dver.checks.evaluation.failing_rows import failing_rows, rows_of_query
 from dver.checks.evaluation.needed_columns import check_width, named_columns, needed_columns
 from dver.checks.relation import Relation, check_names, open_relation
 from dver.checks.suite.rules import CheckRule, RuleKind
-from dver.core.errors import DverError, LocalIOError
+from dver.core.errors import DverError, LocalIOError, UsageError
 from dver.core.phrasing import count
 from dver.formats.profile import CollectionProfile, ColumnProfile
 
@@ -100,9 +100,11 @@ def _counted_answers(
 
 def _check_expression(rule: CheckRule, relation: Relation) -> None:
     """Raise UsageError unless the expression is one of the columns, and true or false."""
+    relation.engine.query_of(f"SELECT {rule.wanted}")  # alone, so that it cannot close the bracket around it
     statement = relation.engine.query_of(f"SELECT NOT ({rule.wanted}\n) AS failed, 1 AS one FROM data")
     names, _ = relation.engine.answer(f"SELECT * FROM ({statement}) LIMIT 0")
-    assert names == ("failed", "one")
+    if names != ("failed", "one"):
+        raise UsageError("the expression is not one true-or-false value", fix="write one expression for each column")
 
 
 def _query_answer(rule: CheckRule, relation: Relation, rows: int) -> Answer:
