@@ -243,6 +243,16 @@ def test_a_column_of_nulls_is_compared_with_values_of_every_type(tmp_path: Path,
     assert checked_rule(path, "key: [x, y]").found == "2 nulls in x"
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+@pytest.mark.parametrize("number", [100, 20_000])
+def test_nan_and_infinities_are_no_distinct_values_in_a_profile_and_in_a_scan(
+    tmp_path: Path, name: str, number: int
+) -> None:
+    path = table(tmp_path / name, {"x": [*map(float, range(number)), float("nan"), float("inf")]})
+    result = checked_rule(path, f"columns: {{x: {{distinct: {number}}}}}")
+    assert (result.outcome, result.scanned) == (PASSED, number == 20_000)
+
+
 def test_infinities_and_nan_are_not_finite_and_infinities_have_an_order(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", {"x": [1.0, float("inf"), float("nan"), 3.0]})
     assert checked_rule(path, "columns: {x: {finite: true}}").found == "1 NaN and 1 infinity"

@@ -44,7 +44,7 @@ def counted(rule: CheckRule, column: ColumnProfile | None) -> Counted | None:
     if rule.kind is RuleKind.KEY:
         return _key(rule)
     if column is not None and rule.kind in _COUNTED:
-        return _COUNTED[rule.kind](rule, quoted_name(column.name))
+        return _COUNTED[rule.kind](rule, column)
     condition = failing(rule, column)
     if condition is None:
         return None
@@ -136,7 +136,8 @@ def _key_answer(found: Sequence[int]) -> Answer:
     return _unique_answer((values, distinct))
 
 
-def _unique(_rule: CheckRule, name: str) -> Counted:
+def _unique(_rule: CheckRule, column: ColumnProfile) -> Counted:
+    name = quoted_name(column.name)
     return Counted((f"count({name})", f"count(DISTINCT {name})"), _unique_answer)
 
 
@@ -147,17 +148,21 @@ def _unique_answer(found: Sequence[int]) -> Answer:
     return decided(not again, text, again, scanned=True)
 
 
-def _distinct(rule: CheckRule, name: str) -> Counted:
+def _distinct(rule: CheckRule, column: ColumnProfile) -> Counted:
+    """Values that are not finite do not count, as in profiles."""
+    name = quoted_name(column.name)
+    finite = f" FILTER (WHERE isfinite({name}))" if column.type is ColumnType.NUMBER else ""
+
     def answer(found: Sequence[int]) -> Answer:
         return decided(inside(rule.wanted, found[0]), count(found[0], "distinct value"), scanned=True)
 
-    return Counted((f"count(DISTINCT {name})",), answer)
+    return Counted((f"count(DISTINCT {name}){finite}",), answer)
 
 
-def _moment(rule: CheckRule, name: str) -> Counted:
+def _moment(rule: CheckRule, column: ColumnProfile) -> Counted:
     """The mean, or the sample standard deviation."""
     function, noun = ("avg", "mean") if rule.kind is RuleKind.MEAN else ("stddev_samp", "standard deviation")
-    number = f"CAST({name} AS DOUBLE)"
+    number = f"CAST({quoted_name(column.name)} AS DOUBLE)"
 
     def answer(found: Sequence[float | None]) -> Answer:
         value = found[0] or 0.0
@@ -166,11 +171,11 @@ def _moment(rule: CheckRule, name: str) -> Counted:
     return Counted((f"{function}({number}) FILTER (WHERE isfinite({number}))",), answer)
 
 
-def _quantile(rule: CheckRule, name: str) -> Counted:
+def _quantile(rule: CheckRule, column: ColumnProfile) -> Counted:
     """The quantile of rank q is at least x if less than the share q is below x: counts need no memory."""
     wanted, rank = rule.wanted, rule.rank or 0.0
     assert isinstance(wanted, Between)
-    finite = f"CAST({name} AS DOUBLE)"
+    finite = f"CAST({quoted_name(column.name)} AS DOUBLE)"
     low = "0" if wanted.low is None else _rows_with(f"isfinite({finite}) AND {finite} < {wanted.low!r}")
     high = "0" if wanted.high is None else _rows_with(f"isfinite({finite}) AND {finite} <= {wanted.high!r}")
 
@@ -196,7 +201,7 @@ _CONDITIONS: Final[Mapping[RuleKind, Callable[[CheckRule, ColumnProfile], str]]]
     RuleKind.REGEX: _regex,
     RuleKind.LENGTHS: _lengths,
 }
-_COUNTED: Final[Mapping[RuleKind, Callable[[CheckRule, str], Counted]]] = {
+_COUNTED: Final[Mapping[RuleKind, Callable[[CheckRule, ColumnProfile], Counted]]] = {
     RuleKind.UNIQUE: _unique,
     RuleKind.DISTINCT: _distinct,
     RuleKind.QUANTILE: _quantile,
