@@ -240,8 +240,10 @@ def _linked(path: Path, name: str, stem: Path) -> Path:
 
 def _source_of(link: Path, *, profiled: bool, long_rows: bool) -> str:
     source = _SOURCES[table_suffixes(link.name)[0]]
-    if profiled:  # DuckDB's strict mode refuses mixed line ends; the other one cuts rows that are too long
-        source = source.replace("read_csv({path}", "read_csv({path}, strict_mode = false")
+    # DuckDB's strict mode refuses mixed line ends; the other one cuts rows that are too long. If null is not an empty
+    # text, empty lines are no rows in files of one column either. The text means null in profiles, too.
+    if profiled:
+        source = source.replace("read_csv({path}", "read_csv({path}, strict_mode = false, nullstr = '#N/A'")
     if long_rows:
         source = source.removesuffix(")") + _LONG_ROWS.get(source[: source.index("(") + 1], "") + ")"
     return source.replace("{path}", quoted_text(os.fspath(link)))

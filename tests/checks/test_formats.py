@@ -184,6 +184,14 @@ def test_sql_about_thousands_of_columns_of_text_is_refused(tmp_path: Path) -> No
     assert [one.found.partition(":")[0] for one in found] == [refused, "100 % failing rows (1 of 1 row)", refused]
 
 
+def test_empty_lines_of_a_csv_file_are_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('a\n1\n\n""\n3\n"#N/A"\n\n')
+    found = checked(path, "rows: 4\nexpressions: a IS NOT NULL\ncolumns: {a: {nulls: 2}}", rows=3).results
+    assert [one.failed_rows for one in found] == [None, None, 2]
+    assert [dict(one)["row"] for one in found[2].rows] == ["2", "4"]
+
+
 def test_many_files_are_one_table(tmp_path: Path) -> None:
     from contextlib import contextmanager
 
