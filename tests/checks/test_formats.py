@@ -192,6 +192,33 @@ def test_empty_lines_of_a_csv_file_are_no_rows(tmp_path: Path) -> None:
     assert [dict(one)["row"] for one in found[2].rows] == ["2", "4"]
 
 
+@pytest.mark.parametrize(
+    ("rule", "failed_rows"),
+    [
+        (r"regex: '\d\d\.\d\d|x'", None),
+        ("values: ['01.50', x]", None),
+        ("values: ['1.5', x]", 300_000),
+        ("lengths: {min: 5}", 1),
+        ("min: '01.50'", None),
+        ("max: '1'", 1),
+    ],
+)
+def test_a_scan_of_numbers_and_late_texts_has_them_as_they_are_written(
+    tmp_path: Path, rule: str, failed_rows: int | None
+) -> None:
+    from file_checks import FileData, suite_of
+
+    from dver.checks.evaluation.scan import scan
+    from dver.profiles.tables import profile_table
+
+    path = tmp_path / "a.csv"
+    path.write_text("z,y\n" + "01.50,1\n" * 300_000 + "x,1\n")
+    collection = profile_table(path, path.name, processes=1).collections[0]
+    (asked,) = suite_of(f"columns: {{z: {{{rule}}}}}").rules
+    answers, _ = scan({0: (asked, collection.column("z"))}, {}, collection, FileData(path), 0)
+    assert (answers[0].outcome is RuleOutcome.PASSED, answers[0].failed_rows) == (failed_rows is None, failed_rows)
+
+
 def test_many_files_are_one_table(tmp_path: Path) -> None:
     from contextlib import contextmanager
 
