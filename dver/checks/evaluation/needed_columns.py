@@ -17,8 +17,11 @@ SHOWN_MAX: Final = 8
 _FEW: Final = 200
 _TEXTS_MAX: Final = 2000
 """So many columns of CSV or JSON take two seconds."""
-_EVERY_COLUMN: Final = re.compile(r"(^|[(,.])\s*\*|#|\b(columns|data|from|select)\b", re.IGNORECASE)
-"""What an expression names columns by, other than their names. An asterisk elsewhere multiplies."""
+_EVERY_COLUMN: Final = re.compile(r"(^|[(,.])\s*\*|#|\b(columns|data)\b", re.IGNORECASE)
+"""What an expression names columns by, other than their names: a query in it names the view `data`.
+
+An asterisk elsewhere multiplies.
+"""
 
 
 def needed_columns(rules: Iterable[CheckRule], collection: CollectionProfile) -> list[ColumnProfile]:
