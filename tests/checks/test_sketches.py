@@ -85,6 +85,13 @@ def test_a_private_column_is_checked_by_a_scan(numbers: Path, rules: str) -> Non
     assert result.scanned
 
 
+def test_infinities_are_values_for_unique(tmp_path: Path) -> None:
+    path = table(tmp_path / "numbers.parquet", {"a": [1.5, float("inf"), -float("inf")]})
+    assert checked_rule(FileData(path), "columns: {a: {unique: true}}").outcome is PASSED
+    path = table(tmp_path / "again.parquet", {"a": [1.5, float("inf"), float("inf")]})
+    assert checked_rule(FileData(path), "columns: {a: {unique: true}}").outcome is FAILED
+
+
 def test_the_newest_time_of_a_private_column_is_not_known(tmp_path: Path) -> None:
     path = table(tmp_path / "times.csv", {"at": ["2026-01-01"]})
     result = checked_rule(FileData(path), "columns: {at: {fresh: 1d}}", private=frozenset(("at",)))

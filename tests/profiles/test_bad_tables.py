@@ -89,6 +89,20 @@ def test_a_header_alone_has_columns_without_values(tmp_path: Path):
     ]
 
 
+@pytest.mark.parametrize("before", [b"\n", b"\n\n\n", b"\r\n", b"\xef\xbb\xbf\n"])
+def test_blank_lines_before_the_header_are_no_rows(tmp_path: Path, before: bytes):
+    table = profiled(tmp_path / "a.csv", before + b"a,b\r\n1,2\r\n")
+    assert (table.rows, [one.name for one in table.columns]) == (1, ["a", "b"])
+
+
+def test_json_of_several_types_keeps_times_and_mixes_truth_values_with_no_number(tmp_path: Path):
+    lines = [{"a": 1.5, "at": "2026-01-01T00:00:00Z", "b": 1}, {"a": True, "at": "2026-01-02T00:00:00Z", "b": "x"}]
+    table = profiled(tmp_path / "a.jsonl", "\n".join(json.dumps(one) for one in lines).encode())
+    assert [one.type for one in table.columns] == [ColumnType.TEXT, ColumnType.TIME, ColumnType.TEXT]
+    assert table.columns[0].counts is not None
+    assert table.columns[0].counts.values == (("1.5", 1), ("true", 1))
+
+
 def test_a_header_needs_no_newline(tmp_path: Path):
     assert [one.name for one in profiled(tmp_path / "a.csv", b"a,b,c").columns] == ["a", "b", "c"]
 

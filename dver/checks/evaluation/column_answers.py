@@ -42,7 +42,7 @@ def unique_answer(column: ColumnProfile) -> Answer | None:
         return None
     values = column.count - column.nulls
     repeated = next((one for one in (column.counts.values if column.counts else ()) if one[1] > 1), None)
-    if column.nans or not column.distinct:
+    if column.nans or column.infinities or not column.distinct:
         return None
     distinct = Distinct.of(column.distinct)
     if distinct.exact:

@@ -85,11 +85,15 @@ def _batches(
     import pyarrow.csv as csv
 
     kind = pa.binary() if binary else pa.string()
+    before = _blank_lines(file)
     with file.open() as content:
         yield from csv.open_csv(
             content,
             csv.ReadOptions(
-                use_threads=threads, block_size=block, autogenerate_column_names=True, skip_rows_after_names=1
+                use_threads=threads,
+                block_size=block,
+                autogenerate_column_names=True,
+                skip_rows_after_names=before + 1,
             ),
             csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             csv.ConvertOptions(
@@ -120,6 +124,14 @@ def _header(file: TextFile, delimiter: str, block: int) -> list[str]:
     if not header:
         raise bad_table(file.name, "it is empty: it has no header", fix="write the names of the columns")
     return header
+
+
+def _blank_lines(file: TextFile) -> int:
+    """The number of blank lines before the header."""
+    with file.open() as content:
+        start = bytes(content.read(_BEGINNING)).removeprefix(b"\xef\xbb\xbf")
+    blank = start[: len(start) - len(start.lstrip(b"\r\n"))]
+    return len(blank.splitlines())
 
 
 def _is_open(file: TextFile, last: str) -> bool:

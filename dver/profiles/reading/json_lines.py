@@ -106,10 +106,25 @@ def _mixed_arrays(lines: bytes, name: str, before: int) -> tuple[dict[str, Array
 def _array_of(values: list[Any]) -> Array:
     import pyarrow as pa
 
+    types = {type(one) for one in values} - {type(None)}
     try:
-        return pa.array(values)
+        if types == {str}:
+            return _texts_or_times(values)
+        if bool not in types or len(types) == 1:  # Arrow would take true among numbers for 1
+            return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
-        return pa.array([None if one is None else _text_of(one) for one in values], pa.string())
+        pass
+    return pa.array([None if one is None else _text_of(one) for one in values], pa.string())
+
+
+def _texts_or_times(values: list[Any]) -> Array:
+    """Texts as Arrow reads them from lines without mixed columns: those that are all times are times."""
+    import pyarrow as pa
+    import pyarrow.json as arrow_json
+
+    lines = "\n".join(json.dumps({"value": one}) for one in values).encode()
+    options = arrow_json.ReadOptions(use_threads=False, block_size=len(lines) + 1)
+    return _one_array(arrow_json.read_json(pa.BufferReader(lines), options).column(0))
 
 
 def _text_of(value: Any) -> str:
