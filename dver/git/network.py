@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from dver.core.errors import DverError, RemoteError, RepositoryError
+from dver.core.held_interrupts import held_interrupts
 from dver.core.phrasing import quoted
 from dver.git.git_repo import GitRepo, environment, failure, with_settings
 
@@ -52,19 +53,22 @@ def run_with_network(git: GitRepo, args: Sequence[str], *, settings: Mapping[str
 
     Git and its children are in a session of their own: without a terminal, neither git nor ssh can ask for a password.
     """
-    process = subprocess.Popen(
-        ["git", *args],
-        cwd=git.worktree,  # addresses may be relative to it
-        env=_environment(git, settings),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with held_interrupts():
+            process = subprocess.Popen(
+                ["git", *args],
+                cwd=git.worktree,  # addresses may be relative to it
+                env=_environment(git, settings),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
         output, said = process.communicate(stdin)
     except BaseException:
-        _stop(process)
+        if process is not None:
+            _stop(process)
         raise
     if process.returncode:
         raise GitNetworkFailure(os.fsdecode(said))

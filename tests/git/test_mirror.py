@@ -279,14 +279,26 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_ctrl_c_ends_git_and_leaves_a_usable_mirror(source: Path, tmp_path: Path) -> None:
+STARTED_SLOWLY = """
+import subprocess, time
+class Popen(subprocess.Popen):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        time.sleep(2)
+subprocess.Popen = Popen
+"""
+"""Ctrl-C comes when git runs, and Python has not returned from starting it."""
+
+
+@pytest.mark.parametrize("prepared", ["", STARTED_SLOWLY])
+def test_ctrl_c_ends_git_and_leaves_a_usable_mirror(source: Path, tmp_path: Path, prepared: str) -> None:
     """A server that accepts and never answers: git waits until dver is interrupted."""
     program = tmp_path / "wait"
     program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
     program.chmod(0o755)
     git("config", "--global", "core.sshCommand", program, cwd=tmp_path)
     code = (
-        "import sys; from pathlib import Path; from dver.git.mirror import GitMirror\n"
+        f"{prepared}\nimport sys; from pathlib import Path; from dver.git.mirror import GitMirror\n"
         "GitMirror.of('ssh://host/x', Path(sys.argv[1])).resolve()"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "cache")], stderr=subprocess.DEVNULL)
@@ -297,6 +309,7 @@ def test_ctrl_c_ends_git_and_leaves_a_usable_mirror(source: Path, tmp_path: Path
     process.send_signal(2)
     assert process.wait(timeout=60) != 0
     pid = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 60
     while is_running(pid):  # the kernel needs a moment on a busy machine
         assert time.monotonic() < deadline
     assert list((tmp_path / "cache" / "mirrors").glob("*[!k]")) == []
