@@ -31,7 +31,7 @@ CountedValue: TypeAlias = tuple[Value, int]
 
 _HEAD: Final = struct.Struct("<BIB")
 _LETTERS: Final = {1: "b", 2: "h", 4: "i", 8: "q"}
-"""What `struct` calls a signed integer of so many bytes; in upper case without a sign."""
+"""What `struct` calls a signed integer, by its bytes; in upper case without a sign."""
 _DECIMAL_PLACES: Final = 6
 _EXACT: Final = 2**53
 """Doubles count up to here."""

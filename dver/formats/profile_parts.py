@@ -1,4 +1,4 @@
-"""The parts of a collection in a profile: bytes, and read only when somebody needs them.
+"""The parts of a collection in a profile: bytes, which are decoded when they are asked for.
 
 The bytes are the length of a JSON text (u32, little-endian), the text, and doubles (little-endian). The text has `rows`
 (of each part), `names` (of columns), and `columns`: for each part, the place of the name, the count, the number of

@@ -16,7 +16,7 @@ SHOWN_MAX: Final = 8
 """The most columns of a failing row that are shown."""
 _FEW: Final = 200
 _TEXTS_MAX: Final = 2000
-"""So many columns of CSV or JSON take two seconds."""
+"""This number of columns of CSV or JSON takes two seconds."""
 _EVERY_COLUMN: Final = re.compile(r"(^|[(,.])\s*\*|#|\b(columns|data)\b", re.IGNORECASE)
 """What an expression names columns by, other than their names: a query in it names the view `data`.
 
