@@ -78,10 +78,10 @@ class EncodedValues(EncodedSequence[CountedValue]):
         try:
             found = _values(columns)
         except (ValueError, RecursionError) as error:
-            raise _corrupt() from error
+            raise damaged_counts() from error
         counts = _unpacked(columns.counts, columns.number, signed=False)
         if len(found) != len(counts) or 0 in counts:
-            raise _corrupt()
+            raise damaged_counts()
         return tuple(zip(found, counts, strict=True))
 
 
@@ -104,12 +104,12 @@ def estimated_bytes_of_values(values: Sequence[CountedValue]) -> int:
 def columns_of(encoded: bytes) -> ValueColumns:
     """The parts of `encoded`. Raises CorruptError if they do not fit together."""
     if len(encoded) < _HEAD.size:
-        raise _corrupt()
+        raise damaged_counts()
     letter, number, width = _HEAD.unpack_from(encoded)
     kind = _KINDS.get(letter)
     start = _HEAD.size + number * width
     if kind is None or width not in _LETTERS or len(encoded) < start:
-        raise _corrupt()
+        raise damaged_counts()
     counts, rest = encoded[_HEAD.size : start], encoded[start:]
     if kind is ValueKind.INTEGERS:
         columns, width = ValueColumns(kind, number, counts, rest[1:]), rest[0] if rest else 0
@@ -122,7 +122,7 @@ def columns_of(encoded: bytes) -> ValueColumns:
     else:
         columns, width = ValueColumns(kind, number, counts, rest), _WIDTHS.get(kind, 0)
     if width not in _LETTERS or len(columns.values) != width * number:
-        raise _corrupt()
+        raise damaged_counts()
     return columns
 
 
@@ -210,8 +210,9 @@ def _layout(number: int, width: int, *, signed: bool) -> str:
 
 def _require(good: bool) -> None:
     if not good:
-        raise _corrupt()
+        raise damaged_counts()
 
 
-def _corrupt() -> CorruptError:
+def damaged_counts() -> CorruptError:
+    """The error for counts that cannot be read."""
     return CorruptError("a damaged profile", why="its counts of values cannot be read")

@@ -43,7 +43,7 @@ _VERSIONS: Final = 4
 _COPIES: Final = 1 << 30
 """Bytes of files that are copied from the store at a time, unless one file has more."""
 _BLOCKS: Final = 40
-"""At least about so many blocks: twice the parts of a profile, so that parts have about the same size."""
+"""The least number of blocks, about: twice that of parts in a profile, so that parts have about the same size."""
 _BLOCK_MAX: Final = 64
 """The most files of a block on average."""
 

@@ -57,20 +57,15 @@ def merge_collections(tables: Sequence[CollectionProfile]) -> CollectionProfile:
     if len(tables) == 1:
         return tables[0]
     if len(tables) <= PARTS_MAX:
-        merged = _merged(tables)
+        merged = merge_as_one_part(tables)
         found = list(chain.from_iterable(_parts_of_table(one, merged.columns) for one in tables))
         return replace(merged, parts=_summaries(joined_parts(found), merged.columns))
     groups: dict[int, list[CollectionProfile]] = {}
     for place, table in zip(places_of_parts([one.rows for one in tables]), tables, strict=True):
         groups.setdefault(place, []).append(table)
-    parts = [_merged(group) for group in groups.values()]
-    merged = _merged(parts)
+    parts = [merge_as_one_part(group) for group in groups.values()]
+    merged = merge_as_one_part(parts)
     return replace(merged, parts=_summaries([_part_of_table(one, merged.columns) for one in parts], merged.columns))
-
-
-def merge_as_one_part(tables: Sequence[CollectionProfile]) -> CollectionProfile:
-    """One collection of several, which is one part of a larger one."""
-    return _merged(tables)
 
 
 def merged_parts(
@@ -98,8 +93,8 @@ def _redacted(table: CollectionProfile, private: frozenset[str]) -> CollectionPr
     return replace(table, columns=columns, parts=parts)
 
 
-def _merged(tables: Sequence[CollectionProfile]) -> CollectionProfile:
-    """One collection of several, without its parts."""
+def merge_as_one_part(tables: Sequence[CollectionProfile]) -> CollectionProfile:
+    """One collection of several, which is one part of a larger one: it has no parts."""
     return CollectionProfile(
         tables[0].name if tables else "",
         tables[0].kind if tables else CollectionKind.TABLE,

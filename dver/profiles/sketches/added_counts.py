@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dver.core.errors import CorruptError
-from dver.formats.counted_values import ValueColumns, ValueKind, columns_of, encode_values
+from dver.formats.counted_values import ValueColumns, ValueKind, columns_of, damaged_counts, encode_values
 from dver.formats.profile import ValueCounts
 from dver.profiles.sketches.frequent import Frequent
 
@@ -37,7 +36,7 @@ def _add(found: Frequent, values: Any, columns: Sequence[ValueColumns]) -> None:
 
     counts = np.concatenate([_counts_of(one) for one in columns])
     if not counts.all():
-        raise _corrupt()
+        raise damaged_counts()
     encoded = values.dictionary_encode()
     # The sums are doubles, and exact: there are fewer than 2^53 rows.
     sums = np.bincount(encoded.indices.to_numpy(), weights=counts, minlength=len(encoded.dictionary))
@@ -79,7 +78,7 @@ def _numbers_of(columns: ValueColumns) -> NDArray[Any]:
     doubles = columns.kind is ValueKind.DOUBLES
     found = np.frombuffer(columns.values, "<f8") if doubles else _integers_of(columns) / 10**columns.places
     if not np.isfinite(found).all():
-        raise _corrupt()
+        raise damaged_counts()
     return np.asarray(found + 0.0)  # -0 is 0
 
 
@@ -91,14 +90,10 @@ def _texts_of(columns: Sequence[ValueColumns]) -> Any:
     offsets = np.concatenate(([0], np.cumsum(lengths, dtype="i8")))
     content = b"".join(one.values for one in columns)
     if offsets[-1] != len(content):
-        raise _corrupt()
+        raise damaged_counts()
     found = pa.LargeStringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(content))
     try:
         found.validate(full=True)
     except pa.ArrowInvalid as error:
-        raise _corrupt() from error
+        raise damaged_counts() from error
     return found
-
-
-def _corrupt() -> CorruptError:
-    return CorruptError("a damaged profile", why="its counts of values cannot be read")
